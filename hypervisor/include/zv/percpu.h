@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Per-pCPU data.  `this_cpu()` is valid from arch_cpu_init() on.
+ */
+#ifndef ZV_PERCPU_H
+#define ZV_PERCPU_H
+
+#include <zv/arch/percpu.h>
+#include <zv/list.h>
+#include <zv/spinlock.h>
+#include <zv/types.h>
+#include <zv/abi_all.h>
+
+struct vcpu;
+
+struct runqueue {
+	struct spinlock lock;
+	struct list ready; /* struct vcpu.run_node, priority then order */
+	struct vcpu *current; /* the vCPU given the pCPU, or NULL */
+	u64 slice_end; /* 0: alone, no slice */
+	u32 assigned; /* powered-on vCPUs pinned here */
+	bool resched;
+};
+
+struct percpu {
+	u32 id; /* dense index */
+	bool online;
+	struct vcpu *loaded; /* whose state is in the hardware */
+	struct runqueue rq;
+	struct spinlock timer_lock;
+	struct list timers;
+	u64 idle_ns;
+	struct arch_percpu arch;
+};
+
+extern struct percpu percpu_table[];
+extern u32 percpu_count;
+
+static inline struct percpu *percpu_get(u32 cpu)
+{
+	return &percpu_table[cpu];
+}
+
+#define this_cpu() arch_this_cpu()
+
+#endif /* ZV_PERCPU_H */

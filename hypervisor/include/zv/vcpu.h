@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vCPUs.
+ *
+ * Run state, under the lock of the run queue of its pCPU (a vCPU is pinned):
+ *   OFF       powered off; PSCI/SBI CPU_ON or ZONE_START brings it to READY
+ *   READY     in the run queue
+ *   RUNNING   current on its pCPU
+ *   IDLE      in WFI (trapped); an interrupt makes it READY
+ *   IO        its access waits for zone0, or for room in the posted ring
+ * A vCPU whose zone is not ZV_ZONE_RUNNING is never picked, whatever its state:
+ * `held` is then true and it is kept out of the queue.
+ *
+ * The pCPU's main loop (sched.c) is the only place that loads, runs and puts
+ * vCPUs; everybody else asks by vcpu_kick() and friends.
+ */
+#ifndef ZV_VCPU_H
+#define ZV_VCPU_H
+
+#include <zv/abi_all.h>
+#include <zv/arch/vcpu_state.h>
+#include <zv/list.h>
+#include <zv/types.h>
+
+struct zone;
+
+enum vcpu_run { VCPU_OFF, VCPU_READY, VCPU_RUNNING, VCPU_IDLE, VCPU_IO };
+
+struct mmio_access {
+	u64 gpa;
+	u64 value; /* writes: data, zero-extended; reads: result */
+	u8 size; /* 1, 2, 4, 8 */
+	bool write;
+};
+
+enum vcpu_exit_kind {
+	VCPU_EXIT_NONE, /* finished by the architecture; run again */
+	VCPU_EXIT_IRQ, /* a physical interrupt waits at the controller */
+	VCPU_EXIT_IDLE, /* WFI; the PC is already past it */
+	VCPU_EXIT_MMIO, /* mmio: answer by arch_vcpu_mmio_done/_abort */
+	VCPU_EXIT_HYPERCALL, /* hypercall: answer by arch_vcpu_hypercall_done */
+	VCPU_EXIT_YIELD, /* PSCI off/on/reset etc. done: reschedule */
+};
+
+struct vcpu_exit {
+	enum vcpu_exit_kind kind;
+	struct mmio_access mmio;
+	struct {
+		u32 nr;
+		u64 arg[5];
+	} hypercall;
+};
+
+struct vcpu {
+	struct zone *zone;
+	u32 index; /* in the zone */
+	u32 pcpu;
+	enum vcpu_run run;
+	bool held; /* zone not running */
+	bool boost; /* woken: goes first among its priority */
+	bool trap_wfi; /* shares its pCPU; read by arch at entry */
+	bool kicked; /* atomic: look at pending work before entering */
+	bool boot_on; /* ZV_VCPU_ON was set by VCPU_SET */
+	struct list run_node;
+	u64 ready_since; /* ns; for steal time */
+	u64 run_since;
+	u64 cpu_time_ns;
+	struct mmio_access io_access; /* VCPU_IO: what waits; our copy */
+	u32 io_addr; /* shadow address */
+	u32 io_seq;
+	struct arch_vcpu arch;
+};
+
+/* Power, as PSCI / SBI HSM see it.  Any pCPU, any context at EL2. */
+/* 0; -EEXIST already on; -EAGAIN not yet off its pCPU; -EINVAL no such. */
+int vcpu_power_on(struct vcpu *v, u64 entry, u64 arg);
+/* From the vCPU's own exit. The last one turns the zone OFF (ALL_OFF). */
+void vcpu_power_off_self(struct vcpu *v);
+bool vcpu_is_on(const struct vcpu *v);
+
+/* New virtual interrupt or work: wakes from IDLE, or makes it exit. */
+void vcpu_kick(struct vcpu *v);
+/* Ends VCPU_IO. */
+void vcpu_io_wake(struct vcpu *v);
+
+#endif /* ZV_VCPU_H */
