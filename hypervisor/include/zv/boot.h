@@ -32,6 +32,7 @@ struct host_facts {
 		struct mem_range dist;
 		struct mem_range redist[8];
 		u32 redist_count;
+		u32 maintenance; /* INTID */
 		bool present;
 	} gic;
 	u32 timer_ppi[4]; /* INTIDs: secure, phys, virt, hyp */
@@ -54,9 +55,14 @@ struct fit_bundle {
 /* Every offset and string in the FIT is checked. -EINVAL with reason logged. */
 int fit_read(const void *fit, u64 size, struct fit_bundle *ret);
 
-/* Creates zone0: RAM, devices, interrupts, device tree, kernel, vCPU 0. */
+/*
+ * Creates zone0: RAM, devices, interrupts, device tree, kernel, vCPU 0.  mem is
+ * its RAM, sorted, and not yet mapped or marked; the kernel goes into the
+ * biggest range.
+ */
 int zone0_build(const void *host_fdt, const struct host_facts *facts,
-		const struct fit_bundle *bundle, const struct mem_range *mem);
+		const struct fit_bundle *bundle, const struct mem_range *mem,
+		u32 mem_count);
 
 /* First C code of the boot CPU, MMU on: fdt_pa as the loader gave it. */
 __attribute__((noreturn)) void boot_main(u64 fdt_pa);
