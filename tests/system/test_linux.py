@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Stock Linux zones: the main job, and the death of every process."""
+import pytest
+
+BOOT_LIMIT = 400
+SHELL = r"linux\d?[^\r\n]*# "
+
+
+def wait_shell(machine, name):
+    with machine.console(name, device="console0"):
+        machine.expect(r"\r?\n[^\r\n]*# $|zone shell ready", BOOT_LIMIT)
+
+
+@pytest.fixture
+def two(machine):
+    """linux1 and linux2 at their prompts."""
+    for name in ("linux1", "linux2"):
+        if machine.state(name) != "running":
+            machine.start(name)
+    for name in ("linux1", "linux2"):
+        at_prompt(machine, name)
+    yield machine
+
+
+def at_prompt(machine, name):
+    """Types a question into the zone's console until it answers."""
+    with machine.console(name, device="console0"):
+        machine.send("\r")
+        machine.expect(r"# ", BOOT_LIMIT)
+        machine.send("echo alive-$((6*7))\r")
+        machine.expect("alive-42")
+
+
+def ask(machine, name, command, answer, timeout=120):
+    with machine.console(name, device="console0", options="--from end"):
+        machine.send(command + "\r")
+        return machine.expect(answer, timeout)
+
+
+def test_two_zones_beside_zone0(two):
+    zones = two.zones()
+    assert zones["linux1"]["state"] == zones["linux2"]["state"] == "running"
+    for name in ("linux1", "linux2"):
+        cpus = int(ask(two, name, "echo cpus=$(nproc)",
+                       r"cpus=(\d+)").group(1))
+        assert cpus == zones[name]["vcpus"]
+
+
+def test_console_shows_what_was_missed(two):
+    ask(two, "linux1", "(sleep 3; echo mis''sed-line) &", r"\]")
+    with two.console("linux1", device="console0"):
+        two.expect("missed-line")
+    with two.console("linux1", device="console0"):
+        two.expect("missed-line")
+
+
+def test_idle_machine_is_idle(two):
+    """Two zones at their prompts: their timers, and nothing that polls."""
+    def total(name):
+        return two.json(f"hvsh counters {name} --json")
+
+    before = {n: total(n) for n in ("linux1", "linux2")}
+    two.run("sleep 10", timeout=300)
+    after = {n: total(n) for n in ("linux1", "linux2")}
+    for name in before:
+        forwarded = after[name]["forwarded"] - before[name]["forwarded"]
+        bells = after[name]["doorbells"] - before[name]["doorbells"]
+        events = after[name]["events_raised"] - before[name]["events_raised"]
+        exits = (sum(after[name]["exits"].values()) -
+                 sum(before[name]["exits"].values()))
+        print(f"{name}: {exits} exits, {forwarded} forwarded, {bells} bells,"
+              f" {events} events in 10 s")
+        assert forwarded == 0
+        assert bells <= 2
+        assert events <= 2
+        # 250 Hz at most, on each vCPU, with some exits per tick.
+        assert exits < 10 * 250 * 4 * two.zones()[name]["vcpus"]
+
+
+def test_pause_and_resume(two):
+    two.run("hvsh pause linux1")
+    assert two.state("linux1") == "paused"
+    at_prompt(two, "linux2")
+    two.run("hvsh resume linux1")
+    at_prompt(two, "linux1")
+
+
+def test_kill_hvd(two):
+    """The zones go on; hvd comes back, lists them, and serves them."""
+    pid = two.run("pidof hvd").split()[0]
+    ids = {n: two.zone(n)["id"] for n in ("linux1", "linux2")}
+    two.run(f"kill -9 {pid}")
+    two.wait_until(
+        lambda: two.try_run("hvsh list --json")[0] == 0 and
+        two.run("pidof hvd").split()[0] != pid, "hvd is back")
+    two.wait_until(lambda: two.state("linux1") == "running", "linux1 listed")
+    assert {n: two.zone(n)["id"] for n in ids} == ids
+    for name in ids:
+        at_prompt(two, name)
+
+
+def test_kill_io_processes(two):
+    """Consoles work again without a reboot, and lose nothing."""
+    ask(two, "linux1", "touch /tmp/not-rebooted", r"# ")
+    for _ in range(3):
+        pids = {n: two.zone(n)["io"]["pid"] for n in ("linux1", "linux2")}
+        two.run("kill -9 " + " ".join(str(p) for p in pids.values()))
+        for name, pid in pids.items():
+            two.wait_until(
+                lambda: two.zone(name)["io"]["pid"] not in (0, None, pid),
+                "a new I/O process")
+            at_prompt(two, name)
+    ask(two, "linux1", "ls /tmp/not-reb*", "/tmp/not-rebooted")
+
+
+def test_console_survives_io_restart(two):
+    """An attached hvsh reconnects by itself."""
+    pid = two.zone("linux1")["io"]["pid"]
+    two.run(f"(usleep 4000000; kill -9 {pid}) >/dev/null 2>&1 &")
+    with two.console("linux1", device="console0", options="--from end"):
+        two.send("sleep 8; echo aft''er-$((40+2))\r")
+        two.expect("after-42", 300)
+
+
+def test_reboot_from_inside(two):
+    ask(two, "linux1", "touch /tmp/not-rebooted", r"# ")
+    ask(two, "linux1", "reboot", r"reboot|Restarting|restart")
+    two.wait_state("linux1", "running")
+    at_prompt(two, "linux1")
+    ask(two, "linux1", "ls /tmp/not-reb* 2>&1", "No such file")
+
+
+def test_power_off_from_inside(two):
+    with two.console("linux2", device="console0", options="--from end"):
+        two.send("poweroff\r")
+    two.wait_state("linux2", "shut off")
+
+
+def test_panic_is_contained(two):
+    ask(two, "linux1", "echo 1 >/proc/sys/kernel/panic; "
+        "echo c >/proc/sysrq-trigger", r"Kernel panic|sysrq")
+    two.wait_state("linux1", "running")
+    at_prompt(two, "linux1")
+    at_prompt(two, "linux2")
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_life_cycle(machine, round_):
+    for name in ("linux1", "linux2"):
+        if machine.state(name) != "shut off":
+            machine.destroy(name)
+    before = machine.free_bytes()
+    machine.start("linux1")
+    at_prompt(machine, "linux1")
+    machine.start("linux2")
+    machine.run("hvsh shutdown linux1")
+    machine.wait_state("linux1", "shut off", 300)
+    at_prompt(machine, "linux2")
+    machine.run("hvsh destroy linux2")
+    machine.wait_state("linux2", "shut off")
+    assert machine.free_bytes() == before

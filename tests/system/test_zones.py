@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Bare-metal zones: platform, containment, life cycle, memory."""
+import json
+import random
+
+import pytest
+
+IMAGE = "/var/lib/hvd/images/tests/zvtest.bin"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(machine):
+    """Each test gives the pool back exactly what it took."""
+    before = machine.free_bytes()
+    yield
+    for name, zone in machine.zones().items():
+        if name not in ("zone0", "linux1", "linux2"):
+            if zone["state"] != "shut off":
+                machine.destroy(name)
+            machine.run(f"hvsh undefine {name}")
+    assert machine.free_bytes() == before
+
+
+@pytest.fixture
+def witness(machine):
+    """A second zone that must go on ticking whatever the first does."""
+    machine.define_test("witness", "tick")
+    machine.start("witness")
+    yield
+
+    assert machine.state("witness") == "running"
+    with machine.console("witness", options="--from end"):
+        first = int(machine.expect(r"tick (\d+) at").group(1))
+        machine.expect(rf"tick {first + 3} at")
+    assert machine.run("echo zone0 lives").strip() == "zone0 lives"
+
+
+@pytest.mark.parametrize("vcpus,cpus", [
+    (1, None), (4, [0, 1, 2, 3]), (2, [3, 3]), (8, [0, 1, 2, 3, 0, 1, 2, 3])])
+def test_platform(machine, vcpus, cpus):
+    """GIC, timers, PSCI, SGIs; pinned apart and sharing one pCPU."""
+    machine.run_guest("t", "platform", vcpus=vcpus, timeout=400,
+                      **({"cpus": cpus} if cpus else {}))
+
+
+def test_fp_state_is_switched(machine):
+    machine.run_guest("t", "fp", vcpus=3, cpus=[1, 1, 1], timeout=400)
+
+
+@pytest.mark.parametrize("mode", ["exotic", "unmapped", "sysregs", "smccc",
+                                  "undefined"])
+def test_the_architecture_answers(machine, witness, mode):
+    machine.run_guest("t", mode)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_random_hypercalls(machine, witness, seed):
+    machine.run_guest("t", "hypercalls", f"seed={seed} rounds=40",
+                      timeout=300)
+
+
+def test_garbage_crashes_its_zone_only(machine, witness):
+    machine.define_test("t", "garbage")
+    machine.start("t")
+    machine.wait_state("t", "crashed")
+    info = machine.zone("t")
+    assert info["reason"], info
+    assert info["info"]["fault"]["pc"], info
+    assert "crashed" in machine.run("hvsh list")
+    machine.destroy("t")
+
+
+def test_offline_all_cpus(machine, witness):
+    machine.define_test("t", "offline", vcpus=3)
+    machine.start("t")
+    machine.wait_state("t", "shut off")
+
+
+@pytest.mark.parametrize("mode", ["flood", "flood_config", "spin"])
+def test_flood(machine, witness, mode):
+    """zone0 stays usable while a zone does its worst on every pCPU."""
+    machine.define_test("t", mode, vcpus=4 if mode == "spin" else 1,
+                        **({"cpus": [0, 1, 2, 3]} if mode == "spin" else {}))
+    machine.start("t")
+    for _ in range(5):
+        machine.run("hvsh list")
+    assert machine.state("t") == "running"
+    machine.destroy("t")
+
+
+def test_pause_stops_time(machine):
+    machine.define_test("t", "tick")
+    machine.start("t")
+    with machine.console("t"):
+        machine.expect(r"tick 3 at")
+    machine.run("hvsh pause t")
+    assert machine.state("t") == "paused"
+    ran = machine.zone("t")["info"]["cpu_time_ns"]
+    machine.run("usleep 1500000")
+    assert machine.zone("t")["info"]["cpu_time_ns"] == ran
+    machine.run("hvsh resume t")
+    with machine.console("t", options="--from end"):
+        first = int(machine.expect(r"tick (\d+) at").group(1))
+        machine.expect(rf"tick {first + 2} at")
+    machine.destroy("t")
+
+
+def test_reset_from_inside(machine):
+    machine.define_test("t", "reset", "times=3")
+    machine.start("t")
+    with machine.console("t"):
+        for i in range(4):
+            machine.expect(rf"boot {i}\r?\n")
+        machine.expect(r"DONE reset: 1 passed, 0 failed")
+    machine.destroy("t")
+
+
+def test_power_key(machine):
+    machine.define_test("t", "hello")
+    machine.start("t")
+    with machine.console("t"):
+        machine.expect("ready")
+    machine.run("hvsh shutdown t")
+    machine.wait_state("t", "shut off")
+
+
+def test_uart_both_ways(machine):
+    machine.define_test("t", "echo")
+    machine.start("t")
+    with machine.console("t"):
+        machine.expect("ready")
+        for word in ("one", "two", "a-longer-line-than-the-fifo-is-deep"):
+            machine.send(word + "\r")
+            machine.expect(f"echo: {word}")
+        machine.send("quit\r")
+        machine.expect("DONE echo")
+    machine.destroy("t")
+
+
+def test_memory_does_not_leak_between_zones(machine):
+    """All of the pool is planted with a pattern, then all of it is looked at."""
+    free = machine.free_bytes() >> 20
+    each = min(free // 2 - 8, 256) & ~1
+    for name in ("p1", "p2"):
+        machine.define_test(name, "plant", memory=f"{each}M")
+        machine.start(name)
+    for name in ("p1", "p2"):
+        with machine.console(name):
+            machine.expect("planted", timeout=600)
+        machine.destroy(name)
+    for name in ("l1", "l2"):
+        machine.run_guest(name, "look", memory=f"{each}M", timeout=900)
+
+
+def test_life_cycle_fifty_times(machine):
+    """Two zones, every verb, in an order drawn from a fixed seed."""
+    rng = random.Random(20261121)
+    before = machine.free_bytes()
+    for name in ("a", "b"):
+        machine.define_test(name, "hello", vcpus=2)
+    for _ in range(50):
+        order = ["a", "b"]
+        rng.shuffle(order)
+        for name in order:
+            machine.start(name)
+        for name in order:
+            if rng.random() < 0.4:
+                machine.run(f"hvsh pause {name}")
+                if rng.random() < 0.7:
+                    machine.run(f"hvsh resume {name}")
+            elif rng.random() < 0.3:
+                machine.run(f"hvsh reset {name}")
+        rng.shuffle(order)
+        for name in order:
+            state = machine.state(name)
+            if state == "running" and rng.random() < 0.5:
+                with machine.console(name):
+                    machine.expect("ready")
+                machine.run(f"hvsh shutdown {name} --wait")
+                machine.wait_state(name, "shut off")
+            else:
+                machine.run(f"hvsh destroy {name}")
+                machine.wait_state(name, "shut off")
+        assert machine.free_bytes() == before
+
+
+def test_errors_name_the_cause(machine):
+    """Bad definitions are refused with the path, before anything exists."""
+    good = {"name": "t", "vcpus": 1, "memory": "16M", "kernel": IMAGE}
+    cases = [
+        ({"memory": "16Q"}, "$.memory"),
+        ({"memory": "99999G"}, "$.memory"),
+        ({"vcpus": 0}, "$.vcpus"),
+        ({"vcpus": "two"}, "$.vcpus"),
+        ({"name": "../etc"}, "$.name"),
+        ({"colour": "red"}, "$.colour"),
+        ({"devices": [{"type": "teapot"}]}, "$.devices[0].type"),
+    ]
+    for change, path in cases:
+        text = json.dumps({**good, **change})
+        status, out = machine.try_run(
+            f"printf '%s' '{text}' >/tmp/bad.json; hvsh define /tmp/bad.json")
+        assert status == 1 and path in out, (change, out)
+    machine.define("t", memory="2000G")
+    status, out = machine.try_run("hvsh start t")
+    assert status == 1 and "pool" in out, out
+    machine.define("t", kernel="/no/such/file")
+    status, out = machine.try_run("hvsh start t")
+    assert status == 1 and "/no/such/file" in out, out
+    status, out = machine.try_run("hvsh start nobody")
+    assert status == 1 and "nobody" in out
+    status, out = machine.try_run("hvsh pause t")
+    assert status == 1 and "hint" in out
+
+
+def test_module_refuses_to_unload(machine, witness):
+    status, text = machine.try_run("rmmod zonevisor")
+    assert status != 0
+    assert "in use" in text or "busy" in text.lower() or "temporarily" in text
