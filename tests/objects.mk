@@ -7,4 +7,5 @@ guests-y += tests/guest/zvtest
 zvtest-src := $(guest-lib) \
 	tests/guest/zvtest/lifecycle.c \
 	tests/guest/zvtest/hostile.c \
-	tests/guest/zvtest/platform.c
+	tests/guest/zvtest/platform.c \
+	tests/guest/zvtest/bench.c
