@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Zonevisor: one non-recursive build for everything. `make help` lists targets.
+#
+# Settings, all to be given on the command line:
+#   O=DIR            where to build (default: build)
+#   V=1              show the commands
+#   WERROR=0         let warnings pass
+#   CROSS_COMPILE=   prefix of the aarch64 tools (default: aarch64-linux-gnu-)
+#   CC=, HOSTCC=     compiler for aarch64, and for this machine
+#   ZV_CACHE=DIR     downloads (default: $XDG_CACHE_HOME/zonevisor)
+#   ZONE0_BOOTARGS=, ZONE0_MEMORY=, ZONE0_CPUS=
+#                    zone0's kernel command line, memory and CPUs
+#   QEMU_ARGS=       more arguments for QEMU
+#   FUZZ_SECONDS=    time for each fuzzer in `make fuzz` (default: 300)
+#
+# What is built is named by fragments that hold nothing but `+=` of names, each
+# relative to this directory. They fill these variables:
+#   hypervisor/objects.mk
+#     hv-core-y      core/*.c and lib/*.c, the same for every architecture
+#     hv-aarch64-y   arch/aarch64 (.c and .S) and drivers
+#     hv-fake-y      arch/fake, the host stand-in that tests are linked with
+#     hv-fp-y        the few of the above that may touch FP/SIMD registers
+#   kmod/objects.mk
+#     kmod-y         everything Kbuild reads, here relative to kmod/
+#   toolstack/objects.mk
+#     libhvd-y       the client library, libhvd.so.0
+#     hvd-y          the daemon
+#     hvsh-y         the shell
+#     hvio-y         hvd-io, one zone's I/O process
+#     privcmd-y      access to /dev/zonevisor: linked into hvd and hvd-io
+#     zcommon-y      shared helpers: linked into hvd and hvd-io
+#     {libhvd,hvd,hvsh,hvio}-libs
+#                    libraries: pkg-config names listed in mk/packages.mk, or -lX
+#   backends/objects.mk
+#     backends-y     device models, linked into hvd-io and tests
+#   tests/objects.mk
+#     unit-tests-y   tests/unit/DIR/test_X, a program each
+#     fuzzers-y      tests/fuzz/X_fuzz, a program each
+#     guests-y       tests/guest/NAME, a bare-metal image each
+#     NAME-src, NAME-cflags, NAME-libs
+#                    what else one of those is made of
+
+MAKEFLAGS += -rR --no-print-directory
+MAKEOVERRIDES =
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+O ?= build
+V ?= 0
+WERROR ?= 1
+CROSS_COMPILE ?= aarch64-linux-gnu-
+HOSTCC ?= gcc
+FUZZCC ?= clang
+ifneq ($(filter default undefined,$(origin CC)),)
+CC := $(CROSS_COMPILE)gcc
+endif
+ZV_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/zonevisor
+ZONE0_BOOTARGS ?= console=ttyAMA0 panic=10
+ZONE0_MEMORY ?= 1G
+FUZZ_SECONDS ?= 300
+PREFIX ?= /usr
+PYTHON := /usr/bin/python3
+
+.PHONY: all
+all: ## the hypervisor, the module, the toolstack and the images
+
+include mk/packages.mk
+include mk/rules.mk
+include hypervisor/objects.mk
+include kmod/objects.mk
+include toolstack/objects.mk
+include backends/objects.mk
+include tests/objects.mk
+include mk/fetch.mk
+include mk/hypervisor.mk
+include mk/kmod.mk
+include mk/toolstack.mk
+include mk/guests.mk
+include mk/images.mk
+include mk/tests.mk
+
+all: hypervisor kmod toolstack images
+
+.PHONY: run run-native install clean distclean help
+run: $(zonevisor-bin) $(bundle) ## boot zone0 under Zonevisor in QEMU
+	$(Q)scripts/run-qemu $(zonevisor-bin) $(bundle) -- $(QEMU_ARGS)
+
+run-native: $(kernel-image) $(zone0-initrd) ## boot the same zone0 without it
+	$(Q)scripts/run-qemu $(kernel-image) $(zone0-initrd) \
+		-append '$(ZONE0_BOOTARGS)' -- $(QEMU_ARGS)
+
+install: toolstack ## install the aarch64 toolstack to DESTDIR, under PREFIX
+	$(Q)scripts/install-toolstack $(O)/aarch64 '$(DESTDIR)' '$(PREFIX)'
+
+clean: ## remove what was built; downloads stay
+	$(call say,CLEAN,$(O))
+	$(Q)rm -rf $(O)
+
+distclean: clean ## remove the downloads too
+	$(call say,CLEAN,$(ZV_CACHE))
+	$(Q)rm -rf '$(ZV_CACHE)'
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' \
+		Makefile mk/*.mk | sort | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@echo
+	@sed -n '/^# Settings/,/^#$$/s/^# \{0,1\}//p' Makefile

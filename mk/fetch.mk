@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Packages of the build machine, the aarch64 sysroot and the stock kernel.
+# Downloads live in ZV_CACHE, outside the tree, and are checked once per build
+# directory.
+
+cache := $(abspath $(ZV_CACHE))/aarch64
+sysroot-key := $(firstword $(shell echo '$(sysroot-packages)' | cksum))
+sysroot := $(cache)/sysroot-$(sysroot-key)
+kernel := $(cache)/kernel
+kernel-image := $(kernel)/vmlinuz
+kernel-modules = $(kernel)/lib/modules/$(kernel-release)
+kernel-release = $(file <$(kernel)/release)
+
+host-stamp := $(O)/.host-packages
+sysroot-stamp := $(O)/.sysroot
+kernel-stamp := $(O)/.kernel
+
+.PHONY: fetch
+fetch: $(O)/versions.txt ## install and download what the build needs
+
+$(host-stamp): $(call recorded,$(O)/.host-packages.list,$(host-packages)) \
+		scripts/host-packages
+	$(Q)scripts/host-packages $(host-packages)
+	$(Q)touch $@
+
+$(sysroot-stamp): $(call recorded,$(O)/.sysroot.path,$(sysroot)) $(host-stamp) \
+		scripts/fetch-sysroot scripts/fetch-lib.sh scripts/apt-root
+	$(Q)scripts/fetch-sysroot $(sysroot) arm64 $(sysroot-packages)
+	$(Q)touch $@
+
+$(kernel-stamp): $(call recorded,$(O)/.kernel.path,$(kernel)) $(host-stamp) \
+		scripts/fetch-kernel scripts/fetch-lib.sh scripts/apt-root
+	$(Q)scripts/fetch-kernel $(cache) arm64
+	$(Q)touch $@
+
+# One after the other: they share a lock anyway.
+$(kernel-stamp): | $(sysroot-stamp)
+$(kernel-image): | $(kernel-stamp) ;
+
+$(O)/versions.txt: $(sysroot-stamp) $(kernel-stamp)
+	$(Q)cat $(kernel)/versions $(sysroot)/versions >$@.tmp
+	$(Q)dpkg-query -W -f '$${Package} $${Version} $${Architecture}\n' \
+		$(host-packages) >>$@.tmp
+	$(Q)mv $@.tmp $@
+
+# Flags of the libraries; make rebuilds this, reads it and starts over.
+$(O)/libraries.mk: $(sysroot-stamp) mk/packages.mk scripts/library-flags
+	$(Q)scripts/library-flags '$(sysroot)' $(pkg-config-names) >$@.tmp
+	$(Q)mv $@.tmp $@
+
+ifneq ($(configured),)
+include $(O)/libraries.mk
+endif

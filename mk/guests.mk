@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Bare-metal guests of the system tests: flat binaries with the arm64 Image header.
+
+guest-dir := $(O)/aarch64/guests
+guest-cc := $(CC) -std=gnu11 $(warnings) -O2 $(debugflags) -ffreestanding \
+	-fno-common -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-mgeneral-regs-only -mno-outline-atomics -mstrict-align \
+	-Itests/guest/lib -Ihypervisor/include/public
+guest-ldflags := -nostdlib -static -no-pie -Wl,--build-id=none \
+	-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
+	-Wl,-T,tests/guest/lib/guest.lds
+guest-flags := $(call recorded,$(guest-dir)/.flags,$(guest-cc) $(guest-ldflags))
+guest-bins := $(patsubst %,$(guest-dir)/%.bin,$(notdir $(guests-y)))
+
+$(guest-dir)/%.o: %.c $(guest-flags)
+	$(call say,CC,$< [guest])
+	@mkdir -p $(@D)
+	$(Q)$(guest-cc) $(depflags) -c -o $@ $<
+
+$(guest-dir)/%.o: %.S $(guest-flags)
+	$(call say,AS,$< [guest])
+	@mkdir -p $(@D)
+	$(Q)$(guest-cc) -D__ASSEMBLY__ $(depflags) -c -o $@ $<
+
+# $(call guest,NAME)
+define guest
+$1-objs := $$(call objects,$(guest-dir),$$(or $$($1-src),tests/guest/$1.c))
+$(guest-dir)/$1.elf: $$($1-objs) tests/guest/lib/guest.lds \
+		$$(call recorded,$(guest-dir)/.link-$1,$$($1-objs))
+	$$(call say,LD,$$@)
+	$$(Q)$$(guest-cc) $$(guest-ldflags) -o $$@ $$($1-objs)
+$(guest-dir)/$1.bin: $(guest-dir)/$1.elf
+	$$(Q)$$(CROSS_COMPILE)objcopy -O binary $$< $$@
+-include $$(call deps,$$($1-objs))
+endef
+$(foreach g,$(notdir $(guests-y)),$(eval $(call guest,$g)))
+
+.PHONY: guests
+guests: $(guest-bins) ## the bare-metal guests of the system tests

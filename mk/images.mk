@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The initramfs of guests and of zone0, and the bundle that the hypervisor boots.
+
+images := $(O)/aarch64
+recipes := configs/images
+guest-initrd := $(images)/linux-guest.cpio.gz
+zone0-initrd := $(images)/zone0.cpio.gz
+test-initrd := $(images)/zone0-test.cpio.gz
+bundle := $(images)/bundle.itb
+test-bundle := $(images)/bundle-test.itb
+zone-files := $(wildcard configs/zones/*.json)
+test-overlay := $(wildcard tests/system/zone0-overlay)
+
+# $(call tree,DIR): its files, as prerequisites.
+tree = $(if $1,$(shell find $1 -type f | sort))
+# $(call adds,FILES,DESTINATION)
+adds = $(foreach f,$1,--add $f=$2)
+
+zone0-adds := \
+	$(call adds,$(images)/hvd,usr/sbin/) \
+	$(call adds,$(images)/hvsh,usr/bin/) \
+	$(call adds,$(images)/hvd-io,usr/libexec/) \
+	$(call adds,$(images)/libhvd.so.0,usr/lib/) \
+	$(call adds,$(zonevisor-ko),) \
+	$(call adds,$(zone-files),etc/hvd/zones/) \
+	$(call adds,$(kernel-image) $(guest-initrd),var/lib/hvd/images/)
+test-adds := $(call adds,$(guest-bins),var/lib/hvd/images/tests/)
+mkinitramfs := CROSS_COMPILE=$(CROSS_COMPILE) scripts/mkinitramfs
+
+.PHONY: images
+images: $(bundle) ## the bundle: zone0's kernel, initramfs and settings
+
+$(guest-initrd): $(call tree,$(recipes)/guest) $(kernel-stamp) $(sysroot-stamp) \
+		scripts/mkinitramfs
+	$(call say,CPIO,$@)
+	@mkdir -p $(@D)
+	$(Q)$(mkinitramfs) --out $@ --recipe $(recipes)/guest \
+		--sysroot $(sysroot) --kernel $(kernel)
+
+$(zone0-initrd): $(call tree,$(recipes)/zone0) $(zone-files) $(guest-initrd) \
+		$(zonevisor-ko) $(aarch64-programs) $(images)/libhvd.so.0 \
+		$(call recorded,$(O)/.zone0-adds,$(zone0-adds)) scripts/mkinitramfs
+	$(call say,CPIO,$@)
+	$(Q)$(mkinitramfs) --out $@ --recipe $(recipes)/zone0 \
+		--sysroot $(sysroot) --kernel $(kernel) $(zone0-adds)
+
+# Linux unpacks one archive after another: what tests need follows the rest.
+$(images)/tests.cpio.gz: $(call tree,$(test-overlay)) $(guest-bins) \
+		$(call recorded,$(O)/.test-adds,$(test-adds)) scripts/mkinitramfs
+	$(call say,CPIO,$@)
+	@mkdir -p $(@D)
+	$(Q)$(mkinitramfs) --out $@ $(addprefix --tree ,$(test-overlay)) $(test-adds)
+
+$(test-initrd): $(zone0-initrd) $(images)/tests.cpio.gz
+	$(Q)cat $^ >$@
+
+# $(call pack,RAMDISK): the recipe of a bundle
+define pack
+	$(call say,FIT,$@)
+	$(Q)scripts/mkbundle $(recipes)/bundle.its.in $@ $(kernel-image) $1 \
+		'$(ZONE0_BOOTARGS)' '$(ZONE0_MEMORY)' $(ZONE0_CPUS)
+endef
+settings := $(call recorded,$(O)/.zone0-settings,\
+	$(ZONE0_BOOTARGS) $(ZONE0_MEMORY) $(ZONE0_CPUS))
+
+$(bundle): $(zone0-initrd) $(kernel-stamp) $(recipes)/bundle.its.in \
+		scripts/mkbundle $(settings)
+	$(call pack,$(zone0-initrd))
+
+$(test-bundle): $(test-initrd) $(kernel-stamp) $(recipes)/bundle.its.in \
+		scripts/mkbundle $(settings)
+	$(call pack,$(test-initrd))

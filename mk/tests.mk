@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Unit tests and fuzzers for this machine, and the targets that run tests. Every program compiles its own sources, because
+# flags differ from one to the next.
+
+core-test-cflags := $(hv-warnings) -O1 $(debugflags) -fno-common \
+	$(call hv-includes,fake)
+user-test-cflags := $(user-cflags) -O1 $(call cflags-of,host,$(all-libs))
+
+# $(call is-core,PATH): does it test the hypervisor rather than a program?
+is-core = $(or $(filter tests/unit/core/%,$1),$(filter hypervisor/%,$($(notdir $1)-src)))
+
+# $(call test-program,PATH,DIR,COMPILER AND FLAGS,LIBRARIES): link DIR/NAME/NAME
+# from PATH.c and what NAME-src lists.
+define test-program
+$2/$(notdir $1)-cc = $3 $(if $(call is-core,$1),$$(core-test-cflags),$$(user-test-cflags)) \
+	$$($(notdir $1)-cflags)
+$2/$(notdir $1)-objs := $$(call objects,$2/$(notdir $1),$1.c $$($(notdir $1)-src))
+$2/$(notdir $1)-link = $3 $$($2/$(notdir $1)-objs) \
+	$$(call libs-of,host,$$($(notdir $1)-libs) $4)
+$2/$(notdir $1)/%.o: %.c $$(call recorded,$2/$(notdir $1)/.flags,$$($2/$(notdir $1)-cc))
+	$$(call say,CC,$$< [$(notdir $1)])
+	@mkdir -p $$(@D)
+	$$(Q)$$($2/$(notdir $1)-cc) $$(depflags) -c -o $$@ $$<
+$2/$(notdir $1)/$(notdir $1): $$($2/$(notdir $1)-objs) \
+		$$(call recorded,$2/$(notdir $1)/.link,$$($2/$(notdir $1)-link))
+	$$(call say,LD,$$@)
+	$$(Q)$$($2/$(notdir $1)-link) -o $$@
+-include $$(call deps,$$($2/$(notdir $1)-objs))
+endef
+
+unit-dir := $(O)/host/unit
+unit-programs := $(foreach t,$(unit-tests-y),$(unit-dir)/$(notdir $t)/$(notdir $t))
+$(foreach t,$(unit-tests-y),$(eval $(call test-program,$t,$(unit-dir),$(HOSTCC) $(sanitize),cmocka)))
+
+fuzz-dir := $(O)/host/fuzz
+fuzz-cc := $(FUZZCC) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+fuzz-programs := $(foreach t,$(fuzzers-y),$(fuzz-dir)/$(notdir $t)/$(notdir $t))
+$(foreach t,$(fuzzers-y),$(eval $(call test-program,$t,$(fuzz-dir),$$(fuzz-cc),)))
+
+.PHONY: unit fuzz lint system test demo soak
+run-tests := $(PYTHON) scripts/run-tests --log $(O)/test
+system-needs := all host $(test-bundle)
+
+lint: | $(host-stamp) ## formatting, licences, dead links in documents
+	$(Q)$(run-tests) --lint
+
+unit: $(unit-programs) ## unit tests on this machine, under ASan and UBSan
+	$(Q)$(run-tests) --unit $(unit-programs)
+
+fuzz: $(fuzz-programs) ## each fuzzer for FUZZ_SECONDS
+	$(Q)$(run-tests) --fuzz-seconds $(FUZZ_SECONDS) --fuzz $(fuzz-programs)
+
+system: $(system-needs) ## tests that boot zones in QEMU
+	$(Q)$(run-tests) --system
+
+test: $(unit-programs) $(fuzz-programs) $(system-needs) ## all of the above, fuzzers briefly
+	$(Q)$(run-tests) --lint --unit $(unit-programs) \
+		--fuzz-seconds 15 --fuzz $(fuzz-programs) --system
+
+demo: $(system-needs) ## a guided tour in QEMU that types for you
+	$(Q)$(PYTHON) tests/system/demo.py
+
+soak: $(system-needs) ## start, kill and restart zones for a long time
+	$(Q)$(PYTHON) tests/system/soak.py
