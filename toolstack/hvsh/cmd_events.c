@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The command that prints events. */
+#include "hvsh.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+
+/* A restarted daemon is waited for that long. */
+#define RECONNECT_TRIES 60
+#define RECONNECT_MS 500
+
+struct printer {
+	bool json;
+	int status;
+};
+
+static void on_event(struct hvd_conn *conn, const struct hvd_event *event,
+		     void *arg)
+{
+	struct printer *printer = arg;
+
+	(void)conn;
+	if (printer->json) {
+		puts(event->json);
+	} else {
+		printf("%" PRIu64 " %s%s%s %s", event->seq,
+		       event->time != NULL ? event->time : "",
+		       event->time != NULL ? " " : "", event->zone,
+		       event->event);
+		if (event->reason != NULL) {
+			printf(" (%s)", event->reason);
+		}
+		putchar('\n');
+	}
+	/* Each event is seen when it happens, also through a pipe. */
+	printer->status = finish_output(printer->status);
+}
+
+static int reconnect(struct context *ctx)
+{
+	struct pollfd pfd = { .fd = signals_fd(), .events = POLLIN };
+
+	complain("events: the connection was lost, trying again");
+	for (int i = 0; i < RECONNECT_TRIES; i++) {
+		if (hvd_reconnect(ctx->conn) == 0) {
+			return EXIT_OK;
+		}
+		poll(&pfd, 1, RECONNECT_MS);
+		if (signals_pending() != 0) {
+			return EXIT_OK; /* the caller sees it too */
+		}
+	}
+	return report(ctx, -ECONNRESET, "events");
+}
+
+static int follow(struct context *ctx, struct printer *printer)
+{
+	struct pollfd fds[2] = {
+		{ .fd = hvd_fd(ctx->conn), .events = POLLIN },
+		{ .fd = signals_fd(), .events = POLLIN },
+	};
+	int status;
+
+	while (signals_pending() == 0 && printer->status == EXIT_OK) {
+		if (hvd_process(ctx->conn) == -ECONNRESET) {
+			status = reconnect(ctx);
+			if (status != EXIT_OK) {
+				return status;
+			}
+			continue;
+		}
+		poll(fds, 2, -1);
+	}
+	if (printer->status != EXIT_OK) {
+		return printer->status;
+	}
+	/* Ctrl-C is how this is meant to end. */
+	return signals_exit_status() == EXIT_INTERRUPTED
+		       ? EXIT_OK
+		       : signals_exit_status();
+}
+
+int cmd_events(struct context *ctx, const struct args *args)
+{
+	struct printer printer = { .json = args_has(args, "json") };
+	uint64_t since;
+	int status, err;
+
+	if (!args_number(args, "since", HVD_EVENTS_NEW, INT64_MAX, &since)) {
+		return EXIT_USAGE;
+	}
+	status = context_connect(ctx);
+	if (status != EXIT_OK) {
+		return status;
+	}
+	err = hvd_subscribe(ctx->conn, since, on_event, &printer, NULL);
+	if (err != 0) {
+		return report(ctx, err, "events");
+	}
+	status = follow(ctx, &printer);
+	/* The prompt goes on with the same connection. */
+	if (ctx->interactive) {
+		signals_clear();
+		hvd_unsubscribe(ctx->conn);
+	}
+	return status;
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Commands about zones: looking at them, and their life. */
+#include "hvsh.h"
+
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAIT_DEFAULT_S 120
+#define WAIT_MAX_S 86400
+
+static bool is_off(const char *state)
+{
+	return strcmp(state, HVD_STATE_DEFINED) == 0;
+}
+
+static const char *shown_state(const char *state)
+{
+	return is_off(state) ? "shut off" : state;
+}
+
+static void add_zone(struct table *table, const struct hvd_zone *zone)
+{
+	char memory[32];
+
+	format_bytes(zone->memory, memory, sizeof(memory));
+	if (zone->id >= 0) {
+		table_add(table, PAINT_NONE, "%" PRId64, zone->id);
+	} else {
+		table_add(table, PAINT_NONE, "-");
+	}
+	table_add(table, PAINT_NONE, "%s", zone->name);
+	table_add(table, paint_of_state(zone->state), "%s",
+		  shown_state(zone->state));
+	table_add(table, PAINT_NONE, "%" PRIu32, zone->vcpus);
+	table_add(table, PAINT_NONE, "%s", memory);
+	table_add(table, PAINT_NONE, "%s", zone->autostart ? "yes" : "no");
+	table_add(table, PAINT_NONE, "%s",
+		  zone->reason != NULL ? zone->reason : "");
+}
+
+static size_t print_zone_table(struct context *ctx,
+			       const struct hvd_zone *zones, size_t count,
+			       bool all)
+{
+	static const struct column columns[] = {
+		{ "ID", true, false },	   { "NAME", false, true },
+		{ "STATE", false, false }, { "VCPUS", true, false },
+		{ "MEMORY", true, false }, { "AUTOSTART", false, false },
+		{ "REASON", false, true },
+	};
+	struct table table;
+	size_t hidden = 0;
+
+	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	for (size_t i = 0; i < count; i++) {
+		if (all || !is_off(zones[i].state)) {
+			add_zone(&table, &zones[i]);
+		} else {
+			hidden++;
+		}
+	}
+	table_print(&table, ctx->color);
+	table_fini(&table);
+	return hidden;
+}
+
+/* The daemon's own objects, so that programs get all members. */
+static int print_zone_json(struct context *ctx, bool all)
+{
+	struct json_object *list, *shown, *zone, *state;
+	char *text;
+	int err = hvd_call(ctx->conn, "zone.list", NULL, &text);
+
+	if (err != 0) {
+		return report(ctx, err, "list");
+	}
+	list = json_tokener_parse(text);
+	free(text);
+	shown = json_object_new_array();
+	if (shown == NULL || !json_object_is_type(list, json_type_array)) {
+		json_object_put(list);
+		json_object_put(shown);
+		complain("list: the daemon's answer is not a list");
+		return EXIT_REQUEST;
+	}
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		zone = json_object_array_get_idx(list, i);
+		if (!all && json_object_object_get_ex(zone, "state", &state) &&
+		    is_off(json_object_get_string(state))) {
+			continue;
+		}
+		json_object_array_add(shown, json_object_get(zone));
+	}
+	print_json(json_object_to_json_string(shown));
+	json_object_put(shown);
+	json_object_put(list);
+	return EXIT_OK;
+}
+
+int cmd_list(struct context *ctx, const struct args *args)
+{
+	bool all = args_has(args, "all");
+	struct hvd_zone *zones;
+	size_t count, hidden;
+	int err = context_connect(ctx);
+
+	if (err != EXIT_OK) {
+		return err;
+	}
+	if (args_has(args, "json")) {
+		return print_zone_json(ctx, all);
+	}
+	err = hvd_zone_list(ctx->conn, &zones, &count);
+	if (err != 0) {
+		return report(ctx, err, "list");
+	}
+	hidden = print_zone_table(ctx, zones, count, all);
+	if (hidden > 0 && term_width() > 0) {
+		fflush(stdout);
+		hint("%zu more shut off: hvsh list --all", hidden);
+	}
+	hvd_zone_list_free(zones, count);
+	return EXIT_OK;
+}
+
+#define FIELD "%-14s "
+
+static void print_fault(const struct hvd_zone_fault *fault)
+{
+	printf(FIELD "vCPU %" PRIu32 " at pc %#" PRIx64 "\n",
+	       "Fault:", fault->vcpu, fault->pc);
+	printf(FIELD "address %#" PRIx64 ", IPA %#" PRIx64
+		     ", syndrome %#" PRIx64 "\n",
+	       "", fault->addr, fault->ipa, fault->syndrome);
+}
+
+static void print_run(const struct hvd_zone_detail *detail)
+{
+	char text[32];
+
+	printf(FIELD "%" PRId64 "\n", "Id:", detail->zone.id);
+	format_duration(detail->cpu_time_ns, text, sizeof(text));
+	printf(FIELD "%s\n", "CPU time:", text);
+	printf(FIELD "%" PRIu32 " of %" PRIu32 "\n",
+	       "vCPUs on:", detail->vcpus_on, detail->zone.vcpus);
+	if (detail->io_pid >= 0) {
+		printf(FIELD "pid %" PRId64 ", %" PRIu64 " restarts\n",
+		       "I/O process:", detail->io_pid, detail->io_restarts);
+	}
+}
+
+/* Reasons may be a guest's words: no control characters to the terminal. */
+static void print_clean(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?'
+								    : *text);
+	}
+}
+
+static void print_detail(struct context *ctx,
+			 const struct hvd_zone_detail *detail)
+{
+	const struct hvd_zone *zone = &detail->zone;
+	enum paint paint = paint_of_state(zone->state);
+	char memory[32];
+
+	format_bytes(zone->memory, memory, sizeof(memory));
+	printf(FIELD "%s\n", "Name:", zone->name);
+	printf(FIELD "%s\n", "UUID:", zone->uuid);
+	printf(FIELD "%s%s%s", "State:", paint_start(paint, ctx->color),
+	       shown_state(zone->state), paint_end(paint, ctx->color));
+	if (zone->reason != NULL) {
+		fputs(" (", stdout);
+		print_clean(zone->reason);
+		putchar(')');
+	}
+	putchar('\n');
+	printf(FIELD "%" PRIu32 "\n", "vCPUs:", zone->vcpus);
+	printf(FIELD "%s\n", "Memory:", memory);
+	printf(FIELD "%s\n", "Autostart:", zone->autostart ? "yes" : "no");
+	printf(FIELD "%" PRIu64 "\n", "Generation:", detail->generation);
+	if (zone->id >= 0) {
+		print_run(detail);
+	}
+	if (detail->fault != NULL) {
+		print_fault(detail->fault);
+	}
+}
+
+int cmd_info(struct context *ctx, const struct args *args)
+{
+	const char *name = args->positionals[0];
+	struct hvd_zone_detail *detail;
+	int err = context_connect(ctx);
+
+	if (err != EXIT_OK) {
+		return err;
+	}
+	err = hvd_zone_get(ctx->conn, name, &detail);
+	if (err != 0) {
+		return report(ctx, err, "info %s", name);
+	}
+	if (args_has(args, "json")) {
+		print_json(detail->json);
+	} else {
+		print_detail(ctx, detail);
+	}
+	hvd_zone_detail_free(detail);
+	return EXIT_OK;
+}
+
+static int do_start(struct hvd_conn *conn, const char *name,
+		    unsigned int paused)
+{
+	return hvd_zone_start(conn, name, paused != 0 ? HVD_START_PAUSED : 0);
+}
+
+/* Runs one request about one zone. */
+static int run_request(struct context *ctx, const char *verb, const char *name,
+		       int (*request)(struct hvd_conn *conn, const char *name,
+				      unsigned int arg),
+		       unsigned int arg)
+{
+	int err = context_connect(ctx);
+
+	if (err != EXIT_OK) {
+		return err;
+	}
+	progress_start(ctx, "%s %s", verb, name);
+	err = request(ctx->conn, name, arg);
+	progress_stop(ctx);
+	return err == 0 ? EXIT_OK : report(ctx, err, "%s %s", verb, name);
+}
+
+int cmd_start(struct context *ctx, const struct args *args)
+{
+	const char *name = args->positionals[0];
+	bool paused = args_has(args, "paused");
+	struct console_request console = { .zone = name };
+	int status = run_request(ctx, "start", name, do_start, paused);
+
+	if (status != EXIT_OK) {
+		return status;
+	}
+	if (!args_has(args, "console")) {
+		printf("%s: started%s\n", name, paused ? ", paused" : "");
+		return EXIT_OK;
+	}
+	return console_session(ctx, &console);
+}
+
+int cmd_shutdown(struct context *ctx, const struct args *args)
+{
+	const char *name = args->positionals[0];
+	bool wait = args_has(args, "wait") || args_has(args, "timeout");
+	uint64_t seconds;
+	int status;
+
+	if (!args_number(args, "timeout", WAIT_DEFAULT_S, WAIT_MAX_S,
+			 &seconds)) {
+		return EXIT_USAGE;
+	}
+	if (wait && seconds == 0) {
+		wait = false;
+	}
+	status = run_request(ctx, "shutdown", name, hvd_zone_shutdown,
+			     wait ? (unsigned int)seconds : 0);
+	if (status == EXIT_TIMEOUT) {
+		hint("'hvsh destroy %s' stops it without asking", name);
+	}
+	if (status == EXIT_OK) {
+		printf("%s: %s\n", name,
+		       wait ? "shut off" : "asked to shut down");
+	}
+	return status;
+}
+
+/* Requests that take a name and nothing else. */
+struct plain_request {
+	const char *verb;
+	const char *done;
+	int (*request)(struct hvd_conn *conn, const char *name);
+};
+
+static int run_plain(struct context *ctx, const struct args *args,
+		     const struct plain_request *plain)
+{
+	const char *name = args->positionals[0];
+	int err = context_connect(ctx);
+
+	if (err != EXIT_OK) {
+		return err;
+	}
+	progress_start(ctx, "%s %s", plain->verb, name);
+	err = plain->request(ctx->conn, name);
+	progress_stop(ctx);
+	if (err != 0) {
+		return report(ctx, err, "%s %s", plain->verb, name);
+	}
+	printf("%s: %s\n", name, plain->done);
+	return EXIT_OK;
+}
+
+#define PLAIN_COMMAND(verb, done)                                              \
+	int cmd_##verb(struct context *ctx, const struct args *args)           \
+	{                                                                      \
+		static const struct plain_request plain = { #verb, done,       \
+							    hvd_zone_##verb }; \
+		return run_plain(ctx, args, &plain);                           \
+	}
+
+PLAIN_COMMAND(reboot, "asked to reboot")
+PLAIN_COMMAND(reset, "reset")
+PLAIN_COMMAND(destroy, "stopped")
+PLAIN_COMMAND(pause, "paused")
+PLAIN_COMMAND(resume, "resumed")
+PLAIN_COMMAND(undefine, "definition deleted")

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The table of commands, and what runs one of them. */
+#include "hvsh.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define END_OPTIONS  \
+	{            \
+		NULL \
+	}
+#define OPTION_JSON                                                        \
+	{                                                                  \
+		"json", '\0', NULL, NULL, "print JSON, for other programs" \
+	}
+
+const struct option global_options[] = {
+	{ "socket", 's', "PATH", NULL, "the daemon's socket" },
+	{ "timeout", 't', "SECONDS", NULL,
+	  "how long a request may take, 0: for ever (default: 120)" },
+	{ "color", '\0', "WHEN", "auto|always|never", "use colours" },
+	{ "version", 'V', NULL, NULL, "print hvsh's version and leave" },
+	{ "complete", '\0', NULL, NULL,
+	  "print what may follow the words given, for shells" },
+	END_OPTIONS,
+};
+
+static const struct option no_options[] = {
+	END_OPTIONS,
+};
+
+static const struct option json_options[] = {
+	OPTION_JSON,
+	END_OPTIONS,
+};
+
+static const struct option list_options[] = {
+	{ "all", 'a', NULL, NULL, "also zones that are shut off" },
+	OPTION_JSON,
+	END_OPTIONS,
+};
+
+static const struct option start_options[] = {
+	{ "console", 'c', NULL, NULL, "then open its console" },
+	{ "paused", 'p', NULL, NULL, "do not let it run yet" },
+	END_OPTIONS,
+};
+
+static const struct option shutdown_options[] = {
+	{ "wait", 'w', NULL, NULL, "return when it is off" },
+	{ "timeout", 't', "SECONDS", NULL,
+	  "how long to wait for that (default: 120); implies --wait" },
+	END_OPTIONS,
+};
+
+static const struct option console_options[] = {
+	{ "device", 'd', "DEVICE", NULL, "console0, uart0, ..." },
+	{ "force", 'f', NULL, NULL, "take over from another writer" },
+	{ "readonly", 'r', NULL, NULL, "only look" },
+	{ "from", '\0', "WHERE", "start|end",
+	  "start: all that is kept; end: only what is new" },
+	END_OPTIONS,
+};
+
+static const struct option events_options[] = {
+	{ "since", '\0', "N", NULL, "also those after event number N" },
+	OPTION_JSON,
+	END_OPTIONS,
+};
+
+static const struct option log_options[] = {
+	{ "follow", 'f', NULL, NULL, "go on as it grows" },
+	END_OPTIONS,
+};
+
+/* clang-format off: a table */
+const struct command commands[] = {
+	{ "list", "ls", GROUP_ZONES, OPERAND_NONE, 0, 0, list_options,
+	  "show the zones", NULL, cmd_list },
+	{ "info", "get", GROUP_ZONES, OPERAND_ZONE, 1, 1, json_options,
+	  "show all about one zone", NULL, cmd_info },
+	{ "start", NULL, GROUP_ZONES, OPERAND_ZONE, 1, 1, start_options,
+	  "start a zone", NULL, cmd_start },
+	{ "shutdown", NULL, GROUP_ZONES, OPERAND_ZONE, 1, 1, shutdown_options,
+	  "ask a zone to shut down",
+	  "The guest decides. 'destroy' does not ask.", cmd_shutdown },
+	{ "reboot", NULL, GROUP_ZONES, OPERAND_ZONE, 1, 1, no_options,
+	  "ask a zone to reboot", NULL, cmd_reboot },
+	{ "reset", NULL, GROUP_ZONES, OPERAND_ZONE, 1, 1, no_options,
+	  "reboot a zone without asking it", NULL, cmd_reset },
+	{ "destroy", NULL, GROUP_ZONES, OPERAND_ZONE, 1, 1, no_options,
+	  "stop a zone at once, as if unplugged",
+	  "The definition stays. What the guest has not written is lost.",
+	  cmd_destroy },
+	{ "pause", "suspend", GROUP_ZONES, OPERAND_ZONE, 1, 1, no_options,
+	  "stop a zone's CPUs for a while", NULL, cmd_pause },
+	{ "resume", NULL, GROUP_ZONES, OPERAND_ZONE, 1, 1, no_options,
+	  "let a paused zone go on", NULL, cmd_resume },
+
+	{ "define", NULL, GROUP_DEFINITIONS, OPERAND_FILE, 1, 1, no_options,
+	  "create or change a zone from a JSON file",
+	  "FILE - is standard input. A running zone keeps its present "
+	  "configuration until it is started again.",
+	  cmd_define },
+	{ "undefine", NULL, GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1, no_options,
+	  "delete a zone's definition", NULL, cmd_undefine },
+	{ "dumpdef", NULL, GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1, no_options,
+	  "print a zone's definition as JSON", NULL, cmd_dumpdef },
+
+	{ "console", NULL, GROUP_CONSOLES, OPERAND_ZONE, 1, 1, console_options,
+	  "open a zone's console; Ctrl-] leaves it",
+	  "Shows first what was missed since it was last left. If standard "
+	  "input is not a terminal, it is copied to the console, and the "
+	  "console is shown until the zone stops.",
+	  cmd_console },
+
+	{ "host", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, json_options,
+	  "show the machine and the hypervisor", NULL, cmd_host },
+	{ "counters", NULL, GROUP_HOST, OPERAND_ZONE, 0, 1, json_options,
+	  "show counters of the host or of a zone", NULL, cmd_counters },
+	{ "log", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, log_options,
+	  "print the hypervisor's log", NULL, cmd_log },
+	{ "events", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, events_options,
+	  "print events as they happen", "Ctrl-C ends it.", cmd_events },
+	{ "version", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, json_options,
+	  "show the versions of all parts", NULL, cmd_version },
+
+	{ "help", "?", GROUP_SHELL, OPERAND_COMMAND, 0, 1, no_options,
+	  "explain a command, or list them", NULL, cmd_help },
+	{ "quit", "exit", GROUP_SHELL, OPERAND_NONE, 0, 0, no_options,
+	  "leave the interactive shell", NULL, cmd_quit },
+	{ .name = NULL },
+};
+/* clang-format on */
+
+const struct command *command_find(const char *name)
+{
+	const struct command *command;
+
+	for (command = commands; command->name != NULL; command++) {
+		if (strcmp(command->name, name) == 0 ||
+		    (command->alias != NULL &&
+		     strcmp(command->alias, name) == 0)) {
+			return command;
+		}
+	}
+	return NULL;
+}
+
+const char *group_title(enum group group)
+{
+	static const char *const titles[GROUP_COUNT] = {
+		[GROUP_ZONES] = "Zones",
+		[GROUP_DEFINITIONS] = "Definitions",
+		[GROUP_CONSOLES] = "Consoles",
+		[GROUP_HOST] = "Host",
+		[GROUP_SHELL] = "Shell",
+	};
+
+	return titles[group];
+}
+
+static const char *operand_name(enum operand operand)
+{
+	static const char *const names[] = {
+		[OPERAND_NONE] = "",
+		[OPERAND_ZONE] = "NAME",
+		[OPERAND_FILE] = "FILE",
+		[OPERAND_COMMAND] = "COMMAND",
+	};
+
+	return names[operand];
+}
+
+void command_usage(const struct command *command, char *buf, size_t size)
+{
+	const struct option *option;
+	const char *operand = operand_name(command->operand);
+	int len = snprintf(buf, size, "%s", command->name);
+
+	for (option = command->options; option->name != NULL; option++) {
+		if (len < 0 || (size_t)len >= size) {
+			return;
+		}
+		len += snprintf(buf + len, size - (size_t)len, " [--%s%s%s]",
+				option->name, option->value != NULL ? " " : "",
+				option->words != NULL	? option->words
+				: option->value != NULL ? option->value
+							: "");
+	}
+	if (command->operand_max > 0 && len >= 0 && (size_t)len < size) {
+		snprintf(buf + len, size - (size_t)len,
+			 command->operand_min > 0 ? " %s" : " [%s]", operand);
+	}
+}
+
+static int usage_error(const struct command *command, const char *text)
+{
+	char usage[200];
+
+	complain("%s: %s", command->name, text);
+	command_usage(command, usage, sizeof(usage));
+	hint("usage: hvsh %s", usage);
+	return EXIT_USAGE;
+}
+
+int command_run(struct context *ctx, int argc, const char *const *argv)
+{
+	const struct command *command = command_find(argv[0]);
+	struct args_error error;
+	struct args args;
+
+	if (command == NULL) {
+		complain("unknown command '%s'", argv[0]);
+		hint("'hvsh help' lists the commands");
+		return EXIT_USAGE;
+	}
+	if (!args_parse(command->options, command->operand_max, argc - 1,
+			argv + 1, &args, &error)) {
+		return usage_error(command, error.text);
+	}
+	if (args.help) {
+		help_command(command);
+		return EXIT_OK;
+	}
+	if (args.positional_count < command->operand_min) {
+		snprintf(error.text, sizeof(error.text), "%s is missing",
+			 operand_name(command->operand));
+		return usage_error(command, error.text);
+	}
+	return finish_output(command->run(ctx, &args));
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What may stand in place of the last word: for the prompt and for shells. */
+#include "hvsh.h"
+
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Nobody waits longer than this for names after pressing Tab. */
+#define ZONES_TIMEOUT_MS 1000
+
+struct search {
+	struct context *ctx;
+	const char *prefix;
+	complete_fn found;
+	void *arg;
+};
+
+static void offer(const struct search *search, const char *candidate)
+{
+	if (strncmp(candidate, search->prefix, strlen(search->prefix)) == 0) {
+		search->found(candidate, search->arg);
+	}
+}
+
+static void offer_commands(const struct search *search)
+{
+	const struct command *command;
+
+	for (command = commands; command->name != NULL; command++) {
+		offer(search, command->name);
+	}
+}
+
+static bool connect_quietly(struct context *ctx)
+{
+	if (ctx->conn == NULL) {
+		ctx->conn = hvd_new(ctx->socket);
+	}
+	if (ctx->conn == NULL) {
+		return false;
+	}
+	hvd_set_timeout(ctx->conn, ZONES_TIMEOUT_MS);
+	return (hvd_is_connected(ctx->conn) && hvd_process(ctx->conn) == 0) ||
+	       hvd_connect(ctx->conn) == 0;
+}
+
+static void offer_zones(const struct search *search)
+{
+	struct hvd_zone *zones;
+	size_t count;
+
+	if (!connect_quietly(search->ctx) ||
+	    hvd_zone_list(search->ctx->conn, &zones, &count) != 0) {
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		offer(search, zones[i].name);
+	}
+	hvd_zone_list_free(zones, count);
+}
+
+static void offer_files(const struct search *search)
+{
+	char pattern[512];
+	size_t len = 0;
+	glob_t matches;
+
+	/* The prefix is meant literally. */
+	for (const char *p = search->prefix; *p != '\0'; p++) {
+		if (len + 4 > sizeof(pattern)) {
+			return;
+		}
+		if (strchr("*?[\\", *p) != NULL) {
+			pattern[len++] = '\\';
+		}
+		pattern[len++] = *p;
+	}
+	memcpy(pattern + len, "*", 2);
+	if (glob(pattern, GLOB_MARK, NULL, &matches) == 0) {
+		for (size_t i = 0; i < matches.gl_pathc; i++) {
+			offer(search, matches.gl_pathv[i]);
+		}
+		globfree(&matches);
+	}
+}
+
+static void offer_operand(const struct search *search, enum operand operand)
+{
+	switch (operand) {
+	case OPERAND_ZONE:
+		offer_zones(search);
+		break;
+	case OPERAND_FILE:
+		offer_files(search);
+		break;
+	case OPERAND_COMMAND:
+		offer_commands(search);
+		break;
+	case OPERAND_NONE:
+		break;
+	}
+}
+
+static void offer_options(const struct search *search,
+			  const struct option *options)
+{
+	char word[64];
+
+	for (; options->name != NULL; options++) {
+		snprintf(word, sizeof(word), "--%s", options->name);
+		offer(search, word);
+	}
+	offer(search, "--help");
+}
+
+static void offer_values(const struct search *search, const char *words)
+{
+	char word[64];
+	size_t len;
+
+	while (words != NULL && *words != '\0') {
+		len = strcspn(words, "|");
+		snprintf(word, sizeof(word), "%.*s", (int)len, words);
+		offer(search, word);
+		words += len + (words[len] == '|');
+	}
+}
+
+/* The option that waits for a value after this word, or NULL. */
+static const struct option *value_option(const struct option *options,
+					 const char *word)
+{
+	for (; options->name != NULL; options++) {
+		if (options->value == NULL) {
+			continue;
+		}
+		if (strncmp(word, "--", 2) == 0 &&
+		    strcmp(word + 2, options->name) == 0) {
+			return options;
+		}
+		if (word[0] == '-' && word[1] == options->letter &&
+		    word[1] != '\0' && word[2] == '\0') {
+			return options;
+		}
+	}
+	return NULL;
+}
+
+/* Returns the index of the command's word, or count - 1 if there is none. */
+static int skip_globals(int count, const char *const *words)
+{
+	int at = 0;
+
+	while (at < count - 1 && words[at][0] == '-') {
+		at += value_option(global_options, words[at]) != NULL ? 2 : 1;
+	}
+	return at < count ? at : count;
+}
+
+static int count_operands(const struct command *command, int count,
+			  const char *const *words)
+{
+	int operands = 0;
+
+	for (int i = 1; i < count - 1; i++) {
+		if (value_option(command->options, words[i]) != NULL) {
+			i++;
+		} else if (words[i][0] != '-' || words[i][1] == '\0') {
+			operands++;
+		}
+	}
+	return operands;
+}
+
+static void complete_arguments(const struct search *search, int count,
+			       const char *const *words)
+{
+	const struct command *command = command_find(words[0]);
+	const struct option *option;
+
+	if (command == NULL) {
+		return;
+	}
+	option = value_option(command->options, words[count - 2]);
+	if (option != NULL) {
+		offer_values(search, option->words);
+	} else if (search->prefix[0] == '-') {
+		offer_options(search, command->options);
+	} else if (count_operands(command, count, words) <
+		   command->operand_max) {
+		offer_operand(search, command->operand);
+	}
+}
+
+void complete_words(struct context *ctx, int count, const char *const *words,
+		    complete_fn found, void *arg)
+{
+	struct search search = { ctx, "", found, arg };
+	int at;
+
+	if (count == 0) {
+		offer_commands(&search);
+		return;
+	}
+	search.prefix = words[count - 1];
+	at = skip_globals(count, words);
+	if (at >= count) {
+		/* The value of a global option. */
+		const struct option *option =
+			value_option(global_options, words[count - 2]);
+
+		if (option->words != NULL) {
+			offer_values(&search, option->words);
+		} else if (strcmp(option->name, "socket") == 0) {
+			offer_files(&search);
+		}
+	} else if (at < count - 1) {
+		complete_arguments(&search, count - at, words + at);
+	} else if (search.prefix[0] == '-') {
+		offer_options(&search, global_options);
+	} else {
+		offer_commands(&search);
+	}
+}

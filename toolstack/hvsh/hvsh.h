@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * hvsh, the shell of Zonevisor: what its files share.
+ *
+ * One table (commands.c) names every command with its group, arguments,
+ * options, help and handler.  Parsing, help and completion all read it.
+ * Handlers live in cmd_<noun>.c and return an exit status.
+ */
+#ifndef ZV_TOOLSTACK_HVSH_HVSH_H
+#define ZV_TOOLSTACK_HVSH_HVSH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hvd.h"
+
+/* Exit statuses; part of the interface, see hvsh(1). */
+enum exit_status {
+	EXIT_OK = 0,
+	EXIT_REQUEST = 1, /* the daemon, or a file, said no */
+	EXIT_USAGE = 2,
+	EXIT_CONNECT = 3, /* no daemon, or the connection was lost */
+	EXIT_TIMEOUT = 4,
+	EXIT_INTERRUPTED = 130, /* as the shell says for SIGINT */
+};
+
+#define OPTIONS_MAX 8
+#define POSITIONALS_MAX 2
+
+/* ---- context ---- */
+
+struct context {
+	struct hvd_conn *conn; /* made at first use */
+	const char *socket; /* NULL: libhvd's default */
+	int timeout_s; /* of a request; 0: none */
+	bool color;
+	bool interactive; /* inside the prompt */
+};
+
+/* Connected, or an exit status after saying why not. */
+int context_connect(struct context *ctx);
+void context_fini(struct context *ctx);
+
+/* ---- args.c ---- */
+
+struct option {
+	const char *name; /* without the dashes */
+	char letter; /* '\0': none */
+	const char *value; /* what it takes, for people, or NULL */
+	const char *words; /* allowed values, '|' between, or NULL */
+	const char *help;
+};
+
+struct args {
+	const struct option *options;
+	/* One for each option: NULL absent, "" present, or its value. */
+	const char *values[OPTIONS_MAX];
+	const char *positionals[POSITIONALS_MAX];
+	size_t positional_count;
+	bool help;
+};
+
+/* What went wrong, for people; empty if nothing. */
+struct args_error {
+	char text[160];
+};
+
+/*
+ * argv[0] is the first word after the command.  Options may stand anywhere,
+ * "--" ends them.  options ends with an entry without a name.
+ */
+bool args_parse(const struct option *options, size_t positionals_max, int argc,
+		const char *const *argv, struct args *ret_args,
+		struct args_error *ret_error);
+/* Only before the first word that is no option; ret_used counts them. */
+bool args_parse_leading(const struct option *options, int argc,
+			const char *const *argv, struct args *ret_args,
+			int *ret_used, struct args_error *ret_error);
+bool args_has(const struct args *args, const char *name);
+const char *args_value(const struct args *args, const char *name);
+/* A decimal number up to max; the default if absent; false if it is none. */
+bool args_number(const struct args *args, const char *name, uint64_t def,
+		 uint64_t max, uint64_t *ret_value);
+bool parse_number(const char *text, uint64_t max, uint64_t *ret_value);
+
+/* ---- commands.c ---- */
+
+enum group {
+	GROUP_ZONES,
+	GROUP_DEFINITIONS,
+	GROUP_CONSOLES,
+	GROUP_HOST,
+	GROUP_SHELL,
+	GROUP_COUNT,
+};
+
+enum operand {
+	OPERAND_NONE,
+	OPERAND_ZONE,
+	OPERAND_FILE,
+	OPERAND_COMMAND,
+};
+
+struct command {
+	const char *name;
+	const char *alias; /* or NULL */
+	enum group group;
+	enum operand operand;
+	uint8_t operand_min; /* how many of it */
+	uint8_t operand_max;
+	const struct option *options;
+	const char *summary; /* a line */
+	const char *help; /* more, or NULL */
+	int (*run)(struct context *ctx, const struct args *args);
+};
+
+extern const struct command commands[]; /* ends with an entry without a name */
+extern const struct option global_options[];
+
+const struct command *command_find(const char *name);
+const char *group_title(enum group group);
+/* The usage line after "hvsh ", e.g. "start [--console] NAME". */
+void command_usage(const struct command *command, char *buf, size_t size);
+/* Parses and runs; argv[0] is the command's name. */
+int command_run(struct context *ctx, int argc, const char *const *argv);
+
+/* Handlers. */
+int cmd_list(struct context *ctx, const struct args *args);
+int cmd_info(struct context *ctx, const struct args *args);
+int cmd_start(struct context *ctx, const struct args *args);
+int cmd_shutdown(struct context *ctx, const struct args *args);
+int cmd_reboot(struct context *ctx, const struct args *args);
+int cmd_reset(struct context *ctx, const struct args *args);
+int cmd_destroy(struct context *ctx, const struct args *args);
+int cmd_pause(struct context *ctx, const struct args *args);
+int cmd_resume(struct context *ctx, const struct args *args);
+int cmd_define(struct context *ctx, const struct args *args);
+int cmd_undefine(struct context *ctx, const struct args *args);
+int cmd_dumpdef(struct context *ctx, const struct args *args);
+int cmd_console(struct context *ctx, const struct args *args);
+int cmd_events(struct context *ctx, const struct args *args);
+int cmd_host(struct context *ctx, const struct args *args);
+int cmd_log(struct context *ctx, const struct args *args);
+int cmd_counters(struct context *ctx, const struct args *args);
+int cmd_version(struct context *ctx, const struct args *args);
+int cmd_help(struct context *ctx, const struct args *args);
+int cmd_quit(struct context *ctx, const struct args *args);
+
+/* Leaves the interactive prompt; see cmd_quit(). */
+#define EXIT_QUIT (-1)
+
+void help_overview(void);
+void help_command(const struct command *command);
+
+/* ---- words.c ---- */
+
+#define WORDS_MAX 64
+
+struct words {
+	char *words[WORDS_MAX + 1]; /* ends with NULL */
+	int count;
+	bool open; /* the last word is not finished: a quote is open */
+	char *buf;
+};
+
+/* Splits a line as a shell does: blanks, '...', "...", \x, and # comments. */
+bool words_split(const char *line, struct words *ret_words,
+		 struct args_error *ret_error);
+void words_fini(struct words *words);
+
+/* ---- complete.c ---- */
+
+typedef void (*complete_fn)(const char *candidate, void *arg);
+
+/*
+ * Calls back for each word that may stand in place of the last one of
+ * words[0 .. count), which start with the command's name.
+ */
+void complete_words(struct context *ctx, int count, const char *const *words,
+		    complete_fn found, void *arg);
+
+/* ---- table.c ---- */
+
+#define TABLE_COLUMNS 8
+
+enum paint {
+	PAINT_NONE,
+	PAINT_GOOD,
+	PAINT_WARN,
+	PAINT_BAD,
+	PAINT_DIM,
+	PAINT_BOLD,
+};
+
+struct column {
+	const char *title;
+	bool right; /* flush right */
+	bool shrink; /* may be cut to fit the terminal */
+};
+
+struct cell {
+	char *text;
+	enum paint paint;
+};
+
+struct table {
+	const struct column *columns;
+	size_t column_count;
+	struct cell *cells;
+	size_t cell_count;
+	size_t cell_capacity;
+};
+
+void table_init(struct table *table, const struct column *columns,
+		size_t column_count);
+void table_fini(struct table *table);
+/* Cells go from left to right, row after row.  Control characters become
+ * '?': the text may come from a guest. */
+void table_add(struct table *table, enum paint paint, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The whole table as text; width 0: no limit.  free() it. */
+char *table_format(const struct table *table, size_t width, bool color);
+void table_print(const struct table *table, bool color);
+
+/* ---- output.c ---- */
+
+const char *paint_start(enum paint paint, bool color);
+const char *paint_end(enum paint paint, bool color);
+enum paint paint_of_state(const char *state);
+/* "512 MiB"; one decimal if it is not a whole number. */
+void format_bytes(uint64_t bytes, char *buf, size_t size);
+/* "1d 02:03:04" or "12.345 s". */
+void format_duration(uint64_t ns, char *buf, size_t size);
+/* Indented for people; false if text is not JSON. */
+bool print_json(const char *text);
+/* One line of stderr: "hvsh: ...". */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Says what libhvd's last error says, gives the exit status for it. */
+int report(struct context *ctx, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+int exit_status_of(int err);
+int out_of_memory(void);
+/* Results have reached stdout, else says so. */
+int finish_output(int status);
+
+/* ---- progress.c ---- */
+
+/* While blocking calls wait: a spinner on stderr if that is a terminal, and
+ * an end to the wait on SIGINT and the like. */
+void progress_start(struct context *ctx, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void progress_stop(struct context *ctx);
+
+/* ---- signals.c ---- */
+
+/* SIGINT, SIGTERM, SIGHUP and SIGQUIT set a flag and wake polls on the fd. */
+void signals_init(void);
+int signals_fd(void);
+int signals_pending(void); /* the signal's number, or 0 */
+void signals_clear(void);
+/* 128 + the signal. */
+int signals_exit_status(void);
+
+/* ---- term.c ---- */
+
+/* 0 if stdout is no terminal. */
+size_t term_width(void);
+/* Raw input on stdin until term_restore(), which also runs at exit. */
+bool term_raw(void);
+void term_restore(void);
+
+/* ---- offsets.c: where each console was left ---- */
+
+struct offset_key {
+	const char *uuid;
+	const char *device; /* NULL: the default one */
+	int64_t zone_id; /* tells one run of a zone from the next */
+};
+
+bool offset_load(const struct offset_key *key, uint64_t *ret_offset);
+void offset_save(const struct offset_key *key, uint64_t offset);
+/* Makes DIR/hvsh under the user's cache directory; free() it. */
+char *cache_path(const char *name);
+
+/* ---- console_session.c ---- */
+
+struct console_request {
+	const char *zone;
+	struct hvd_console_options options;
+	bool resume; /* go on from where it was left, if that is known */
+};
+
+int console_session(struct context *ctx, const struct console_request *request);
+
+/* ---- interactive.c ---- */
+
+int interactive(struct context *ctx);
+/* Commands from stdin that is no terminal; ends at the first failure. */
+int batch(struct context *ctx);
+
+#endif /* ZV_TOOLSTACK_HVSH_HVSH_H */

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The event subscription of a connection. */
+#include "client_internal.h"
+
+void hvd__event_received_locked(struct hvd_conn *conn,
+				struct json_object *params)
+{
+	if (conn->event_cb == NULL ||
+	    !json_object_is_type(params, json_type_object)) {
+		return;
+	}
+	conn->event_seq = hvd__json_u64(params, "seq", conn->event_seq);
+	conn->event_seen = true;
+	hvd__conn_deliver_event_locked(conn, json_object_get(params));
+}
+
+void hvd__event_dispatch(struct hvd_conn *conn, struct json_object *params)
+{
+	struct json_object *time = hvd__json_get(params, "time");
+	struct hvd_event event = {
+		.seq = hvd__json_u64(params, "seq", 0),
+		.time = time != NULL ? json_object_get_string(time) : NULL,
+		.kind = hvd__json_string(params, "kind"),
+		.zone = hvd__json_string(params, "zone"),
+		.event = hvd__json_string(params, "event"),
+		.reason = hvd__json_string(params, "reason"),
+	};
+	hvd_event_fn cb;
+	void *arg;
+
+	event.kind = event.kind != NULL ? event.kind : "";
+	event.zone = event.zone != NULL ? event.zone : "";
+	event.event = event.event != NULL ? event.event : "";
+	event.json = json_object_to_json_string_ext(
+		params,
+		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	pthread_mutex_lock(&conn->lock);
+	cb = conn->event_cb;
+	arg = conn->event_arg;
+	pthread_mutex_unlock(&conn->lock);
+	/* It may have been unsubscribed from since the event came. */
+	if (cb != NULL && event.json != NULL) {
+		cb(conn, &event, arg);
+	}
+}
+
+struct handler {
+	hvd_event_fn cb;
+	void *arg;
+};
+
+static struct handler swap_handler(struct hvd_conn *conn, struct handler new)
+{
+	struct handler old;
+
+	pthread_mutex_lock(&conn->lock);
+	old = (struct handler){ conn->event_cb, conn->event_arg };
+	conn->event_cb = new.cb;
+	conn->event_arg = new.arg;
+	pthread_mutex_unlock(&conn->lock);
+	return old;
+}
+
+/* Where a renewed subscription starts if no event comes before. */
+static void set_start(struct hvd_conn *conn, uint64_t since, uint64_t newest)
+{
+	pthread_mutex_lock(&conn->lock);
+	if (!conn->event_seen) {
+		conn->event_seq = since != HVD_EVENTS_NEW ? since : newest;
+		conn->event_seen = true;
+	}
+	pthread_mutex_unlock(&conn->lock);
+}
+
+int hvd_subscribe(struct hvd_conn *conn, uint64_t since, hvd_event_fn cb,
+		  void *arg, uint64_t *ret_seq)
+{
+	struct json_object *params = json_object_new_object();
+	struct json_object *result;
+	struct handler old;
+	uint64_t seq;
+	int err;
+
+	if (params == NULL ||
+	    (since != HVD_EVENTS_NEW &&
+	     !hvd__params_add(params, "since",
+			      json_object_new_uint64(since)))) {
+		json_object_put(params);
+		return hvd__fail_nomem(conn);
+	}
+	/* Before the call: events may follow on the heels of its answer. */
+	old = swap_handler(conn, (struct handler){ cb, arg });
+	err = hvd__invoke(conn, "event.subscribe", params, 0, &result);
+	if (err != 0) {
+		/* A renewal that failed is tried again at the next reconnect:
+		 * the old handler is the same. */
+		swap_handler(conn, old);
+		return err;
+	}
+	seq = hvd__json_u64(result, "seq", 0);
+	json_object_put(result);
+	set_start(conn, since, seq);
+	if (ret_seq != NULL) {
+		*ret_seq = seq;
+	}
+	return 0;
+}
+
+int hvd_unsubscribe(struct hvd_conn *conn)
+{
+	pthread_mutex_lock(&conn->lock);
+	conn->event_cb = NULL;
+	conn->event_arg = NULL;
+	conn->event_seen = false;
+	pthread_mutex_unlock(&conn->lock);
+	return hvd__invoke(conn, "event.unsubscribe", NULL, 0, NULL);
+}

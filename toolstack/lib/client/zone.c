@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Methods about zones. */
+#include "client_internal.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void zone_fini(struct hvd_zone *zone)
+{
+	free(zone->name);
+	free(zone->uuid);
+	free(zone->state);
+	free(zone->reason);
+}
+
+/* On failure the caller finishes what has been read so far. */
+static int zone_read(struct hvd_conn *conn, const char *method,
+		     struct json_object *json, struct hvd_zone *zone)
+{
+	if (!hvd__json_copy(json, "name", &zone->name) ||
+	    !hvd__json_copy(json, "uuid", &zone->uuid) ||
+	    !hvd__json_copy(json, "state", &zone->state) ||
+	    !hvd__json_copy(json, "reason", &zone->reason)) {
+		return hvd__fail_nomem(conn);
+	}
+	if (zone->name == NULL || zone->uuid == NULL || zone->state == NULL) {
+		return hvd__fail_reply(conn, method,
+				       "lacks 'name', 'uuid' or 'state'");
+	}
+	zone->id = hvd__json_i64(json, "id", -1);
+	zone->vcpus = (uint32_t)hvd__json_u64(json, "vcpus", 0);
+	zone->memory = hvd__json_u64(json, "memory", 0);
+	zone->autostart = hvd__json_bool(json, "autostart", false);
+	return 0;
+}
+
+void hvd_zone_list_free(struct hvd_zone *zones, size_t count)
+{
+	if (zones == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		zone_fini(&zones[i]);
+	}
+	free(zones);
+}
+
+static int list_read(struct hvd_conn *conn, struct json_object *list,
+		     struct hvd_zone **ret_zones, size_t *ret_count)
+{
+	struct hvd_zone *zones;
+	size_t count;
+	int err;
+
+	if (!json_object_is_type(list, json_type_array)) {
+		return hvd__fail_reply(conn, "zone.list", "is not an array");
+	}
+	count = json_object_array_length(list);
+	zones = calloc(count + 1, sizeof(*zones));
+	if (zones == NULL) {
+		return hvd__fail_nomem(conn);
+	}
+	for (size_t i = 0; i < count; i++) {
+		err = zone_read(conn, "zone.list",
+				json_object_array_get_idx(list, i), &zones[i]);
+		if (err != 0) {
+			hvd_zone_list_free(zones, count);
+			return err;
+		}
+	}
+	*ret_zones = zones;
+	*ret_count = count;
+	return 0;
+}
+
+int hvd_zone_list(struct hvd_conn *conn, struct hvd_zone **ret_zones,
+		  size_t *ret_count)
+{
+	struct json_object *result;
+	int err = hvd__invoke(conn, "zone.list", NULL, 0, &result);
+
+	if (err != 0) {
+		return err;
+	}
+	err = list_read(conn, result, ret_zones, ret_count);
+	json_object_put(result);
+	return err;
+}
+
+void hvd_zone_detail_free(struct hvd_zone_detail *zone)
+{
+	if (zone == NULL) {
+		return;
+	}
+	zone_fini(&zone->zone);
+	free(zone->fault);
+	free(zone->definition);
+	free(zone->json);
+	free(zone);
+}
+
+static int fault_read(struct hvd_conn *conn, struct json_object *json,
+		      struct hvd_zone_fault **ret_fault)
+{
+	struct hvd_zone_fault *fault;
+
+	if (!json_object_is_type(json, json_type_object)) {
+		return 0;
+	}
+	fault = calloc(1, sizeof(*fault));
+	if (fault == NULL) {
+		return hvd__fail_nomem(conn);
+	}
+	fault->vcpu = (uint32_t)hvd__json_u64(json, "vcpu", 0);
+	fault->pc = hvd__json_u64(json, "pc", 0);
+	fault->addr = hvd__json_u64(json, "addr", 0);
+	fault->ipa = hvd__json_u64(json, "ipa", 0);
+	fault->syndrome = hvd__json_u64(json, "syndrome", 0);
+	*ret_fault = fault;
+	return 0;
+}
+
+static int detail_read(struct hvd_conn *conn, struct json_object *json,
+		       struct hvd_zone_detail *detail)
+{
+	struct json_object *info = hvd__json_get(json, "info");
+	struct json_object *io = hvd__json_get(json, "io");
+	int err = zone_read(conn, "zone.get", json, &detail->zone);
+
+	if (err == 0) {
+		err = fault_read(conn, hvd__json_get(info, "fault"),
+				 &detail->fault);
+	}
+	if (err != 0) {
+		return err;
+	}
+	detail->generation = hvd__json_u64(json, "generation", 0);
+	detail->cpu_time_ns = hvd__json_u64(info, "cpu_time_ns", 0);
+	detail->vcpus_on = (uint32_t)hvd__json_u64(info, "vcpus_on", 0);
+	detail->io_pid = hvd__json_i64(io, "pid", -1);
+	detail->io_restarts = hvd__json_u64(io, "restarts", 0);
+	detail->definition = hvd__json_text(hvd__json_get(json, "definition"));
+	detail->json = hvd__json_text(json);
+	if (detail->definition == NULL || detail->json == NULL) {
+		return hvd__fail_nomem(conn);
+	}
+	return 0;
+}
+
+int hvd_zone_get(struct hvd_conn *conn, const char *name,
+		 struct hvd_zone_detail **ret_zone)
+{
+	struct json_object *params = hvd__params_named("name", name);
+	struct hvd_zone_detail *detail;
+	struct json_object *result;
+	int err;
+
+	if (params == NULL) {
+		return hvd__fail_nomem(conn);
+	}
+	err = hvd__invoke(conn, "zone.get", params, 0, &result);
+	if (err != 0) {
+		return err;
+	}
+	detail = calloc(1, sizeof(*detail));
+	err = detail != NULL ? detail_read(conn, result, detail)
+			     : hvd__fail_nomem(conn);
+	json_object_put(result);
+	if (err != 0) {
+		hvd_zone_detail_free(detail);
+		return err;
+	}
+	*ret_zone = detail;
+	return 0;
+}
+
+void hvd_zone_defined_free(struct hvd_zone_defined *defined)
+{
+	if (defined == NULL) {
+		return;
+	}
+	free(defined->name);
+	free(defined->uuid);
+	free(defined);
+}
+
+static int defined_read(struct hvd_conn *conn, struct json_object *json,
+			struct hvd_zone_defined **ret_defined)
+{
+	struct hvd_zone_defined *defined = calloc(1, sizeof(*defined));
+	int err = 0;
+
+	if (defined == NULL || !hvd__json_copy(json, "name", &defined->name) ||
+	    !hvd__json_copy(json, "uuid", &defined->uuid)) {
+		err = hvd__fail_nomem(conn);
+	} else if (defined->name == NULL || defined->uuid == NULL) {
+		err = hvd__fail_reply(conn, "zone.define",
+				      "lacks 'name' or 'uuid'");
+	}
+	if (err != 0) {
+		hvd_zone_defined_free(defined);
+		return err;
+	}
+	defined->generation = hvd__json_u64(json, "generation", 0);
+	*ret_defined = defined;
+	return 0;
+}
+
+/* NULL after noting the error. */
+static struct json_object *define_params(struct hvd_conn *conn,
+					 const char *text)
+{
+	struct json_object *definition = hvd__json_parse(text, strlen(text));
+	struct json_object *params;
+
+	if (!json_object_is_type(definition, json_type_object)) {
+		json_object_put(definition);
+		hvd__fail(conn, -EINVAL, NULL,
+			  "the definition is not a JSON object");
+		return NULL;
+	}
+	params = json_object_new_object();
+	if (!hvd__params_add(params, "definition", definition)) {
+		json_object_put(params);
+		hvd__fail_nomem(conn);
+		return NULL;
+	}
+	return params;
+}
+
+int hvd_zone_define(struct hvd_conn *conn, const char *definition_json,
+		    struct hvd_zone_defined **ret_defined)
+{
+	struct json_object *params = define_params(conn, definition_json);
+	struct json_object *result;
+	int err;
+
+	if (params == NULL) {
+		return hvd_last_error(conn)->code;
+	}
+	err = hvd__invoke(conn, "zone.define", params, 0, &result);
+	if (err != 0) {
+		return err;
+	}
+	if (ret_defined != NULL) {
+		err = defined_read(conn, result, ret_defined);
+	}
+	json_object_put(result);
+	return err;
+}
+
+int hvd_zone_start(struct hvd_conn *conn, const char *name, unsigned int flags)
+{
+	struct json_object *params;
+
+	if ((flags & ~HVD_START_PAUSED) != 0) {
+		return hvd__fail(conn, -EINVAL, NULL, "unknown start flags %#x",
+				 flags & ~HVD_START_PAUSED);
+	}
+	params = hvd__params_named("name", name);
+	if (params == NULL ||
+	    ((flags & HVD_START_PAUSED) != 0 &&
+	     !hvd__params_add(params, "paused",
+			      json_object_new_boolean(true)))) {
+		json_object_put(params);
+		return hvd__fail_nomem(conn);
+	}
+	return hvd__invoke(conn, "zone.start", params, 0, NULL);
+}
+
+int hvd_zone_shutdown(struct hvd_conn *conn, const char *name,
+		      unsigned int wait_s)
+{
+	struct json_object *params = hvd__params_named("name", name);
+	int extra_ms = wait_s > INT_MAX / 1000 ? INT_MAX : (int)wait_s * 1000;
+
+	if (params == NULL ||
+	    (wait_s != 0 && !hvd__params_add(params, "timeout",
+					     json_object_new_uint64(wait_s)))) {
+		json_object_put(params);
+		return hvd__fail_nomem(conn);
+	}
+	return hvd__invoke(conn, "zone.shutdown", params, extra_ms, NULL);
+}
+
+int hvd_zone_undefine(struct hvd_conn *conn, const char *name)
+{
+	return hvd__invoke_named(conn, "zone.undefine", name);
+}
+
+int hvd_zone_reboot(struct hvd_conn *conn, const char *name)
+{
+	return hvd__invoke_named(conn, "zone.reboot", name);
+}
+
+int hvd_zone_reset(struct hvd_conn *conn, const char *name)
+{
+	return hvd__invoke_named(conn, "zone.reset", name);
+}
+
+int hvd_zone_destroy(struct hvd_conn *conn, const char *name)
+{
+	return hvd__invoke_named(conn, "zone.destroy", name);
+}
+
+int hvd_zone_pause(struct hvd_conn *conn, const char *name)
+{
+	return hvd__invoke_named(conn, "zone.pause", name);
+}
+
+int hvd_zone_resume(struct hvd_conn *conn, const char *name)
+{
+	return hvd__invoke_named(conn, "zone.resume", name);
+}
