@@ -16,4 +16,7 @@
 #define atomic_fetch_sub(p, v) __atomic_fetch_sub(p, v, __ATOMIC_ACQ_REL)
 #define atomic_exchange(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
 
+/* Orders an earlier store before a later load; the other orders are above. */
+#define atomic_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+
 #endif /* ZV_ATOMIC_H */

@@ -14,7 +14,10 @@ struct hvcall_result {
 	u64 out[3];
 };
 
-/* nr and args as the guest gave them; nothing is trusted. */
+/*
+ * nr: ZV_HC_*, without what the architecture's convention adds to it (on
+ * aarch64 ZV_HC_BASE); nr and args as the guest gave them: nothing is trusted.
+ */
 void hvcall(struct vcpu *v, u32 nr, const u64 arg[5],
 	    struct hvcall_result *ret);
 

@@ -8,13 +8,13 @@
 #define ZV_IO_H
 
 #include <zv/abi_all.h>
+#include <zv/mmio.h>
 #include <zv/spinlock.h>
 #include <zv/types.h>
 
 struct zone;
 struct vcpu;
 struct mmio_access;
-enum mmio_result;
 
 struct shadow_action {
 	u8 write;
@@ -40,12 +40,29 @@ struct zone_io {
 	struct zv_io_page *page; /* NULL for zone0 */
 	paddr_t page_pa;
 	u32 posted_head; /* our own; the page's copy is output only */
+	u32 ring_wait; /* mask: vCPUs that sleep for room; the page's is a hint */
 	u32 shadow_count;
 	struct shadow_page shadow[ZV_SHADOWS_MAX];
 };
 
 int io_zone_init(struct zone *z);
+/* Takes the I/O page from zone0; -EAGAIN if that needs a page the pool lacks. */
+int io_zone_hide(struct zone *z);
+/* After io_zone_hide(), and nothing can translate through zone.s2 any more. */
 void io_zone_fini(struct zone *z);
+
+/* A guest's access to a shadow page; ctx: struct shadow_page. */
+enum mmio_result shadow_access(struct vcpu *v, struct mmio_access *a,
+			       void *ctx);
+void shadow_zone_fini(struct zone *z);
+/* The word at a shadow address, NULL if there is none (or it is misaligned). */
+u32 *shadow_word(struct zone *z, u32 addr);
+
+/* Ways out of a guest's access; v's own exit. */
+enum mmio_result io_forward(struct vcpu *v, const struct mmio_access *a,
+			    u32 addr);
+enum mmio_result io_post(struct vcpu *v, const struct mmio_access *a, u32 addr);
+void io_doorbell(struct zone *z, u32 bit);
 
 /* Publishes state and raises ZV_PENDING_STATE. */
 void io_state_changed(struct zone *z);

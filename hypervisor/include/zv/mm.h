@@ -74,6 +74,10 @@ bool frame_range_owned(paddr_t pa, u64 size, u16 zone);
 int page_alloc(u32 order, enum frame_type type, u16 owner, paddr_t *ret_pa);
 int page_alloc_zeroed(u32 order, enum frame_type type, u16 owner,
 		      paddr_t *ret_pa);
+/* These very pages, or -ENOMEM if they are not all free. */
+int page_alloc_at(paddr_t pa, u32 order, enum frame_type type, u16 owner);
+/* Start of some free block of the order, or -ENOMEM; a hint, nothing is held. */
+int page_find(u32 order, paddr_t *ret_pa);
 void page_free(paddr_t pa, u32 order);
 void mm_stats(struct mm_stats *ret);
 

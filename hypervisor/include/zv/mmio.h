@@ -15,6 +15,7 @@ enum mmio_result {
 	MMIO_DONE, /* answered; reads: access->value is set */
 	MMIO_SLEEP, /* the vCPU now waits (VCPU_IO) */
 	MMIO_ABORT, /* no such register: external abort */
+	MMIO_RETRY, /* the page is mapped by now: make the access again */
 };
 
 typedef enum mmio_result (*mmio_fn)(struct vcpu *v, struct mmio_access *a,
@@ -35,6 +36,8 @@ struct mmio_map {
 
 /* -EEXIST on overlap, -ENOSPC. */
 int mmio_register(struct mmio_map *m, u64 gpa, u64 size, mmio_fn fn, void *ctx);
+/* True if a region touches [gpa, gpa + size). */
+bool mmio_overlaps(const struct mmio_map *m, u64 gpa, u64 size);
 /* Accesses that cross a region's end, are misaligned or unknown abort. */
 enum mmio_result mmio_dispatch(struct vcpu *v, struct mmio_access *a);
 

@@ -17,7 +17,9 @@ struct runqueue {
 	struct spinlock lock;
 	struct list ready; /* struct vcpu.run_node, priority then order */
 	struct vcpu *current; /* the vCPU given the pCPU, or NULL */
-	u64 slice_end; /* 0: alone, no slice */
+	u64 slice_start; /* when `current` was picked, or others began to wait */
+	u64 slice_end; /* 0: nobody waits, no slice */
+	u64 guard_end; /* `current` had starved: not pre-empted before */
 	u32 assigned; /* powered-on vCPUs pinned here */
 	bool resched;
 };

@@ -32,6 +32,7 @@ struct pgtable {
 	enum pt_stage stage;
 	u16 vmid; /* stage 2 */
 	u16 owner; /* charged for table pages */
+	bool merge; /* default: equal neighbours become one larger block */
 	paddr_t root;
 	struct pt_stats stats;
 };
@@ -47,5 +48,22 @@ int pgtable_unmap(struct pgtable *pt, u64 in, u64 size);
 /* 0 and the translation with the bytes left in its leaf, or -ENOENT. */
 int pgtable_lookup(const struct pgtable *pt, u64 in, paddr_t *ret_pa,
 		   u32 *ret_attrs, u64 *ret_left);
+
+/* The first leaf that ends above `in`, or -ENOENT. */
+struct pt_leaf {
+	u64 in;
+	paddr_t pa;
+	u64 size;
+	u32 attrs;
+};
+int pgtable_next(const struct pgtable *pt, u64 in, struct pt_leaf *ret);
+
+/*
+ * Takes the translation of one page (a level 3 leaf) away for a moment and
+ * gives it back.  The table page stays, so neither can fail; the caller keeps
+ * the lock from one to the other.
+ */
+void pgtable_hide(struct pgtable *pt, u64 in);
+void pgtable_show(struct pgtable *pt, u64 in, paddr_t pa, u32 attrs);
 
 #endif /* ZV_PGTABLE_H */

@@ -24,6 +24,8 @@ void sched_attach(struct vcpu *v);
 void sched_detach(struct vcpu *v);
 /* v becomes READY / the caller's own vCPU stops being RUNNING. */
 void sched_wake(struct vcpu *v);
+/* IDLE becomes READY; RUNNING elsewhere gets an IPI if `fresh`. */
+void sched_kick(struct vcpu *v, bool fresh);
 void sched_block_self(struct vcpu *v, enum vcpu_run why);
 /* Zone no longer / again runnable. */
 void sched_hold(struct vcpu *v);

@@ -33,6 +33,11 @@ struct mmio_access {
 	bool write;
 };
 
+/* What a vCPU in VCPU_IO waits for; under zone.io.lock. */
+enum vcpu_io_wait { VCPU_IO_NONE, VCPU_IO_ANSWER, VCPU_IO_RING };
+/* How its access ended; applied by its own pCPU before it runs again. */
+enum vcpu_io_result { VCPU_IO_PENDING, VCPU_IO_DONE, VCPU_IO_ABORT, VCPU_IO_RETRY };
+
 enum vcpu_exit_kind {
 	VCPU_EXIT_NONE, /* finished by the architecture; run again */
 	VCPU_EXIT_IRQ, /* a physical interrupt waits at the controller */
@@ -58,6 +63,7 @@ struct vcpu {
 	enum vcpu_run run;
 	bool held; /* zone not running */
 	bool boost; /* woken: goes first among its priority */
+	bool penalty; /* used a whole slice: behind all others for one round */
 	bool trap_wfi; /* shares its pCPU; read by arch at entry */
 	bool kicked; /* atomic: look at pending work before entering */
 	bool boot_on; /* ZV_VCPU_ON was set by VCPU_SET */
@@ -68,6 +74,8 @@ struct vcpu {
 	struct mmio_access io_access; /* VCPU_IO: what waits; our copy */
 	u32 io_addr; /* shadow address */
 	u32 io_seq;
+	enum vcpu_io_wait io_wait;
+	enum vcpu_io_result io_result;
 	struct arch_vcpu arch;
 };
 
@@ -80,7 +88,9 @@ bool vcpu_is_on(const struct vcpu *v);
 
 /* New virtual interrupt or work: wakes from IDLE, or makes it exit. */
 void vcpu_kick(struct vcpu *v);
-/* Ends VCPU_IO. */
+/* Ends VCPU_IO with v->io_result; zone.io.lock is held. */
 void vcpu_io_wake(struct vcpu *v);
+/* On its pCPU, before it runs: answers the access that made it sleep. */
+void vcpu_io_finish(struct vcpu *v);
 
 #endif /* ZV_VCPU_H */

@@ -64,6 +64,8 @@ struct zone {
 	u64 pages_granted;
 	u64 pages_overhead;
 	u64 destroy_next; /* progress of zone_destroy: next gpa */
+	paddr_t destroy_pa; /* unmapped already, still to be freed */
+	u64 destroy_left;
 
 	struct zone_io io;
 	struct mmio_map mmio;
@@ -97,6 +99,8 @@ int zone_create(const struct zv_zone_create *args, u16 *ret_id);
 /* NULL if there is none. Pair with zone_put(). */
 struct zone *zone_get(u64 id);
 void zone_put(struct zone *z);
+/* One more reference for whoever knows that the zone exists. */
+void zone_hold(struct zone *z);
 /* Smallest id >= id, or -ESRCH. */
 int zone_next(u64 id);
 
@@ -112,6 +116,14 @@ int zone_mem_grant(struct zone *z, u64 gpa, u64 *ret_pa);
 int zone_mem_revoke(struct zone *z, u64 gpa);
 int zone_mem_next(struct zone *z, u64 gpa, u64 *ret_gpa, u64 *ret_size);
 
+/*
+ * True if stage-2 allows the access (MAP_*) now: the fault was taken while the
+ * entry was being replaced, and the guest shall simply try again.
+ */
+bool zone_mem_allows(struct zone *z, u64 gpa, u32 access);
+/* A step of zone_destroy_step(): 0 all freed, -EAGAIN more to do. */
+int zone_mem_destroy_step(struct zone *z);
+
 void zone_info(struct zone *z, struct zv_zone_info *ret);
 int zone_vcpu_set(struct zone *z, u32 vcpu, const struct zv_vcpu_state *s);
 int zone_vcpu_get(struct zone *z, u32 vcpu, struct zv_vcpu_state *ret);
@@ -119,12 +131,24 @@ int zone_vcpu_get(struct zone *z, u32 vcpu, struct zv_vcpu_state *ret);
 /* Called on behalf of the guest, from a vCPU's own exit. zone0: the machine. */
 void zone_guest_off(struct zone *z);
 void zone_guest_reset(struct zone *z);
+/* The last vCPU has powered itself off. */
+void zone_all_off(struct zone *z);
 /* The guest did something that has no answer: state CRASHED. */
 void zone_crash(struct vcpu *v, u32 reason, u64 addr, u64 ipa, u64 syndrome);
 
 /* All pages of [gpa, gpa+len) as RAM of z: copy, or -EFAULT. len <= a page. */
 int copy_from_zone(struct zone *z, u64 gpa, void *dst, size_t len);
 int copy_to_zone(struct zone *z, u64 gpa, const void *src, size_t len);
+
+/* Sums a zone's counters; mind that they move while they are read. */
+void zone_counters(struct zone *z, struct zv_counters *ret);
+u32 zone_total(void);
+
+/*
+ * Takes a zone that is quiet and has no memory any more out of the table;
+ * -EAGAIN while somebody but the table and the caller refers to it.
+ */
+int zone_remove(struct zone *z);
 
 #define zone_count(z, field) \
 	__atomic_fetch_add(&(z)->counters.field, 1, __ATOMIC_RELAXED)

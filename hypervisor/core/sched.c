@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The scheduler and the main loop of a pCPU.
+ *
+ * `rq.current` is the vCPU that has the pCPU.  Others only change run states
+ * and set rq.resched (with an IPI); the pCPU itself decides in pick() and is
+ * the only one to load and put.  A vCPU's bit in zone.loaded is set in pick(),
+ * under the queue's lock, before its state is in the hardware, and cleared
+ * after it has left: whoever holds a vCPU and then sees the bit clear knows
+ * that it does not run and will not.
+ */
+#include <zv/arch/cpu.h>
+#include <zv/arch/irq.h>
+#include <zv/arch/time.h>
+#include <zv/arch/vcpu.h>
+#include <zv/atomic.h>
+#include <zv/check.h>
+#include <zv/hvcall.h>
+#include <zv/mmio.h>
+#include <zv/sched.h>
+#include <zv/time.h>
+#include <zv/zone.h>
+
+/* How long an equal keeps the pCPU when another wakes. */
+#define SCHED_GUARD_NS 1000000ull
+/* Ready for so long: goes first, whatever its priority. */
+#define SCHED_STARVED_NS 50000000ull
+
+static struct timer slice_timer[ZV_PCPUS_MAX];
+
+static struct vcpu *vcpu_of(struct list *node)
+{
+	return container_of(node, struct vcpu, run_node);
+}
+
+static struct runqueue *rq_of(const struct vcpu *v)
+{
+	return &percpu_get(v->pcpu)->rq;
+}
+
+static s32 key_of(const struct vcpu *v)
+{
+	return v->penalty ? -1 : (s32)v->zone->priority;
+}
+
+static bool is_queued(const struct vcpu *v)
+{
+	return !list_empty(&v->run_node);
+}
+
+static void slice_over(struct timer *t)
+{
+	(void)t;
+	atomic_store_relaxed(&this_cpu()->rq.resched, true);
+}
+
+void sched_cpu_init(struct percpu *cpu)
+{
+	spin_init(&cpu->rq.lock);
+	list_init(&cpu->rq.ready);
+	cpu->rq.current = NULL;
+	cpu->rq.slice_end = 0;
+	cpu->rq.guard_end = 0;
+	cpu->rq.assigned = 0;
+	cpu->rq.resched = true;
+	cpu->loaded = NULL;
+	timer_init(&slice_timer[cpu->id], slice_over);
+}
+
+/* Asks the pCPU of the queue to pick again. */
+static void resched_locked(struct percpu *cpu)
+{
+	atomic_store_release(&cpu->rq.resched, true);
+	if (cpu != this_cpu()) {
+		arch_ipi_send(cpu->id, ARCH_IPI_KICK);
+	}
+}
+
+static void enqueue_locked(struct runqueue *rq, struct vcpu *v, bool first)
+{
+	s32 key = key_of(v);
+	struct list *at = rq->ready.next;
+
+	while (at != &rq->ready &&
+	       (key_of(vcpu_of(at)) > key ||
+		(!first && key_of(vcpu_of(at)) == key))) {
+		at = at->next;
+	}
+	list_insert_before(at, &v->run_node);
+}
+
+/* v may become ready, be it blocked or already on its way out of its pCPU. */
+static void make_ready_locked(struct percpu *cpu, struct vcpu *v, bool boost)
+{
+	struct runqueue *rq = &cpu->rq;
+
+	v->run = VCPU_READY;
+	v->ready_since = arch_time_ns();
+	if (v->held) {
+		return;
+	}
+	v->boost = boost;
+	enqueue_locked(rq, v, boost);
+	/* A lower one that finds a slice running just waits its turn. */
+	if (rq->current == NULL || rq->current == v || rq->slice_end == 0 ||
+	    key_of(v) >= key_of(rq->current)) {
+		resched_locked(cpu);
+	}
+}
+
+/* The number of vCPUs that may want the pCPU has changed. */
+static void assigned_changed_locked(struct percpu *cpu, s32 n)
+{
+	struct runqueue *rq = &cpu->rq;
+
+	rq->assigned += (u32)n;
+	if (rq->current != NULL) {
+		resched_locked(cpu);
+	}
+}
+
+void sched_attach(struct vcpu *v)
+{
+	struct percpu *cpu = percpu_get(v->pcpu);
+
+	spin_lock(&cpu->rq.lock);
+	CHECK(v->run == VCPU_OFF && !is_queued(v));
+	v->penalty = false;
+	v->run = VCPU_IDLE;
+	if (!v->held) {
+		assigned_changed_locked(cpu, 1);
+	}
+	spin_unlock(&cpu->rq.lock);
+}
+
+void sched_detach(struct vcpu *v)
+{
+	struct percpu *cpu = percpu_get(v->pcpu);
+
+	spin_lock(&cpu->rq.lock);
+	if (v->run != VCPU_OFF) {
+		v->run = VCPU_OFF;
+		list_remove(&v->run_node);
+		if (!v->held) {
+			assigned_changed_locked(cpu, -1);
+		}
+		if (cpu->rq.current == v) {
+			resched_locked(cpu);
+		}
+	}
+	spin_unlock(&cpu->rq.lock);
+}
+
+void sched_wake(struct vcpu *v)
+{
+	struct percpu *cpu = percpu_get(v->pcpu);
+
+	spin_lock(&cpu->rq.lock);
+	if (v->run == VCPU_IDLE || v->run == VCPU_IO) {
+		zone_count(v->zone, wakeups);
+		make_ready_locked(cpu, v, true);
+	}
+	spin_unlock(&cpu->rq.lock);
+}
+
+void sched_kick(struct vcpu *v, bool fresh)
+{
+	struct percpu *cpu = percpu_get(v->pcpu);
+
+	spin_lock(&cpu->rq.lock);
+	if (v->run == VCPU_IDLE) {
+		zone_count(v->zone, wakeups);
+		make_ready_locked(cpu, v, true);
+	} else if (v->run == VCPU_RUNNING && fresh && cpu != this_cpu()) {
+		/* Once for each time `kicked` was clear is enough. */
+		arch_ipi_send(cpu->id, ARCH_IPI_KICK);
+	}
+	spin_unlock(&cpu->rq.lock);
+}
+
+void sched_block_self(struct vcpu *v, enum vcpu_run why)
+{
+	struct runqueue *rq = rq_of(v);
+
+	CHECK(why == VCPU_IDLE || why == VCPU_IO);
+	spin_lock(&rq->lock);
+	/*
+	 * Powered off or woken meanwhile: stay as it is.  An interrupt that
+	 * came after the guest was last entered has set `kicked`.
+	 */
+	if (v->run == VCPU_RUNNING &&
+	    !(why == VCPU_IDLE && atomic_load_acquire(&v->kicked))) {
+		v->run = why;
+		rq->resched = true;
+	}
+	spin_unlock(&rq->lock);
+}
+
+void sched_hold(struct vcpu *v)
+{
+	struct percpu *cpu = percpu_get(v->pcpu);
+
+	spin_lock(&cpu->rq.lock);
+	if (!v->held) {
+		v->held = true;
+		list_remove(&v->run_node);
+		if (v->run != VCPU_OFF) {
+			assigned_changed_locked(cpu, -1);
+		}
+		if (cpu->rq.current == v) {
+			resched_locked(cpu);
+		}
+	}
+	spin_unlock(&cpu->rq.lock);
+}
+
+void sched_release(struct vcpu *v)
+{
+	struct percpu *cpu = percpu_get(v->pcpu);
+
+	spin_lock(&cpu->rq.lock);
+	if (v->held) {
+		v->held = false;
+		if (v->run != VCPU_OFF) {
+			assigned_changed_locked(cpu, 1);
+		}
+		if (v->run == VCPU_READY) {
+			make_ready_locked(cpu, v, false);
+		}
+	}
+	spin_unlock(&cpu->rq.lock);
+}
+
+void sched_ipi(void)
+{
+	/* What the sender wants is in rq.resched and vcpu.kicked. */
+}
+
+/* ------------------------------------------------------------- picking */
+
+/* `current` no longer has the pCPU. */
+static void leave_locked(struct runqueue *rq, u64 now)
+{
+	struct vcpu *v = rq->current;
+	u64 ran = now - v->run_since;
+
+	v->cpu_time_ns += ran;
+	__atomic_fetch_add(&v->zone->counters.guest_ns, ran, __ATOMIC_RELAXED);
+	rq->current = NULL;
+}
+
+static bool must_yield(const struct runqueue *rq, u64 now)
+{
+	const struct vcpu *v = rq->current;
+	const struct vcpu *head;
+
+	if (list_empty(&rq->ready)) {
+		return false;
+	}
+	if (rq->slice_end != 0 && now >= rq->slice_end) {
+		return true;
+	}
+	if (now < rq->guard_end) {
+		return false;
+	}
+	head = vcpu_of(rq->ready.next);
+	if (key_of(head) != key_of(v)) {
+		return key_of(head) > key_of(v);
+	}
+	return head->boost && now - rq->slice_start >= SCHED_GUARD_NS;
+}
+
+/* current goes back into the queue because another is to run. */
+static void preempt_locked(struct runqueue *rq, u64 now)
+{
+	struct vcpu *v = rq->current;
+	bool used_up = rq->slice_end != 0 && now >= rq->slice_end;
+
+	leave_locked(rq, now);
+	v->run = VCPU_READY;
+	v->ready_since = now;
+	v->boost = false;
+	v->penalty = used_up &&
+		     key_of(vcpu_of(rq->ready.prev)) < (s32)v->zone->priority;
+	/* Cut short: next among its equals.  Used up: after them. */
+	enqueue_locked(rq, v, !used_up);
+}
+
+/* Who goes first; a vCPU that has waited too long before all others. */
+static struct vcpu *first_locked(struct runqueue *rq, u64 now, bool *ret_starved)
+{
+	struct vcpu *oldest = NULL;
+
+	*ret_starved = false;
+	if (list_empty(&rq->ready)) {
+		return NULL;
+	}
+	list_for_each(node, &rq->ready) {
+		if (oldest == NULL ||
+		    vcpu_of(node)->ready_since < oldest->ready_since) {
+			oldest = vcpu_of(node);
+		}
+	}
+	if (now - oldest->ready_since >= SCHED_STARVED_NS) {
+		*ret_starved = true;
+		return oldest;
+	}
+	return vcpu_of(rq->ready.next);
+}
+
+static void take_locked(struct runqueue *rq, u64 now)
+{
+	bool starved;
+	struct vcpu *v = first_locked(rq, now, &starved);
+	struct zone *z;
+
+	rq->current = v;
+	rq->slice_end = 0;
+	rq->guard_end = 0;
+	if (v == NULL) {
+		return;
+	}
+	z = v->zone;
+	list_remove(&v->run_node);
+	__atomic_fetch_add(&z->counters.steal_ns, now - v->ready_since,
+			   __ATOMIC_RELAXED);
+	v->run = VCPU_RUNNING;
+	v->run_since = now;
+	v->penalty = false;
+	v->boost = false;
+	rq->slice_start = now;
+	if (starved) {
+		rq->guard_end = now + SCHED_GUARD_NS;
+	}
+	atomic_fetch_or(&z->loaded, 1u << v->index);
+}
+
+/* When pick() has to look again, with the pCPU in the hands of `current`. */
+static u64 deadline_locked(const struct runqueue *rq, u64 now)
+{
+	const struct vcpu *head = vcpu_of(rq->ready.next);
+	u64 guard = rq->slice_start + SCHED_GUARD_NS;
+	u64 deadline = rq->slice_end;
+
+	if (head->boost && key_of(head) == key_of(rq->current) && guard > now) {
+		deadline = MIN(deadline, guard);
+	}
+	if (key_of(head) >= key_of(rq->current) && rq->guard_end > now) {
+		deadline = MIN(deadline, rq->guard_end);
+	}
+	return deadline;
+}
+
+static void slice_update_locked(struct percpu *cpu, u64 now)
+{
+	struct runqueue *rq = &cpu->rq;
+	struct timer *t = &slice_timer[cpu->id];
+
+	if (rq->current == NULL || list_empty(&rq->ready)) {
+		rq->slice_end = 0;
+		timer_cancel(t);
+		return;
+	}
+	if (rq->slice_end == 0) {
+		rq->slice_end = now + rq->current->zone->slice_ns;
+	}
+	timer_arm(t, deadline_locked(rq, now));
+}
+
+static struct vcpu *pick(struct percpu *cpu)
+{
+	struct runqueue *rq = &cpu->rq;
+	struct vcpu *v;
+	u64 now;
+
+	spin_lock(&rq->lock);
+	rq->resched = false;
+	now = arch_time_ns();
+	v = rq->current;
+	if (v != NULL && v->run != VCPU_RUNNING) {
+		leave_locked(rq, now);
+	} else if (v != NULL && v->held) {
+		leave_locked(rq, now);
+		v->run = VCPU_READY;
+		v->ready_since = now;
+	} else if (v != NULL && must_yield(rq, now)) {
+		preempt_locked(rq, now);
+	}
+	if (rq->current == NULL) {
+		take_locked(rq, now);
+	}
+	slice_update_locked(cpu, now);
+	v = rq->current;
+	if (v != NULL) {
+		atomic_store_relaxed(&v->trap_wfi, rq->assigned > 1);
+	}
+	spin_unlock(&rq->lock);
+	return v;
+}
+
+/* ------------------------------------------------------------ main loop */
+
+static void put_loaded(struct percpu *cpu)
+{
+	struct vcpu *v = cpu->loaded;
+	struct zone *z = v->zone;
+	u32 bit = 1u << v->index;
+
+	arch_vcpu_put(v);
+	cpu->loaded = NULL;
+	/*
+	 * The last one out says so, if somebody may be waiting for that.  The
+	 * reference keeps the zone while the event is raised: a zone that is
+	 * quiet may be destroyed at any moment.
+	 */
+	zone_hold(z);
+	if (atomic_fetch_and(&z->loaded, ~bit) == bit) {
+		atomic_fence();
+		if (atomic_load_acquire(&z->state) != ZV_ZONE_RUNNING) {
+			io_state_changed(z);
+		}
+	}
+	zone_put(z);
+}
+
+static void switch_to(struct percpu *cpu, struct vcpu *v)
+{
+	if (cpu->loaded != NULL) {
+		put_loaded(cpu);
+	}
+	if (v != NULL) {
+		zone_count(v->zone, switches);
+		cpu->loaded = v;
+		arch_vcpu_load(v);
+	}
+}
+
+static void do_mmio(struct vcpu *v, struct mmio_access *a)
+{
+	switch (mmio_dispatch(v, a)) {
+	case MMIO_DONE:
+		arch_vcpu_mmio_done(v, a);
+		break;
+	case MMIO_ABORT:
+		arch_vcpu_mmio_abort(v);
+		break;
+	case MMIO_RETRY:
+		arch_vcpu_mmio_retry(v);
+		break;
+	case MMIO_SLEEP:
+		break;
+	}
+}
+
+static void do_hypercall(struct vcpu *v, const struct vcpu_exit *e)
+{
+	struct hvcall_result r = { 0 };
+
+	hvcall(v, e->hypercall.nr, e->hypercall.arg, &r);
+	arch_vcpu_hypercall_done(v, r.ret, r.out);
+}
+
+static void enter(struct vcpu *v)
+{
+	struct vcpu_exit e;
+
+	/* From here on a new interrupt sets it again. */
+	if (atomic_load_relaxed(&v->kicked)) {
+		(void)atomic_exchange(&v->kicked, false);
+		atomic_fence();
+	}
+	arch_vcpu_run(v, &e);
+	switch (e.kind) {
+	case VCPU_EXIT_NONE:
+		break;
+	case VCPU_EXIT_IRQ:
+		zone_count(v->zone, exits[ZV_EXIT_IRQ]);
+		arch_irq_handle();
+		break;
+	case VCPU_EXIT_IDLE:
+		zone_count(v->zone, exits[ZV_EXIT_IDLE]);
+		if (!arch_vcpu_irq_pending(v)) {
+			sched_block_self(v, VCPU_IDLE);
+		}
+		break;
+	case VCPU_EXIT_MMIO:
+		do_mmio(v, &e.mmio);
+		break;
+	case VCPU_EXIT_HYPERCALL:
+		do_hypercall(v, &e);
+		break;
+	case VCPU_EXIT_YIELD:
+		atomic_store_relaxed(&this_cpu()->rq.resched, true);
+		break;
+	}
+}
+
+bool sched_step(void)
+{
+	struct percpu *cpu = this_cpu();
+	struct vcpu *v = cpu->rq.current;
+
+	if (v == NULL || atomic_load_acquire(&cpu->rq.resched)) {
+		v = pick(cpu);
+		if (v != cpu->loaded) {
+			switch_to(cpu, v);
+		}
+		if (v == NULL) {
+			u64 since = arch_time_ns();
+
+			arch_cpu_idle();
+			cpu->idle_ns += arch_time_ns() - since;
+			arch_irq_handle();
+			return false;
+		}
+		vcpu_io_finish(v);
+	}
+	enter(v);
+	return true;
+}
+
+void sched_loop(void)
+{
+	for (;;) {
+		(void)sched_step();
+	}
+}
