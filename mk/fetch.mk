@@ -9,8 +9,6 @@ sysroot-key := $(firstword $(shell echo '$(sysroot-packages)' | cksum))
 sysroot := $(cache)/sysroot-$(sysroot-key)
 kernel := $(cache)/kernel
 kernel-image := $(kernel)/vmlinuz
-kernel-modules = $(kernel)/lib/modules/$(kernel-release)
-kernel-release = $(file <$(kernel)/release)
 
 host-stamp := $(O)/.host-packages
 sysroot-stamp := $(O)/.sysroot

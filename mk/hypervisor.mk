@@ -5,6 +5,7 @@
 
 hv-out := $(O)/aarch64/hv
 hv-gen := $(hv-out)/include
+hv-fdt := $(hv-out)/libfdt
 zonevisor-elf := $(O)/aarch64/zonevisor.elf
 zonevisor-bin := $(O)/aarch64/zonevisor.bin
 hv-libfdt := $(sysroot)/usr/lib/aarch64-linux-gnu/libfdt.a
@@ -15,18 +16,17 @@ hv-warnings := -std=gnu11 $(warnings) -Wconversion
 
 hv-cflags := $(hv-warnings) -O2 $(debugflags) -ffreestanding -fno-common \
 	-fno-pic -fno-asynchronous-unwind-tables -fstack-protector-strong \
-	-ffunction-sections -fdata-sections \
 	-mgeneral-regs-only -mno-outline-atomics -mstrict-align \
-	$(call hv-includes,aarch64) -I$(hv-gen)
+	$(call hv-includes,aarch64) -I$(hv-gen) -isystem $(hv-fdt)
 hv-ldflags := -nostdlib -static -no-pie -Wl,--build-id=none \
-	-Wl,--gc-sections -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
+	-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
 	-Wl,--no-warn-rwx-segments
 
 hv-objs := $(call objects,$(hv-out),$(hv-core-y) $(hv-aarch64-y))
 hv-fp-objs := $(call objects,$(hv-out),$(hv-fp-y))
 hv-lds := $(hv-out)/link.lds
 hv-offsets := $(hv-gen)/generated/asm_offsets.h
-hv-fdt-headers := $(addprefix $(hv-gen)/,fdt.h libfdt.h libfdt_env.h)
+hv-fdt-headers := $(addprefix $(hv-fdt)/,fdt.h libfdt.h libfdt_env.h)
 hv-flags := $(call recorded,$(hv-out)/.flags,$(CC) $(hv-cflags))
 hv-link := $(call recorded,$(hv-out)/.link,$(CC) $(hv-ldflags) $(hv-libfdt) $(hv-objs))
 
@@ -60,7 +60,7 @@ $(hv-offsets): hypervisor/arch/aarch64/asm_offsets.c $(hv-flags) | $(hv-fdt-head
 		sed -n 's/^[[:space:]]*-> *\([A-Za-z0-9_]*\) [#$$]*\(-*[0-9]*\).*/#define \1 \2/p' \
 		$@.s; } >$@
 
-$(hv-fdt-headers): $(hv-gen)/%: $(sysroot-stamp)
+$(hv-fdt-headers): $(hv-fdt)/%: $(sysroot-stamp)
 	@mkdir -p $(@D)
 	$(Q)cp $(sysroot)/usr/include/$* $@
 

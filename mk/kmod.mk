@@ -22,5 +22,5 @@ $(zonevisor-ko): $(kmod-copies) $(kmod-headers) $(kernel-stamp) \
 	+$(Q)$(MAKE) $(if $(filter 1,$(V)),V=1,-s) -C $(kernel)/headers \
 		M=$(abspath $(kmod-out)) ARCH=arm64 \
 		CROSS_COMPILE=$(CROSS_COMPILE) CONFIG_DEBUG_INFO_BTF_MODULES= \
-		KCPPFLAGS='$(kmod-includes)' KCFLAGS='$(werror)' modules
+		KCPPFLAGS='$(kmod-includes)' KCFLAGS='$(werror) -ffile-prefix-map=$(abspath $(kmod-out))/=' modules
 	@touch $@

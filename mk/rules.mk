@@ -13,7 +13,7 @@ configured := $(if $(MAKECMDGOALS),$(filter-out $(bare-goals),$(MAKECMDGOALS)),y
 # holds already. What is built with TEXT depends on FILE.
 same = $(and $(findstring <$1>,<$2>),$(findstring <$2>,<$1>))
 recorded = $1$(if $(configured),$(call record,$1,$(strip $2)))
-record = $(if $(call same,$(file <$1),$2),,$(shell mkdir -p $(dir $1))$(file >$1,$2))
+record = $(if $(call same,$(strip $(file <$1)),$2),,$(shell mkdir -p $(dir $1))$(file >$1,$2))
 
 # The same sources give the same images: dates come from the last commit.
 ifeq ($(origin SOURCE_DATE_EPOCH),undefined)

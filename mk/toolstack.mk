@@ -50,7 +50,7 @@ $(O)/$1/user/%.o: %.c $$($1-flags)
 	$$(Q)$$(cc-$1) $$(cflags-$1) $$(depflags) -c -o $$@ $$<
 
 $(O)/$1/shared/%.o: %.c $$($1-flags)
-	$$(call say,CC,$$< [$1, shared])
+	$$(call say,CC,$$< [$1 shared])
 	@mkdir -p $$(@D)
 	$$(Q)$$(cc-$1) $$(cflags-$1) -fPIC $$(depflags) -c -o $$@ $$<
 
