@@ -27,3 +27,35 @@ hv-fake-y += hypervisor/arch/fake/log.c
 hv-fake-y += hypervisor/arch/fake/machine.c
 hv-fake-y += hypervisor/arch/fake/mm.c
 hv-fake-y += hypervisor/arch/fake/vcpu.c
+
+# Boot, console and log; not part of the host stand-in, which has its own.
+hv-aarch64-y += hypervisor/core/console.c
+hv-aarch64-y += hypervisor/core/fdt_walk.c
+hv-aarch64-y += hypervisor/core/fit.c
+hv-aarch64-y += hypervisor/core/host_facts.c
+hv-aarch64-y += hypervisor/core/log.c
+hv-aarch64-y += hypervisor/core/main.c
+hv-aarch64-y += hypervisor/core/mem_range.c
+hv-aarch64-y += hypervisor/core/panic.c
+hv-aarch64-y += hypervisor/core/stack_guard.c
+hv-aarch64-y += hypervisor/core/zone0.c
+hv-aarch64-y += hypervisor/core/zone0_fdt.c
+hv-aarch64-y += hypervisor/core/zone0_ram.c
+hv-aarch64-y += hypervisor/drivers/uart/pl011.c
+hv-aarch64-y += hypervisor/lib/printf.c
+hv-aarch64-y += hypervisor/lib/spinlock.c
+hv-aarch64-y += hypervisor/lib/string.c
+# EL2 itself.
+hv-aarch64-y += hypervisor/arch/aarch64/boot.c
+hv-aarch64-y += hypervisor/arch/aarch64/cpu.c
+hv-aarch64-y += hypervisor/arch/aarch64/early_map.c
+hv-aarch64-y += hypervisor/arch/aarch64/exception.S
+hv-aarch64-y += hypervisor/arch/aarch64/exception.c
+hv-aarch64-y += hypervisor/arch/aarch64/gicv3.c
+hv-aarch64-y += hypervisor/arch/aarch64/head.S
+hv-aarch64-y += hypervisor/arch/aarch64/irq.c
+hv-aarch64-y += hypervisor/arch/aarch64/mm.c
+hv-aarch64-y += hypervisor/arch/aarch64/psci_client.c
+hv-aarch64-y += hypervisor/arch/aarch64/reset.c
+hv-aarch64-y += hypervisor/arch/aarch64/smc.S
+hv-aarch64-y += hypervisor/arch/aarch64/time.c

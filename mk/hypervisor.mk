@@ -15,7 +15,8 @@ hv-includes = -Ihypervisor/include -Ihypervisor/include/public \
 hv-warnings := -std=gnu11 $(warnings) -Wconversion
 
 hv-cflags := $(hv-warnings) -O2 $(debugflags) -ffreestanding -fno-common \
-	-fno-pic -fno-asynchronous-unwind-tables -fstack-protector-strong \
+	-fno-pic -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
+	-fstack-protector-strong \
 	-mgeneral-regs-only -mno-outline-atomics -mstrict-align \
 	$(call hv-includes,aarch64) -I$(hv-gen) -isystem $(hv-fdt)
 hv-ldflags := -nostdlib -static -no-pie -Wl,--build-id=none \

@@ -40,6 +40,8 @@ struct host_facts {
 
 /* 0 or -EINVAL with the reason logged. */
 int host_facts_read(const void *fdt, u64 boot_cpu, struct host_facts *ret);
+/* Fills ret->uart only, and logs nothing; false if there is none. */
+bool host_facts_uart(const void *fdt, struct host_facts *ret);
 
 struct fit_image {
 	const void *data;

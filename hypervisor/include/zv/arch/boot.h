@@ -8,6 +8,8 @@
 
 struct host_facts;
 
+/* First of all: counter, bounds of the boot stack. */
+void arch_boot_early(void);
 /* The loader's device tree, mapped for the time of boot_main(); NULL if bad. */
 const void *arch_boot_fdt(u64 fdt_pa);
 /* Hardware name of the CPU that runs this. */

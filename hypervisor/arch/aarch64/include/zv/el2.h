@@ -28,12 +28,17 @@
 
 #include <zv/types.h>
 
-struct mem_range;
+struct pgtable;
+
+/* The final map of EL2. */
+struct pgtable *el2_pgtable(void);
 
 /* PARange of ID_AA64MMFR0_EL1 as bits, at most what this build can use. */
 u32 el2_pa_bits(void);
 /* VTCR_EL2, the same for every zone. */
 u64 el2_stage2_vtcr(void);
+/* An empty root for the moments when VTTBR_EL2 holds a VMID and no table. */
+void stage2_set_empty_root(paddr_t root);
 
 /*
  * Maps registers into the device window, at the same address for good.  Boot
@@ -41,9 +46,30 @@ u64 el2_stage2_vtcr(void);
  */
 void *map_device(paddr_t pa, u64 size);
 
-/* The early map of head.S: static tables, before page_alloc() works. */
-void early_map_init(u64 image_pa, bool el2);
-void early_map(u64 va, paddr_t pa, u64 size, u32 attrs);
+/*
+ * The map until page_alloc() works, from static tables (early_map.c).  init
+ * runs from head.S with the MMU off: image, identity page of the switch.
+ */
+void early_map_init(u64 image_pa, u64 el2);
+/* -ENOMEM when the tables are used up; what was mapped stays. */
+int early_map(u64 va, paddr_t pa, u64 size, u32 attrs);
+paddr_t early_image_pa(void);
+/* Calls fn for each part of the image with its attributes. */
+void early_image_parts(void (*fn)(u64 va, u64 size, u32 attrs, void *arg),
+		       void *arg);
+
+/* Firmware may have left us at EL1, or at EL2 with E2H stuck: say so. */
+enum boot_refusal {
+	BOOT_REFUSED_EL1 = 1,
+	BOOT_REFUSED_E2H
+};
+__attribute__((noreturn)) void boot_refused(u64 fdt_pa, u64 why);
+
+/* Return addresses up from a frame record, while it lies on this stack. */
+void backtrace_from(u64 fp, void (*fn)(u64 pc, void *arg), void *arg);
+
+/* Boot CPU, before the first arch_time_ns(). */
+void time_setup(void);
 
 /* SMCCC 1.1 call to the firmware (DEN 0028): result of x0. */
 u64 smc_call(u64 fn, u64 a1, u64 a2, u64 a3);
