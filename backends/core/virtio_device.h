@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where a virtio device and a transport meet.
+ *
+ * A device type is one const struct virtio_device_ops; it knows no transport,
+ * no fd and no process.  A transport is one const struct virtio_transport_ops;
+ * the instance's pointer to it is in the device instance, so two devices of a
+ * type can use two transports.
+ *
+ * Life: the driver negotiates features and lays out queues (the transport's
+ * business) -> start() -> kick() any number of times -> stop(), which may end
+ * later, by the done callback -> start() again, and so on.  Between stop() and
+ * its callback the device touches no queue but to drain what it has popped.
+ * All calls are made on the loop's thread.
+ */
+#ifndef ZV_BACKENDS_CORE_VIRTIO_DEVICE_H
+#define ZV_BACKENDS_CORE_VIRTIO_DEVICE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/event.h"
+#include "core/guest_mem.h"
+#include "core/vq.h"
+
+#define VIRTIO_QUEUES_MAX 8u
+#define VIRTIO_CONFIG_MAX 256u /* bytes of config space */
+
+#define VIRTIO_F_VERSION_1 (1ull << 32)
+
+#define VIRTIO_ID_CONSOLE 3u
+
+struct virtio_device;
+typedef void (*virtio_stop_cb)(struct virtio_device *dev);
+
+struct virtio_device_ops {
+	const char *name;
+	uint32_t id; /* virtio 1.2, section 5 */
+	uint32_t queue_count;
+	uint32_t config_len;
+	/* The device's own features; the transport adds those of the rings. */
+	uint64_t (*features)(struct virtio_device *dev);
+	/* offset + len <= config_len, checked by the transport */
+	void (*config_read)(struct virtio_device *dev, uint32_t offset,
+			    void *ret, size_t len);
+	void (*config_write)(struct virtio_device *dev, uint32_t offset,
+			     const void *src, size_t len);
+	/*
+	 * The queues in dev->vq that are ready may be used from now on.  A
+	 * device that was live in an earlier process starts the same way; the
+	 * queues' positions and dev->mark tell where it was.  An error makes
+	 * the device broken.
+	 */
+	int (*start)(struct virtio_device *dev, uint64_t features);
+	void (*kick)(struct virtio_device *dev, uint32_t q);
+	void (*stop)(struct virtio_device *dev, virtio_stop_cb done);
+	/*
+	 * The value of mark[q] when the driver makes queue q anew.  NULL: 0.
+	 */
+	uint64_t (*mark_fresh)(struct virtio_device *dev, uint32_t q);
+};
+
+struct virtio_transport_ops {
+	/* Tells the driver of used buffers if it wants to know. */
+	void (*signal)(struct virtio_device *dev, uint32_t q);
+	void (*config_changed)(struct virtio_device *dev);
+	/* The device cannot go on: it needs a reset by the driver. */
+	void (*broken)(struct virtio_device *dev, const char *why);
+};
+
+struct virtio_device {
+	const struct virtio_device_ops *ops;
+	const struct virtio_transport_ops *transport;
+	void *transport_data;
+	struct event_loop *loop;
+	struct vq vq[VIRTIO_QUEUES_MAX];
+	/*
+	 * One word per queue that outlives the process, written with one store;
+	 * what it means is the device's business.  Set by the transport.
+	 */
+	uint64_t *mark;
+};
+
+#endif /* ZV_BACKENDS_CORE_VIRTIO_DEVICE_H */

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "io/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/container_of.h"
+
+static void end(struct control *control)
+{
+	control_stop(control);
+	if (control->on_end != NULL) {
+		control->on_end(control);
+	}
+}
+
+/* Hands over the lines that are whole; on_line may stop the control. */
+static void take_lines(struct control *control)
+{
+	char *newline;
+
+	while (control->watch.impl != NULL &&
+	       (newline = memchr(control->line, '\n', control->len)) != NULL) {
+		size_t used = (size_t)(newline - control->line) + 1;
+
+		*newline = '\0';
+		control->on_line(control, control->line, used - 1);
+		control->len -= used;
+		memmove(control->line, control->line + used, control->len);
+	}
+}
+
+static void on_readable(struct event_watch *watch, unsigned int events)
+{
+	struct control *control = container_of(watch, struct control, watch);
+	ssize_t n = recv(control->fd, control->line + control->len,
+			 CONTROL_LINE_MAX - control->len, MSG_DONTWAIT);
+
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		return;
+	}
+	if (n <= 0) {
+		end(control);
+		return;
+	}
+	control->len += (size_t)n;
+	take_lines(control);
+	if (control->len == CONTROL_LINE_MAX) {
+		/* Not our daemon: nothing it says can be told apart. */
+		end(control);
+	}
+}
+
+int control_init(struct control *control, struct event_loop *loop, int fd)
+{
+	memset(control, 0, sizeof(*control));
+	control->loop = loop;
+	control->fd = fd;
+	control->watch.cb = on_readable;
+	return fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+int control_start(struct control *control)
+{
+	return event_watch(control->loop, &control->watch, control->fd,
+			   EVENT_READ);
+}
+
+void control_stop(struct control *control)
+{
+	event_unwatch(control->loop, &control->watch);
+}
+
+static void add(struct json_object *object, const char *key, const char *value)
+{
+	json_object_object_add(object, key, json_object_new_string(value));
+}
+
+/* Takes the object. */
+static void send_object(struct control *control, struct json_object *object)
+{
+	const char *text = json_object_to_json_string_ext(
+		object, JSON_C_TO_STRING_PLAIN |
+				JSON_C_TO_STRING_NOSLASHESCAPE);
+	size_t len = strlen(text);
+	char line[2048];
+
+	if (len + 1 <= sizeof(line)) {
+		ssize_t n;
+
+		memcpy(line, text, len);
+		line[len] = '\n';
+		/* A stream socket takes a line this short whole or not. */
+		n = send(control->fd, line, len + 1,
+			 MSG_DONTWAIT | MSG_NOSIGNAL);
+		(void)n;
+	}
+	json_object_put(object);
+}
+
+void control_send_event(struct control *control, const char *event)
+{
+	struct json_object *object = json_object_new_object();
+
+	add(object, "event", event);
+	send_object(control, object);
+}
+
+void control_send_fatal(struct control *control, const struct zerror *error)
+{
+	struct json_object *object = json_object_new_object();
+
+	add(object, "event", "fatal");
+	add(object, "error", error->message);
+	if (error->path[0] != '\0') {
+		add(object, "path", error->path);
+	}
+	send_object(control, object);
+}
+
+void control_send_broken(struct control *control, const char *device,
+			 const char *why)
+{
+	struct json_object *object = json_object_new_object();
+
+	add(object, "event", "device-broken");
+	add(object, "device", device);
+	add(object, "error", why);
+	send_object(control, object);
+}

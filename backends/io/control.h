@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The socket to the daemon: lines of JSON both ways.  Its end is no reason to
+ * stop: a zone goes on without the daemon.
+ */
+#ifndef ZV_BACKENDS_IO_CONTROL_H
+#define ZV_BACKENDS_IO_CONTROL_H
+
+#include <stddef.h>
+
+#include "core/event.h"
+#include "zerror.h"
+
+#define CONTROL_LINE_MAX 65536u
+
+struct control {
+	struct event_loop *loop;
+	int fd;
+	struct event_watch watch;
+	/* A line without its end; line[len] is NUL. */
+	void (*on_line)(struct control *control, const char *line, size_t len);
+	/* No more lines will come. */
+	void (*on_end)(struct control *control);
+	void *owner;
+	size_t len;
+	char line[CONTROL_LINE_MAX + 1];
+};
+
+/* Set on_line, on_end and owner afterwards; fd becomes non-blocking. */
+int control_init(struct control *control, struct event_loop *loop, int fd);
+int control_start(struct control *control);
+void control_stop(struct control *control);
+
+/*
+ * Events; one that the socket has no room for is dropped, for the daemon does
+ * not read and nothing here may wait for it.
+ */
+void control_send_event(struct control *control, const char *event);
+void control_send_fatal(struct control *control, const struct zerror *error);
+void control_send_broken(struct control *control, const char *device,
+			 const char *why);
+
+#endif /* ZV_BACKENDS_IO_CONTROL_H */

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The devices of one zone, made from its configuration.
+ *
+ *   new -- io_process_start() --> serving -- io_process_stop() --> stopped
+ *
+ * Memory that is mapped in (guest RAM, the restart area) and the zone's port
+ * are given by the caller, so that tests can do without the module.
+ */
+#ifndef ZV_BACKENDS_IO_IO_PROCESS_H
+#define ZV_BACKENDS_IO_IO_PROCESS_H
+
+#include "console/console_server.h"
+#include "console/virtio_console.h"
+#include "core/guest_mem.h"
+#include "gpio/gpio.h"
+#include "io/io_config.h"
+#include "rtc/rtc.h"
+#include "transport/zone/zone_virtio.h"
+#include "uart/uart.h"
+
+struct io_console {
+	struct virtio_console console;
+	struct zone_virtio transport;
+	struct console_port port;
+	struct io_process *process;
+	bool told; /* that it is broken; once until the zone is reset */
+};
+
+struct io_process {
+	const struct io_config *config;
+	struct event_loop *loop;
+	struct guest_mem gm;
+	struct state_area area;
+	struct zone_io io;
+	struct console_server server;
+	struct console_port uart_port;
+	struct uart uart;
+	struct rtc rtc;
+	struct gpio gpio;
+	struct io_console console[IO_CONFIG_DEVICES_MAX];
+	size_t console_count;
+	bool serving;
+	/* Set by the caller after init; may be NULL. */
+	void (*on_reset_done)(struct io_process *process);
+	void (*on_broken)(struct io_process *process, const char *device,
+			  const char *why);
+	/* The zone's fd is of no more use; -ESTALE: another took over. */
+	void (*on_gone)(struct io_process *process, int error);
+	void *owner;
+};
+
+/* config must outlive the process. */
+void io_process_init(struct io_process *process,
+		     const struct io_config *config, struct event_loop *loop);
+/*
+ * ram[i] is where config->ram[i] is mapped, state the restart area.  0, or
+ * negative errno with *ret_what naming the step that failed; stop it then, too.
+ */
+int io_process_start(struct io_process *process, struct zone_port *port,
+		     void *const *ram, void *state, int listen_fd,
+		     const char **ret_what);
+void io_process_stop(struct io_process *process);
+
+void io_process_power_key(struct io_process *process);
+/* on_reset_done() follows, perhaps before this returns. */
+void io_process_reset(struct io_process *process);
+
+#endif /* ZV_BACKENDS_IO_IO_PROCESS_H */

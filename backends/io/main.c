@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * hvd-io: the I/O process of one zone.  See docs/man/hvd-io.8.
+ *
+ *   waiting -- config line --> serving -- stop, replaced, error --> ended
+ *           \- end of input, bad config ------------------------/
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/container_of.h"
+#include "core/event_uv.h"
+#include "io/control.h"
+#include "io/io_config.h"
+#include "io/io_process.h"
+#include "io/sandbox.h"
+
+#define FD_CONTROL 3
+#define FD_ZONE 4
+#define FD_CONSOLE 5
+
+struct hvd_io {
+	uv_loop_t uv;
+	struct event_uv event;
+	struct event_defer end; /* ends the process from the loop, not from
+				 * the middle of a device's work */
+	struct control control;
+	struct io_config config;
+	struct io_process process;
+	struct zone_port port;
+	void *ram[GUEST_MEM_REGIONS_MAX];
+	void *state;
+	bool configured;
+	bool ending;
+	int status;
+};
+
+static void end(struct hvd_io *io, int status)
+{
+	if (!io->ending) {
+		io->ending = true;
+		io->status = status;
+		event_defer(&io->event.loop, &io->end);
+	}
+}
+
+static void on_end(struct event_defer *defer)
+{
+	struct hvd_io *io = container_of(defer, struct hvd_io, end);
+
+	io_process_stop(&io->process);
+	control_stop(&io->control);
+	event_uv_fini(&io->event);
+}
+
+static void fatal(struct hvd_io *io, const struct zerror *error)
+{
+	fprintf(stderr, "hvd-io: %s%s%s\n", error->path,
+		error->path[0] != '\0' ? ": " : "", error->message);
+	control_send_fatal(&io->control, error);
+	end(io, EXIT_FAILURE);
+}
+
+static void fatal_errno(struct hvd_io *io, const char *what, int error)
+{
+	struct zerror zerror;
+
+	zerror_set(&zerror, ZERROR_INTERNAL, NULL, NULL, "%s: %s", what,
+		   strerror(-error));
+	fatal(io, &zerror);
+}
+
+/* ----------------------------------------------------------------- process */
+
+static void on_reset_done(struct io_process *process)
+{
+	struct hvd_io *io = process->owner;
+
+	control_send_event(&io->control, "reset-done");
+}
+
+static void on_broken(struct io_process *process, const char *device,
+		      const char *why)
+{
+	struct hvd_io *io = process->owner;
+
+	control_send_broken(&io->control, device, why);
+}
+
+static void on_gone(struct io_process *process, int error)
+{
+	struct hvd_io *io = process->owner;
+
+	/* Replaced, or the zone is no more: both are the ordinary end. */
+	if (error == -ESTALE || error == -ESRCH || error == -ENODEV) {
+		end(io, EXIT_SUCCESS);
+		return;
+	}
+	if (!io->ending) {
+		fatal_errno(io, "zone fd", error);
+	}
+}
+
+static void *map_zone(uint64_t offset, uint64_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, FD_ZONE,
+		       (off_t)offset);
+
+	if (p == MAP_FAILED) {
+		return NULL;
+	}
+	(void)madvise(p, size, MADV_DONTDUMP);
+	return p;
+}
+
+static int map_all(struct hvd_io *io)
+{
+	for (size_t i = 0; i < io->config.ram_count; i++) {
+		io->ram[i] = map_zone(io->config.ram[i].gpa,
+				      io->config.ram[i].size);
+		if (io->ram[i] == NULL) {
+			return -errno;
+		}
+	}
+	io->state = map_zone(ZV_MMAP_STATE, ZV_STATE_SIZE);
+	return io->state != NULL ? 0 : -errno;
+}
+
+static int set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ?
+		       -errno :
+		       0;
+}
+
+/* Returns what failed, or NULL. */
+static const char *prepare(struct hvd_io *io, int *ret_error)
+{
+	*ret_error = set_nonblocking(FD_ZONE);
+	if (*ret_error != 0) {
+		return "zone fd (4)";
+	}
+	*ret_error = set_nonblocking(FD_CONSOLE);
+	if (*ret_error != 0) {
+		return "console socket (5)";
+	}
+	*ret_error = map_all(io);
+	if (*ret_error != 0) {
+		return "mapping the zone's memory";
+	}
+	if (io->config.drop) {
+		*ret_error = sandbox_drop(io->config.uid, io->config.gid);
+		if (*ret_error != 0) {
+			return "changing to the configured uid and gid";
+		}
+	}
+	*ret_error = sandbox_filter();
+	return *ret_error != 0 ? "system call filter" : NULL;
+}
+
+static void serve(struct hvd_io *io)
+{
+	const char *what;
+	int error;
+
+	io_process_init(&io->process, &io->config, &io->event.loop);
+	io->process.owner = io;
+	io->process.on_reset_done = on_reset_done;
+	io->process.on_broken = on_broken;
+	io->process.on_gone = on_gone;
+	zone_port_fd_init(&io->port, FD_ZONE);
+	what = prepare(io, &error);
+	if (what == NULL) {
+		error = io_process_start(&io->process, &io->port, io->ram,
+					 io->state, FD_CONSOLE, &what);
+	}
+	if (error != 0) {
+		fatal_errno(io, what, error);
+		return;
+	}
+	control_send_event(&io->control, "ready");
+}
+
+/* ----------------------------------------------------------------- control */
+
+static void command(struct hvd_io *io, enum io_command command)
+{
+	switch (command) {
+	case IO_COMMAND_POWERKEY:
+		io_process_power_key(&io->process);
+		break;
+	case IO_COMMAND_RESET:
+		io_process_reset(&io->process);
+		break;
+	case IO_COMMAND_STOP:
+		end(io, EXIT_SUCCESS);
+		break;
+	}
+}
+
+static void on_line(struct control *control, const char *line, size_t len)
+{
+	struct hvd_io *io = control->owner;
+	enum io_command what;
+	struct zerror error;
+
+	if (io->ending) {
+		return;
+	}
+	if (!io->configured) {
+		if (io_config_parse(line, len, &io->config, &error) != 0) {
+			fatal(io, &error);
+			return;
+		}
+		io->configured = true;
+		serve(io);
+		return;
+	}
+	if (io_command_parse(line, len, &what, &error) != 0) {
+		fprintf(stderr, "hvd-io: command ignored: %s: %s\n", error.path,
+			error.message);
+		return;
+	}
+	command(io, what);
+}
+
+static void on_control_end(struct control *control)
+{
+	struct hvd_io *io = control->owner;
+
+	/* The daemon is gone: the guest needs its devices all the same. */
+	if (!io->configured) {
+		end(io, EXIT_FAILURE);
+	}
+}
+
+static int run(struct hvd_io *io)
+{
+	int rc = uv_loop_init(&io->uv);
+
+	if (rc == 0) {
+		rc = event_uv_init(&io->event, &io->uv);
+	}
+	if (rc == 0) {
+		rc = control_init(&io->control, &io->event.loop, FD_CONTROL);
+	}
+	if (rc == 0) {
+		io->end.cb = on_end;
+		io->control.owner = io;
+		io->control.on_line = on_line;
+		io->control.on_end = on_control_end;
+		rc = control_start(&io->control);
+	}
+	if (rc != 0) {
+		fprintf(stderr, "hvd-io: start: %s\n", strerror(-rc));
+		return EXIT_FAILURE;
+	}
+	uv_run(&io->uv, UV_RUN_DEFAULT);
+	if (uv_loop_close(&io->uv) != 0) {
+		fprintf(stderr, "hvd-io: a handle was left open\n");
+		return EXIT_FAILURE;
+	}
+	return io->status;
+}
+
+int main(int argc, char **argv)
+{
+	static struct hvd_io io;
+	int rc;
+
+	if (argc != 1) {
+		fprintf(stderr,
+			"usage: %s (started by hvd with fds 3, 4 and 5; "
+			"see hvd-io(8))\n",
+			argv[0]);
+		return EXIT_FAILURE;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	rc = sandbox_early(FD_CONSOLE);
+	if (rc != 0) {
+		fprintf(stderr, "hvd-io: sandbox: %s\n", strerror(-rc));
+		return EXIT_FAILURE;
+	}
+	return run(&io);
+}

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-2-Clause
+
+backends-y += \
+	backends/core/event.c \
+	backends/core/event_uv.c \
+	backends/core/guest_mem.c \
+	backends/core/log_ring.c \
+	backends/core/state_area.c \
+	backends/core/virtio_mmio_regs.c \
+	backends/core/vq.c \
+	backends/transport/zone/zone_io.c \
+	backends/transport/zone/zone_port_fd.c \
+	backends/transport/zone/zone_virtio.c \
+	backends/console/console_hello.c \
+	backends/console/console_port.c \
+	backends/console/console_server.c \
+	backends/console/virtio_console.c \
+	backends/uart/pl011.c \
+	backends/uart/uart.c \
+	backends/rtc/pl031.c \
+	backends/rtc/rtc.c \
+	backends/gpio/pl061.c \
+	backends/gpio/gpio.c \
+	backends/io/control.c \
+	backends/io/io_config.c \
+	backends/io/io_process.c
+
+hvio-y += \
+	backends/io/main.c \
+	backends/io/sandbox.c
