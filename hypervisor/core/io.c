@@ -97,7 +97,7 @@ int io_zone_init(struct zone *z)
 	return 0;
 }
 
-int io_zone_hide(struct zone *z)
+void io_zone_hide(struct zone *z)
 {
 	struct zone_io *io = &z->io;
 	int err;
@@ -107,7 +107,6 @@ int io_zone_hide(struct zone *z)
 	spin_unlock(&zone0->s2_lock);
 	/* Mapped by itself, and zone0's tables do not merge: no split. */
 	CHECK(err == 0);
-	return 0;
 }
 
 void io_zone_fini(struct zone *z)

@@ -66,13 +66,10 @@ static bool state_is_live(u32 state)
 	       state == ZV_ZONE_CRASHED;
 }
 
-static bool may_start_locked(const struct zone *z)
+static bool state_may_start(u32 state)
 {
-	if (z->state != ZV_ZONE_CREATED && z->state != ZV_ZONE_OFF &&
-	    z->state != ZV_ZONE_RESETTING) {
-		return false;
-	}
-	return true;
+	return state == ZV_ZONE_CREATED || state == ZV_ZONE_OFF ||
+	       state == ZV_ZONE_RESETTING;
 }
 
 static bool any_boot_vcpu(const struct zone *z)
@@ -90,7 +87,7 @@ int zone_start(struct zone *z)
 	int err = 0;
 
 	spin_lock(&z->lock);
-	if (!may_start_locked(z)) {
+	if (!state_may_start(z->state)) {
 		err = -EBUSY;
 		goto out;
 	}
@@ -272,7 +269,7 @@ int zone_destroy_step(struct zone *z)
 		err = zone_mem_destroy_step(z);
 	}
 	if (err == 0) {
-		err = io_zone_hide(z);
+		io_zone_hide(z);
 	}
 	spin_unlock(&z->lock);
 	return err != 0 ? err : zone_remove(z);

@@ -46,8 +46,8 @@ struct zone_io {
 };
 
 int io_zone_init(struct zone *z);
-/* Takes the I/O page from zone0; -EAGAIN if that needs a page the pool lacks. */
-int io_zone_hide(struct zone *z);
+/* Takes the I/O page from zone0; may be called again. */
+void io_zone_hide(struct zone *z);
 /* After io_zone_hide(), and nothing can translate through zone.s2 any more. */
 void io_zone_fini(struct zone *z);
 
