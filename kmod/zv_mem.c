@@ -330,7 +330,7 @@ static int ram_mmap(struct zv_zone *zone, struct vm_area_struct *vma, u64 gpa)
 	if (rc)
 		return rc;
 	/* Not VM_PFNMAP, which could not be pinned. */
-	vm_flags_set(vma, VM_MIXEDMAP | VM_HUGEPAGE);
+	vm_flags_set(vma, VM_MIXEDMAP);
 	vma->vm_ops = &ram_vm_ops;
 	return 0;
 }

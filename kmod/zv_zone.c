@@ -50,8 +50,17 @@ static struct inode *zone_inode_create(void)
 	if (rc)
 		return ERR_PTR(rc);
 	inode = alloc_anon_inode(zv_fs_mount->mnt_sb);
-	if (IS_ERR(inode))
+	if (IS_ERR(inode)) {
 		simple_release_fs(&zv_fs_mount, &zv_fs_users);
+		return inode;
+	}
+	/*
+	 * To mm this is device-dax: huge pages whatever the setting for
+	 * transparent ones (off by default where zone0 is small), and, being a
+	 * character device, long-term pins.
+	 */
+	inode->i_mode = S_IFCHR | 0600;
+	inode->i_flags |= S_DAX;
 	return inode;
 }
 
@@ -65,8 +74,15 @@ static void zone_inode_destroy(struct inode *inode)
 struct file *zv_zone_file(struct zv_zone *zone,
 			  const struct file_operations *fops)
 {
-	return alloc_file_pseudo(zone->inode, zv_fs_mount, "zone", O_RDWR,
+	struct file *filp;
+
+	/* The file's own hold on the module, which closing it lets go. */
+	__module_get(fops->owner);
+	filp = alloc_file_pseudo(zone->inode, zv_fs_mount, "zone", O_RDWR,
 				 fops);
+	if (IS_ERR(filp))
+		module_put(fops->owner);
+	return filp;
 }
 
 /* ------------------------------------------------------------- the object */
