@@ -38,6 +38,7 @@
 #     unit-tests-y   tests/unit/DIR/test_X, a program each
 #     fuzzers-y      tests/fuzz/X_fuzz, a program each
 #     guests-y       tests/guest/NAME, a bare-metal image each
+#     zone0-tools-y  PATH, a program of PATH.c for the zone0 of system tests
 #     NAME-src, NAME-cflags, NAME-libs
 #                    what else one of those is made of
 
@@ -61,6 +62,7 @@ ZONE0_BOOTARGS ?= console=ttyAMA0 panic=10
 ZONE0_MEMORY ?= 1G
 FUZZ_SECONDS ?= 300
 PREFIX ?= /usr
+export O
 PYTHON := /usr/bin/python3
 
 .PHONY: all

@@ -8,7 +8,7 @@ cache := $(abspath $(ZV_CACHE))/aarch64
 sysroot-key := $(firstword $(shell echo '$(sysroot-packages)' | cksum))
 sysroot := $(cache)/sysroot-$(sysroot-key)
 kernel := $(cache)/kernel
-kernel-image := $(kernel)/vmlinuz
+kernel-image := $(O)/aarch64/vmlinuz
 
 host-stamp := $(O)/.host-packages
 sysroot-stamp := $(O)/.sysroot
@@ -34,7 +34,10 @@ $(kernel-stamp): $(call recorded,$(O)/.kernel.path,$(kernel)) $(host-stamp) \
 
 # One after the other: they share a lock anyway.
 $(kernel-stamp): | $(sysroot-stamp)
-$(kernel-image): | $(kernel-stamp) ;
+
+$(kernel-image): | $(kernel-stamp)
+	@mkdir -p $(@D)
+	$(Q)ln -sf $(kernel)/vmlinuz $@
 
 $(O)/versions.txt: $(sysroot-stamp) $(kernel-stamp)
 	$(Q)cat $(kernel)/versions $(sysroot)/versions >$@.tmp

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Bare-metal guests of the system tests: flat binaries with the arm64 Image header.
+# What system tests run inside the machine: bare-metal guests, which are flat
+# binaries with the arm64 Image header, and small programs for zone0.
 
 guest-dir := $(O)/aarch64/guests
 guest-cc := $(CC) -std=gnu11 $(warnings) -O2 $(debugflags) -ffreestanding \
@@ -13,12 +14,12 @@ guest-ldflags := -nostdlib -static -no-pie -Wl,--build-id=none \
 guest-flags := $(call recorded,$(guest-dir)/.flags,$(guest-cc) $(guest-ldflags))
 guest-bins := $(patsubst %,$(guest-dir)/%.bin,$(notdir $(guests-y)))
 
-$(guest-dir)/%.o: %.c $(guest-flags)
+$(guest-dir)/%.c.o: %.c $(guest-flags)
 	$(call say,CC,$< [guest])
 	@mkdir -p $(@D)
 	$(Q)$(guest-cc) $(depflags) -c -o $@ $<
 
-$(guest-dir)/%.o: %.S $(guest-flags)
+$(guest-dir)/%.S.o: %.S $(guest-flags)
 	$(call say,AS,$< [guest])
 	@mkdir -p $(@D)
 	$(Q)$(guest-cc) -D__ASSEMBLY__ $(depflags) -c -o $@ $<
@@ -35,6 +36,17 @@ $(guest-dir)/$1.bin: $(guest-dir)/$1.elf
 -include $$(call deps,$$($1-objs))
 endef
 $(foreach g,$(notdir $(guests-y)),$(eval $(call guest,$g)))
+
+zone0-tools := $(patsubst %,$(O)/aarch64/tools/%,$(notdir $(zone0-tools-y)))
+
+# $(call zone0-tool,PATH): the program made of PATH.c.
+define zone0-tool
+$(O)/aarch64/tools/$(notdir $1): $1.c $$(aarch64-flags)
+	$$(call say,CC,$$<)
+	@mkdir -p $$(@D)
+	$$(Q)$$(cc-aarch64) $$(cflags-aarch64) $$(ldflags-aarch64) -o $$@ $$<
+endef
+$(foreach t,$(zone0-tools-y),$(eval $(call zone0-tool,$t)))
 
 .PHONY: guests
 guests: $(guest-bins) ## the bare-metal guests of the system tests

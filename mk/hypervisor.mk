@@ -36,12 +36,12 @@ hypervisor: $(zonevisor-bin) ## the hypervisor alone
 
 $(hv-objs): | $(hv-offsets) $(hv-fdt-headers)
 
-$(hv-out)/%.o: %.c $(hv-flags)
+$(hv-out)/%.c.o: %.c $(hv-flags)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(hv-cflags) $(depflags) -c -o $@ $<
 
-$(hv-out)/%.o: %.S $(hv-flags)
+$(hv-out)/%.S.o: %.S $(hv-flags)
 	$(call say,AS,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(hv-cflags) -D__ASSEMBLY__ $(depflags) -c -o $@ $<

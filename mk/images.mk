@@ -25,7 +25,7 @@ zone0-adds := \
 	$(call adds,$(zonevisor-ko),) \
 	$(call adds,$(zone-files),etc/hvd/zones/) \
 	$(call adds,$(kernel-image) $(guest-initrd),var/lib/hvd/images/)
-test-adds := $(call adds,$(guest-bins),var/lib/hvd/images/tests/)
+test-adds := $(call adds,$(guest-bins) $(zone0-tools),var/lib/hvd/images/tests/)
 mkinitramfs := CROSS_COMPILE=$(CROSS_COMPILE) scripts/mkinitramfs
 
 .PHONY: images
@@ -39,6 +39,7 @@ $(guest-initrd): $(call tree,$(recipes)/guest) $(kernel-stamp) $(sysroot-stamp) 
 		--sysroot $(sysroot) --kernel $(kernel)
 
 $(zone0-initrd): $(call tree,$(recipes)/zone0) $(zone-files) $(guest-initrd) \
+		$(kernel-stamp) $(kernel-image) \
 		$(zonevisor-ko) $(aarch64-programs) $(images)/libhvd.so.0 \
 		$(call recorded,$(O)/.zone0-adds,$(zone0-adds)) scripts/mkinitramfs
 	$(call say,CPIO,$@)
@@ -46,7 +47,7 @@ $(zone0-initrd): $(call tree,$(recipes)/zone0) $(zone-files) $(guest-initrd) \
 		--sysroot $(sysroot) --kernel $(kernel) $(zone0-adds)
 
 # Linux unpacks one archive after another: what tests need follows the rest.
-$(images)/tests.cpio.gz: $(call tree,$(test-overlay)) $(guest-bins) \
+$(images)/tests.cpio.gz: $(call tree,$(test-overlay)) $(guest-bins) $(zone0-tools) \
 		$(call recorded,$(O)/.test-adds,$(test-adds)) scripts/mkinitramfs
 	$(call say,CPIO,$@)
 	@mkdir -p $(@D)
@@ -64,10 +65,10 @@ endef
 settings := $(call recorded,$(O)/.zone0-settings,\
 	$(ZONE0_BOOTARGS) $(ZONE0_MEMORY) $(ZONE0_CPUS))
 
-$(bundle): $(zone0-initrd) $(kernel-stamp) $(recipes)/bundle.its.in \
+$(bundle): $(zone0-initrd) $(kernel-stamp) $(kernel-image) $(recipes)/bundle.its.in \
 		scripts/mkbundle $(settings)
 	$(call pack,$(zone0-initrd))
 
-$(test-bundle): $(test-initrd) $(kernel-stamp) $(recipes)/bundle.its.in \
+$(test-bundle): $(test-initrd) $(kernel-stamp) $(kernel-image) $(recipes)/bundle.its.in \
 		scripts/mkbundle $(settings)
 	$(call pack,$(test-initrd))

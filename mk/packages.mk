@@ -6,15 +6,15 @@
 host-packages := \
 	bc bison clang clang-format cpio device-tree-compiler flex gcc \
 	gcc-aarch64-linux-gnu kmod libc6-dev libc6-dev-arm64-cross \
-	libclang-rt-14-dev libcmocka-dev libfdt-dev libjson-c-dev \
-	libedit-dev liburing-dev libuv1-dev make pkg-config python3 \
+	libclang-rt-14-dev libcmocka-dev libedit-dev libfdt-dev libjson-c-dev \
+	liburing-dev libuv1-dev make pkg-config python3 \
 	python3-pexpect python3-pytest qemu-system-arm u-boot-tools xz-utils
 
 # For aarch64, with everything they depend on: the first line is linked
 # against, the second is for the images.
 sysroot-packages := \
-	libc6-dev libfdt-dev libjson-c-dev libedit-dev liburing-dev libuv1-dev \
+	libc6-dev libedit-dev libfdt-dev libjson-c-dev liburing-dev libuv1-dev \
 	bash busybox-static ncurses-base
 
 # Libraries that fragments may name in *-libs. libfdt has no pkg-config file.
-pkg-config-names := json-c libuv liburing libedit cmocka
+pkg-config-names := cmocka json-c libedit liburing libuv

@@ -29,7 +29,7 @@ depflags = -MMD -MP -MF $@.d
 debugflags := -g -ffile-prefix-map=$(CURDIR)/=
 
 # $(call objects,DIR,SOURCES): where the objects of SOURCES go under DIR.
-objects = $(patsubst %,$1/%.o,$(basename $2))
+objects = $(patsubst %,$1/%.o,$2)
 
 # $(call libs-of,TOOLCHAIN,NAMES) and cflags-of: NAMES are pkg-config names, or
 # flags as they are.

@@ -18,7 +18,7 @@ $2/$(notdir $1)-cc = $3 $(if $(call is-core,$1),$$(core-test-cflags),$$(user-tes
 $2/$(notdir $1)-objs := $$(call objects,$2/$(notdir $1),$1.c $$($(notdir $1)-src))
 $2/$(notdir $1)-link = $3 $$($2/$(notdir $1)-objs) \
 	$$(call libs-of,host,$$($(notdir $1)-libs) $4)
-$2/$(notdir $1)/%.o: %.c $$(call recorded,$2/$(notdir $1)/.flags,$$($2/$(notdir $1)-cc))
+$2/$(notdir $1)/%.c.o: %.c $$(call recorded,$2/$(notdir $1)/.flags,$$($2/$(notdir $1)-cc))
 	$$(call say,CC,$$< [$(notdir $1)])
 	@mkdir -p $$(@D)
 	$$(Q)$$($2/$(notdir $1)-cc) $$(depflags) -c -o $$@ $$<
@@ -38,9 +38,11 @@ fuzz-cc := $(FUZZCC) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=a
 fuzz-programs := $(foreach t,$(fuzzers-y),$(fuzz-dir)/$(notdir $t)/$(notdir $t))
 $(foreach t,$(fuzzers-y),$(eval $(call test-program,$t,$(fuzz-dir),$$(fuzz-cc),)))
 
-.PHONY: unit fuzz lint system test demo soak
-run-tests := $(PYTHON) scripts/run-tests --log $(O)/test
-system-needs := all host $(test-bundle)
+.PHONY: lint unit fuzz native system test demo soak bench
+run-tests := HVSH=$(abspath $(O))/host/hvsh $(PYTHON) scripts/run-tests \
+	--log $(O)/test
+host-needs := $(O)/host/libhvd.so $(host-programs)
+system-needs := $(zonevisor-bin) $(test-bundle) $(kernel-image)
 
 lint: | $(host-stamp) ## formatting, licences, dead links in documents
 	$(Q)$(run-tests) --lint
@@ -51,15 +53,22 @@ unit: $(unit-programs) ## unit tests on this machine, under ASan and UBSan
 fuzz: $(fuzz-programs) ## each fuzzer for FUZZ_SECONDS
 	$(Q)$(run-tests) --fuzz-seconds $(FUZZ_SECONDS) --fuzz $(fuzz-programs)
 
-system: $(system-needs) ## tests that boot zones in QEMU
-	$(Q)$(run-tests) --system
+native: $(host-needs) ## tests of the toolstack's programs on this machine
+	$(Q)$(run-tests) --pytest tests/native
 
-test: $(unit-programs) $(fuzz-programs) $(system-needs) ## all of the above, fuzzers briefly
+system: $(system-needs) ## tests that boot zones in QEMU
+	$(Q)$(run-tests) --pytest tests/system
+
+test: all $(unit-programs) $(fuzz-programs) $(host-needs) $(system-needs) ## all tests, fuzzers briefly
 	$(Q)$(run-tests) --lint --unit $(unit-programs) \
-		--fuzz-seconds 15 --fuzz $(fuzz-programs) --system
+		--fuzz-seconds 15 --fuzz $(fuzz-programs) \
+		--pytest tests/native tests/system
 
 demo: $(system-needs) ## a guided tour in QEMU that types for you
 	$(Q)$(PYTHON) tests/system/demo.py
 
-soak: $(system-needs) ## start, kill and restart zones for a long time
+soak: $(system-needs) ## start, kill and restart zones for SOAK_SECONDS
 	$(Q)$(PYTHON) tests/system/soak.py
+
+bench: $(system-needs) ## count the instructions that zones cost
+	$(Q)$(PYTHON) tests/bench/bench.py

@@ -44,12 +44,12 @@ define toolchain
 $1-programs := $(addprefix $(O)/$1/,hvd hvd-io hvsh)
 $1-flags := $$(call recorded,$(O)/$1/user/.flags,$$(cc-$1) $$(cflags-$1))
 
-$(O)/$1/user/%.o: %.c $$($1-flags)
+$(O)/$1/user/%.c.o: %.c $$($1-flags)
 	$$(call say,CC,$$< [$1])
 	@mkdir -p $$(@D)
 	$$(Q)$$(cc-$1) $$(cflags-$1) $$(depflags) -c -o $$@ $$<
 
-$(O)/$1/shared/%.o: %.c $$($1-flags)
+$(O)/$1/shared/%.c.o: %.c $$($1-flags)
 	$$(call say,CC,$$< [$1 shared])
 	@mkdir -p $$(@D)
 	$$(Q)$$(cc-$1) $$(cflags-$1) -fPIC $$(depflags) -c -o $$@ $$<

@@ -9,3 +9,6 @@ zvtest-src := $(guest-lib) \
 	tests/guest/zvtest/hostile.c \
 	tests/guest/zvtest/platform.c \
 	tests/guest/zvtest/bench.c
+
+# Programs for zone0.
+zone0-tools-y += tests/bench/loops
