@@ -84,8 +84,6 @@ static bool check_json(const char *name, const char *text, size_t len)
 	complain("%s:%zu:%zu: %s", name, line, column,
 		 error == json_tokener_success
 			 ? "a definition is one JSON object"
-		 : error == json_tokener_continue
-			 ? "the text ends too early"
 			 : json_tokener_error_desc(error));
 	return false;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #define HISTORY_SIZE 1000
 #define CANDIDATES_MAX 256
@@ -161,7 +162,7 @@ static unsigned char complete_line(EditLine *el, const char *line)
 	return result;
 }
 
-static unsigned char on_complete(EditLine *el, int key)
+static unsigned char on_complete(EditLine *el, wint_t key)
 {
 	const LineInfo *info = el_line(el);
 	char *line =
@@ -213,7 +214,9 @@ static EditLine *open_editor(struct context *ctx, History *hist)
 	el_set(el, EL_EDITOR, "emacs");
 	el_set(el, EL_SIGNAL, 1);
 	el_set(el, EL_HIST, history, hist);
-	el_set(el, EL_ADDFN, "hvsh-complete", "complete the word", on_complete);
+	/* The narrow call would copy the strings, and never free them. */
+	el_wset(el, EL_ADDFN, L"hvsh-complete", L"complete the word",
+		on_complete);
 	el_set(el, EL_BIND, "^I", "hvsh-complete", NULL);
 	el_set(el, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	el_source(el, NULL);

@@ -208,37 +208,34 @@ static int defined_read(struct hvd_conn *conn, struct json_object *json,
 	return 0;
 }
 
-/* NULL after noting the error. */
-static struct json_object *define_params(struct hvd_conn *conn,
-					 const char *text)
+static int define_params(struct hvd_conn *conn, const char *text,
+			 struct json_object **ret_params)
 {
 	struct json_object *definition = hvd__json_parse(text, strlen(text));
 	struct json_object *params;
 
 	if (!json_object_is_type(definition, json_type_object)) {
 		json_object_put(definition);
-		hvd__fail(conn, -EINVAL, NULL,
-			  "the definition is not a JSON object");
-		return NULL;
+		return hvd__fail(conn, -EINVAL, NULL,
+				 "the definition is not a JSON object");
 	}
 	params = json_object_new_object();
 	if (!hvd__params_add(params, "definition", definition)) {
 		json_object_put(params);
-		hvd__fail_nomem(conn);
-		return NULL;
+		return hvd__fail_nomem(conn);
 	}
-	return params;
+	*ret_params = params;
+	return 0;
 }
 
 int hvd_zone_define(struct hvd_conn *conn, const char *definition_json,
 		    struct hvd_zone_defined **ret_defined)
 {
-	struct json_object *params = define_params(conn, definition_json);
-	struct json_object *result;
-	int err;
+	struct json_object *params = NULL, *result;
+	int err = define_params(conn, definition_json, &params);
 
-	if (params == NULL) {
-		return hvd_last_error(conn)->code;
+	if (err != 0) {
+		return err;
 	}
 	err = hvd__invoke(conn, "zone.define", params, 0, &result);
 	if (err != 0) {

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A scripted daemon: speaks hvd's protocol, holds zones in memory, and can be
+told to misbehave. Each test owns one, in its own folder."""
+
+import json
+import os
+import socket
+import threading
+from pathlib import Path
+
+UUID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+
+
+class RpcError(Exception):
+    """An error reply."""
+
+    def __init__(self, code, message, /, **data):
+        super().__init__(message)
+        self.code, self.message, self.data = code, message, data
+
+
+def zone(name, state="defined", **members):
+    """A zone as zone.get tells it."""
+    base = {"name": name, "uuid": UUID, "state": state, "vcpus": 2,
+            "memory": 512 << 20, "autostart": False, "generation": 3,
+            "definition": {"name": name, "vcpus": 2, "memory": "512M"},
+            "info": {"cpu_time_ns": 1500000000, "vcpus_on": 2},
+            "io": {"pid": 42, "restarts": 1}}
+    if state != "defined":
+        base["id"] = 7
+    return base | members
+
+
+class Listener:
+    """Accepts on a unix socket and runs serve(connection) in threads."""
+
+    def __init__(self, path, serve):
+        self.path, self.serve = str(path), serve
+        self.connections = []
+        self.thread = None
+        self.start()
+
+    def start(self):
+        Path(self.path).unlink(missing_ok=True)
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(self.path)
+        self.socket.listen(8)
+        self.thread = threading.Thread(target=self.accept, daemon=True,
+                                       args=(self.socket,))
+        self.thread.start()
+
+    def accept(self, listening):
+        while True:
+            try:
+                connection = listening.accept()[0]
+            except OSError:
+                return
+            self.connections.append(connection)
+            threading.Thread(target=self.guard, daemon=True,
+                             args=(connection,)).start()
+
+    def guard(self, connection):
+        try:
+            self.serve(connection)
+        except OSError:
+            pass  # the client left, or the test dropped it
+
+    def drop(self):
+        """Close all connections, as a dying process does."""
+        for connection in self.connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            connection.close()
+        self.connections.clear()
+
+    def stop(self):
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.socket.close()
+        self.thread.join()
+        self.drop()
+        Path(self.path).unlink(missing_ok=True)
+
+
+def read_line(connection):
+    """One line, byte by byte so that nothing behind it is taken."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = connection.recv(1)
+        if not byte:
+            return None
+        line += byte
+    return line
+
+
+class Console:
+    """A zone's console: a stream of output with one reader and writer."""
+
+    def __init__(self, path):
+        self.output = b""
+        self.received = b""
+        self.base = 0  # position of the oldest byte that is kept
+        self.greetings = []
+        self.writer = True
+        self.changed = threading.Condition()
+        self.attached = None
+        self.listener = Listener(path, self.serve)
+
+    def print(self, data):
+        with self.changed:
+            self.output += data
+            try:
+                if self.attached:
+                    self.attached.sendall(data)
+            except OSError:
+                self.attached = None  # the client left
+
+    def serve(self, connection):
+        line = read_line(connection)
+        if line is None:
+            return
+        greeting = json.loads(line)
+        with self.changed:
+            self.greetings.append(greeting)
+            where = greeting["from"]
+            end = len(self.output)
+            start = {"start": self.base, "end": end}.get(where, where)
+            start = min(max(start, self.base), end)
+            connection.sendall(json.dumps(
+                {"ok": True, "device": greeting.get("device", "console0"),
+                 "offset": start,
+                 "writer": self.writer and greeting["write"]}).encode()
+                + b"\n" + self.output[start:])
+            self.attached = connection
+            self.changed.notify_all()
+        while data := connection.recv(4096):
+            with self.changed:
+                self.received += data
+                self.changed.notify_all()
+
+    def wait(self, condition, seconds=10):
+        with self.changed:
+            assert self.changed.wait_for(condition, seconds)
+
+    def wait_received(self, data):
+        self.wait(lambda: data in self.received)
+
+    def drop(self):
+        """The I/O process dies; its successor listens at once."""
+        with self.changed:
+            self.attached = None
+        self.listener.drop()
+
+
+class FakeHvd:
+    """The daemon."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.path = str(self.folder / "hvd.sock")
+        self.zones = {}
+        self.calls = []
+        self.overrides = {}  # method -> function(params) or exception
+        self.raw = {}  # method -> function(id) -> bytes sent as they are
+        self.subscribers = []
+        self.subscriptions = []
+        self.events = []
+        self.console = Console(self.folder / "console.sock")
+        self.listener = Listener(self.path, self.serve)
+
+    def close(self):
+        self.listener.stop()
+        self.console.listener.stop()
+
+    def add(self, *zones):
+        self.zones.update({z["name"]: z for z in zones})
+
+    def called(self, method):
+        return [params for name, params in self.calls if name == method]
+
+    def serve(self, connection):
+        while line := read_line(connection):
+            request = json.loads(line)
+            assert request["jsonrpc"] == "2.0"
+            method, params = request["method"], request["params"]
+            self.calls.append((method, params))
+            if method in self.raw:
+                connection.sendall(self.raw[method](request["id"]))
+                continue
+            reply = {"jsonrpc": "2.0", "id": request["id"]}
+            try:
+                reply["result"] = self.answer(method, params, connection)
+            except RpcError as error:
+                reply["error"] = {"code": error.code, "message": error.message,
+                                  "data": error.data}
+            connection.sendall(json.dumps(reply).encode() + b"\n")
+            if method == "event.subscribe":
+                self.replay(connection, params)
+
+    def answer(self, method, params, connection):
+        override = self.overrides.get(method)
+        if isinstance(override, Exception):
+            raise override
+        if override:
+            return override(params)
+        handler = getattr(self, method.replace(".", "_"), None)
+        if handler is None:
+            raise RpcError(-32601, f"no method {method}")
+        if method == "event.subscribe":
+            return handler(params, connection)
+        return handler(params)
+
+    def find(self, params):
+        name = params["name"]
+        if name not in self.zones:
+            raise RpcError(1, f"no zone is called '{name}'",
+                           code="ZONE_NOT_FOUND",
+                           hint="hvsh list --all shows the zones")
+        return self.zones[name]
+
+    def hvd_version(self, params):
+        return {"version": "0.1.0", "abi": "1.0", "features": ["console"],
+                "connected": True}
+
+    def host_info(self, params):
+        return {"version": "0.1.0", "abi": "1.0", "pcpus": 4,
+                "memory": {"total": 4 << 30, "hypervisor": 16 << 20,
+                           "zone0": 1 << 30, "zones": 512 << 20,
+                           "free": (5 << 29) - (16 << 20)},
+                "uptime_ns": 93784 * 10**9, "zones": len(self.zones)}
+
+    def host_log(self, params):
+        text = "first line\nsecond line\n"
+        return {"text": text[params.get("pos", 0):], "first": 0,
+                "pos": len(text)}
+
+    def host_counters(self, params):
+        return {"exits": {"irq": 12, "hypercall": 3}, "injections": 9}
+
+    def zone_list(self, params):
+        keys = ("name", "uuid", "state", "reason", "id", "vcpus", "memory",
+                "autostart")
+        return [{key: z[key] for key in keys if key in z}
+                for z in self.zones.values()]
+
+    def zone_get(self, params):
+        return self.find(params)
+
+    def zone_define(self, params):
+        name = params["definition"]["name"]
+        self.add(zone(name, definition=params["definition"]))
+        return {"name": name, "uuid": UUID, "generation": 1}
+
+    def zone_undefine(self, params):
+        del self.zones[self.find(params)["name"]]
+
+    def zone_start(self, params):
+        found = self.find(params)
+        if found["state"] != "defined":
+            raise RpcError(3, "the zone is running", code="INVALID_STATE")
+        found["state"] = "paused" if params.get("paused") else "running"
+        found["id"] = 8
+
+    def zone_shutdown(self, params):
+        self.find(params)["state"] = "defined"
+
+    zone_destroy = zone_shutdown
+
+    def zone_reboot(self, params):
+        self.find(params)
+
+    zone_reset = zone_pause = zone_resume = zone_reboot
+
+    def console_attach(self, params):
+        self.find(params)
+        return {"socket": self.console.listener.path,
+                "device": params.get("device", "console0"),
+                "head": len(self.console.output), "tail": self.console.base}
+
+    def event_subscribe(self, params, connection):
+        self.subscriptions.append(params)
+        self.subscribers.append(connection)
+        return {"seq": len(self.events)}
+
+    def event_unsubscribe(self, params):
+        self.subscribers.clear()
+
+    def replay(self, connection, params):
+        for event in self.events:
+            if event["seq"] > params.get("since", len(self.events)):
+                self.send_event(connection, event)
+
+    @staticmethod
+    def send_event(connection, event):
+        connection.sendall(json.dumps(
+            {"jsonrpc": "2.0", "method": "event",
+             "params": event}).encode() + b"\n")
+
+    def emit(self, name, event):
+        self.events.append({"seq": len(self.events) + 1,
+                            "time": "2026-01-02T03:04:05Z",
+                            "kind": "lifecycle", "zone": name, "event": event})
+        for connection in self.subscribers:
+            self.send_event(connection, self.events[-1])
+
+
+def hvsh_path():
+    """The program under test: HVSH, else what `make host` builds."""
+    root = Path(__file__).resolve().parents[2]
+    return os.environ.get("HVSH", str(root / "build/host/hvsh"))

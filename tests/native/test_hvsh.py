@@ -1,0 +1,790 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""hvsh against a scripted daemon: output, errors, exit statuses, consoles."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import termios
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from fake_hvd import FakeHvd, RpcError, hvsh_path, zone
+
+ROOT = Path(__file__).resolve().parents[2]
+HVSH = hvsh_path()
+SECONDS = 20
+
+pytestmark = pytest.mark.skipif(not os.access(HVSH, os.X_OK),
+                                reason=f"{HVSH} is not built: make host")
+
+
+@pytest.fixture
+def hvd(tmp_path):
+    daemon = FakeHvd(tmp_path)
+    daemon.add(zone("linux1", "running"), zone("rt", "paused", id=9),
+               zone("spare"))
+    yield daemon
+    daemon.close()
+
+
+@pytest.fixture
+def env(tmp_path):
+    return dict(os.environ, HVD_SOCKET=str(tmp_path / "hvd.sock"),
+                XDG_CACHE_HOME=str(tmp_path / "cache"), HOME=str(tmp_path),
+                TERM="xterm", LC_ALL="C.UTF-8")
+
+
+@pytest.fixture
+def hvsh(env):
+    def run(*words, stdin="", **more):
+        return subprocess.run([HVSH, *words], env=env | more, input=stdin,
+                              capture_output=True, text=True, timeout=SECONDS,
+                              check=False)
+    return run
+
+
+def good(result):
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    return result.stdout
+
+
+# ---- results ----
+
+def test_list_shows_running_zones(hvd, hvsh):
+    lines = good(hvsh("list")).splitlines()
+    assert lines[0].split() == ["ID", "NAME", "STATE", "VCPUS", "MEMORY",
+                                "AUTOSTART", "REASON"]
+    assert [line.split()[1] for line in lines[1:]] == ["linux1", "rt"]
+    assert "512 MiB" in lines[1]
+    assert "\033" not in "".join(lines)
+
+
+def test_list_all(hvd, hvsh):
+    out = good(hvsh("list", "--all"))
+    assert re.search(r"^ *- +spare +shut off ", out, re.M)
+
+
+def test_list_json_keeps_all_members(hvd, hvsh):
+    zones = json.loads(good(hvsh("list", "--json", "-a")))
+    assert [z["name"] for z in zones] == ["linux1", "rt", "spare"]
+    assert zones[0]["memory"] == 512 << 20
+    assert len(json.loads(good(hvsh("list", "--json")))) == 2
+
+
+def test_empty_list(hvd, hvsh):
+    hvd.zones.clear()
+    assert len(good(hvsh("list")).splitlines()) == 1
+    assert json.loads(good(hvsh("list", "--json"))) == []
+
+
+def test_info(hvd, hvsh):
+    hvd.add(zone("bad", "crashed", reason="stage-2 fault\033[2J",
+                 info={"fault": {"vcpu": 1, "pc": 0x40080000, "addr": 16,
+                                 "ipa": 32, "syndrome": 0x93}}))
+    out = good(hvsh("info", "linux1"))
+    assert re.search(r"State: +running\n", out)
+    assert re.search(r"CPU time: +1\.500 s", out)
+    assert re.search(r"I/O process: +pid 42, 1 restarts", out)
+    out = good(hvsh("get", "bad"))
+    assert "crashed (stage-2 fault?[2J)" in out
+    assert "vCPU 1 at pc 0x40080000" in out
+    assert json.loads(good(hvsh("info", "--json", "bad")))["io"]["pid"] == 42
+
+
+def test_life_of_a_zone(hvd, hvsh):
+    assert good(hvsh("start", "spare", "--paused")) == "spare: started, paused\n"
+    assert hvd.called("zone.start") == [{"name": "spare", "paused": True}]
+    assert good(hvsh("resume", "spare")) == "spare: resumed\n"
+    assert good(hvsh("pause", "spare")) == "spare: paused\n"
+    assert good(hvsh("suspend", "spare")) == "spare: paused\n"
+    assert good(hvsh("reset", "spare")) == "spare: reset\n"
+    assert good(hvsh("reboot", "spare")) == "spare: asked to reboot\n"
+    assert good(hvsh("shutdown", "spare")) == "spare: asked to shut down\n"
+    assert good(hvsh("shutdown", "spare", "--wait", "--timeout=5")) == \
+        "spare: shut off\n"
+    assert hvd.called("zone.shutdown") == [{"name": "spare"},
+                                           {"name": "spare", "timeout": 5}]
+    assert good(hvsh("destroy", "spare")) == "spare: stopped\n"
+    assert good(hvsh("undefine", "spare")) == "spare: definition deleted\n"
+    assert "spare" not in hvd.zones
+
+
+def test_define_and_dump_are_inverse(hvd, hvsh, tmp_path):
+    definition = {"name": "new", "memory": "1G", "big": 2**63 + 5,
+                  "list": [1, {"a": "/x\n"}]}
+    file = tmp_path / "new.json"
+    file.write_text(json.dumps(definition, indent=1))
+    assert good(hvsh("define", str(file))).startswith("new: defined (gener")
+    assert json.loads(good(hvsh("dumpdef", "new"))) == definition
+    good(hvsh("define", "-", stdin=json.dumps(definition)))
+    assert hvd.called("zone.define") == [{"definition": definition}] * 2
+
+
+@pytest.mark.parametrize("text, place", [
+    ('{\n  "name": oops\n}', ":2:1"), ("[1]", ": a definition is one"),
+    ("", ":1:1: unexpected end"), ('{"a": 1', ":1:8: unexpected end"),
+    ('{} x', ":1:")])
+def test_define_tells_where_the_file_is_wrong(hvd, hvsh, tmp_path, text, place):
+    file = tmp_path / "bad.json"
+    file.write_text(text)
+    result = hvsh("define", str(file))
+    assert result.returncode == 1
+    assert f"{file}:" in result.stderr and place in result.stderr
+    assert not hvd.calls
+
+
+def test_host_and_counters(hvd, hvsh):
+    out = good(hvsh("host"))
+    assert re.search(r"Uptime: +1d 02:03:04", out)
+    assert re.search(r"hypervisor: +16 MiB", out)
+    assert json.loads(good(hvsh("host", "--json")))["pcpus"] == 4
+    rows = [line.split() for line in good(hvsh("counters")).splitlines()]
+    assert ["exits.irq", "12"] in rows and ["injections", "9"] in rows
+    good(hvsh("counters", "linux1", "--json"))
+    assert hvd.called("host.counters") == [{}, {"zone": "linux1"}]
+
+
+def test_log(hvd, hvsh):
+    assert good(hvsh("log")) == "first line\nsecond line\n"
+
+
+def test_log_follow_ends_with_interrupt(hvd, env):
+    with subprocess.Popen([HVSH, "log", "-f"], env=env,
+                          stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"first line\n"
+        while len(hvd.called("host.log")) < 2:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0
+        assert process.stdout.read() == b"second line\n"
+    assert hvd.called("host.log")[1] == {"pos": 23}
+
+
+def test_version(hvd, hvsh):
+    out = good(hvsh("version"))
+    assert re.search(r"^hvsh: .*^libhvd: .*^hvd: .*^features: +console",
+                     out, re.M | re.S)
+    assert re.match(r"hvsh \d+\.\d+\.\d+\n$", good(hvsh("--version")))
+
+
+# ---- errors ----
+
+def test_error_with_hint(hvd, hvsh):
+    result = hvsh("start", "nosuch")
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr == (
+        "hvsh: start nosuch: no zone is called 'nosuch'\n"
+        "  hint: hvsh list --all shows the zones\n")
+
+
+def test_error_with_path(hvd, hvsh):
+    hvd.overrides["zone.define"] = RpcError(
+        4, "unknown type 'blk2'", code="INVALID_DEFINITION",
+        path="$.devices[0].type")
+    result = hvsh("define", "-", stdin='{"name": "x"}')
+    assert result.returncode == 1
+    assert result.stderr == ("hvsh: define -: unknown type 'blk2'\n"
+                             "  at $.devices[0].type\n")
+
+
+def test_error_text_cannot_reach_the_terminal_raw(hvd, hvsh):
+    hvd.overrides["zone.start"] = RpcError(3, "a\033[2Jb\nc")
+    assert "hvsh: start rt: a [2Jb c\n" == hvsh("start", "rt").stderr
+
+
+def test_no_daemon(hvsh, env):
+    result = hvsh("list")
+    assert result.returncode == 3
+    assert f"cannot connect to {env['HVD_SOCKET']}" in result.stderr
+    assert "systemctl start hvd" in result.stderr
+    result = hvsh("--socket", "/nonexistent/sock", "list")
+    assert result.returncode == 3
+    assert "/nonexistent/sock" in result.stderr
+
+
+def test_connection_lost_in_a_call(hvd, hvsh):
+    def die(_):
+        hvd.listener.drop()
+        return b""
+    hvd.raw["zone.list"] = die
+    assert hvsh("list").returncode == 3
+
+
+def test_timeout(hvd, hvsh):
+    hvd.raw["zone.start"] = lambda _: b""
+    result = hvsh("--timeout", "1", "start", "rt")
+    assert result.returncode == 4
+    assert "did not answer in time" in result.stderr
+
+
+def test_shutdown_timeout_tells_the_way_out(hvd, hvsh):
+    hvd.overrides["zone.shutdown"] = RpcError(8, "still running",
+                                              code="TIMEOUT")
+    result = hvsh("shutdown", "linux1", "--wait")
+    assert result.returncode == 4
+    assert "hvsh destroy linux1" in result.stderr
+
+
+@pytest.mark.parametrize("words", [
+    ["nosuch"], ["start"], ["start", "a", "b"], ["list", "--nosuch"],
+    ["list", "-x"], ["list", "--all=1"], ["console", "--from"],
+    ["console", "--from", "middle", "x"], ["events", "--since", "-1"],
+    ["events", "--since", "x"], ["--nosuch"], ["--timeout", "x", "list"],
+    ["--color", "blue", "list"], ["shutdown", "x", "--timeout", "1h"],
+    ["help", "nosuch"]])
+def test_usage(hvsh, words):
+    result = hvsh(*words)
+    assert result.returncode == 2
+    assert result.stderr.startswith("hvsh: ")
+    assert result.stdout == ""
+
+
+def test_interrupt(hvd, env):
+    hvd.raw["zone.start"] = lambda _: b""
+    with subprocess.Popen([HVSH, "start", "rt"], env=env,
+                          stderr=subprocess.PIPE) as process:
+        while not hvd.called("zone.start"):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 130
+        assert b"may still finish" in process.stderr.read()
+
+
+def test_full_disk_is_an_error(hvd, env):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        result = subprocess.run([HVSH, "list"], env=env, stdout=full,
+                                stderr=subprocess.PIPE, timeout=SECONDS,
+                                check=False)
+    assert result.returncode == 1
+    assert b"cannot write the output" in result.stderr
+
+
+# ---- framing, through the whole program ----
+
+def reply(identity, result=None):
+    return json.dumps({"jsonrpc": "2.0", "id": identity,
+                       "result": result}).encode() + b"\n"
+
+
+@pytest.mark.parametrize("before", [
+    b"garbage\n", b"\n\r\n", b'{"jsonrpc":\n', b"\0\xff\xfe\n",
+    b'{"jsonrpc":"2.0","id":999,"result":[]}\n', b"[1,2]\n", b"null\n",
+    b'{"jsonrpc":"2.0","method":"event","params":5}\n',
+    b'{"jsonrpc":"2.0","method":"other"}\n', b"[" * 1000 + b"\n"])
+def test_noise_before_the_answer_is_ignored(hvd, hvsh, before):
+    hvd.raw["zone.list"] = lambda identity: before + reply(identity, [])
+    good(hvsh("list"))
+
+
+def test_answer_larger_than_the_limit(hvd, hvsh):
+    hvd.raw["zone.list"] = lambda identity: b"x" * (17 << 20) + b"\n"
+    result = hvsh("list")
+    assert result.returncode == 1
+    assert "larger than" in result.stderr
+
+
+def test_large_answer(hvd, hvsh):
+    hvd.add(*(zone(f"zone-{i:05}", "running") for i in range(20000)))
+    assert len(good(hvsh("list")).splitlines()) == 20003
+
+
+# ---- events ----
+
+def test_events(hvd, env):
+    hvd.emit("linux1", "started")
+    with subprocess.Popen([HVSH, "events", "--since", "0"], env=env,
+                          stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == \
+            b"1 2026-01-02T03:04:05Z linux1 started\n"
+        hvd.emit("linux1", "stopped")
+        assert process.stdout.readline().endswith(b"linux1 stopped\n")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0
+
+
+def test_events_survive_a_restart_of_the_daemon(hvd, env):
+    with subprocess.Popen([HVSH, "events", "--json"], env=env,
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        while not hvd.subscribers:
+            time.sleep(0.02)
+        hvd.emit("a", "started")
+        assert json.loads(process.stdout.readline())["seq"] == 1
+        hvd.subscribers.clear()
+        hvd.listener.stop()
+        hvd.emit("a", "stopped")
+        hvd.listener.start()
+        hvd.emit("a", "crashed")
+        assert [json.loads(process.stdout.readline())["seq"]
+                for _ in range(2)] == [2, 3]
+        assert hvd.subscriptions == [{}, {"since": 1}]
+        process.terminate()
+        assert process.wait(SECONDS) == 143
+
+
+# ---- consoles ----
+
+class Terminal:
+    """hvsh on a pseudo-terminal."""
+
+    def __init__(self, env, *words, size=(24, 80)):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(HVSH, [HVSH, *words], env)
+        termios.tcsetwinsize(self.fd, size) \
+            if hasattr(termios, "tcsetwinsize") else self.set_size(size)
+        self.seen = b""
+
+    def set_size(self, size):
+        import fcntl
+        import struct
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ,
+                    struct.pack("HHHH", *size, 0, 0))
+
+    def write(self, data):
+        os.write(self.fd, data)
+
+    def read_some(self, deadline):
+        ready = select.select([self.fd], [], [],
+                              max(0, deadline - time.monotonic()))[0]
+        assert ready, f"no more output after {self.seen!r}"
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:
+            return False
+        self.seen += data
+        return bool(data)
+
+    def expect(self, text):
+        deadline = time.monotonic() + SECONDS
+        while text not in self.seen:
+            assert self.read_some(deadline), f"ended after {self.seen!r}"
+        before, _, self.seen = self.seen.partition(text)
+        return before
+
+    def local_flags(self):
+        return termios.tcgetattr(self.fd)[3]
+
+    def prompt(self):
+        """The editor shows its prompt just before it sets the terminal up."""
+        self.expect(b"hvsh> ")
+        deadline = time.monotonic() + SECONDS
+        while self.local_flags() & termios.ICANON:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def wait(self):
+        deadline = time.monotonic() + SECONDS
+        while self.read_some(deadline):
+            pass
+        status = os.waitpid(self.pid, 0)[1]
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(status)
+
+
+@pytest.fixture
+def terminal(env):
+    started = []
+
+    def start(*words, **more):
+        started.append(Terminal(env, *words, **more))
+        return started[-1]
+    yield start
+    for one in started:
+        try:
+            os.kill(one.pid, signal.SIGKILL)
+            os.waitpid(one.pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+
+
+def test_console_on_a_terminal(hvd, terminal):
+    hvd.console.print(b"boot\r\n")
+    term = terminal("console", "linux1")
+    term.expect(b"Ctrl-] leaves")
+    term.expect(b"boot\r\n")
+    assert not term.local_flags() & (termios.ICANON | termios.ECHO |
+                                     termios.ISIG)
+    term.write(b"ls\r\x03")
+    hvd.console.wait_received(b"ls\r\x03")
+    hvd.console.print(b"\033[1mfile\033[0m\r\n")
+    term.expect(b"\033[1mfile\033[0m\r\n")
+    term.write(b"bye\x1dnot sent")
+    hvd.console.wait_received(b"bye")
+    assert term.wait() == 0
+    assert b"not sent" not in hvd.console.received
+    assert hvd.console.greetings == [{"device": "console0", "from": "start",
+                                      "write": True, "force": False}]
+
+
+def test_console_goes_on_where_it_was_left(hvd, terminal):
+    for text, start in ((b"one", "start"), (b"two", 3), (b"three", 6)):
+        hvd.console.print(text)
+        term = terminal("console", "linux1")
+        assert term.expect(text).endswith(b"leaves]\r\n")
+        term.write(b"\x1d")
+        assert term.wait() == 0
+        assert hvd.console.greetings[-1]["from"] == start
+    # Another run of the zone: another stream.
+    hvd.zones["linux1"]["id"] += 1
+    term = terminal("console", "linux1")
+    term.expect(b"onetwothree")
+    assert hvd.console.greetings[-1]["from"] == "start"
+    term.write(b"\x1d")
+    assert term.wait() == 0
+
+
+def test_console_options(hvd, hvsh):
+    hvd.console.print(b"old")
+    hvd.zones["linux1"]["state"] = "running"
+    threading.Timer(0.5, lambda: (hvd.console.print(b"new"),
+                                  hvd.zones.pop("linux1"),
+                                  hvd.console.drop())).start()
+    result = hvsh("console", "linux1", "-d", "uart0", "--force", "--from=end")
+    assert result.stdout == "new"
+    assert result.returncode == 0
+    assert hvd.called("console.attach")[0] == {
+        "name": "linux1", "device": "uart0", "from": "end", "force": True,
+        "readonly": False}
+    assert hvd.console.greetings[0]["force"] is True
+
+
+def test_console_survives_its_io_process(hvd, terminal):
+    """Nothing is lost or doubled, not even what came meanwhile."""
+    term = terminal("console", "linux1")
+    term.expect(b"leaves]")
+    expected = b""
+    for i in range(20):
+        text = b"<%d>" % i
+        hvd.console.print(text)
+        expected += text
+        hvd.console.drop()
+        hvd.console.print(b"(%d)" % i)
+        expected += b"(%d)" % i
+    hvd.console.print(b"END")
+    assert term.expect(b"END").replace(b"\r\n", b"") == expected
+    term.write(b"x")
+    hvd.console.wait_received(b"x")
+    term.write(b"\x1d")
+    assert term.wait() == 0
+
+
+def test_console_tells_of_lost_output(hvd, terminal):
+    term = terminal("console", "linux1")
+    hvd.console.print(b"seen")
+    term.expect(b"seen")
+    with hvd.console.changed:
+        hvd.console.output += b"0123456789rest"
+        hvd.console.base = 14
+    hvd.console.drop()
+    term.expect(b"10 bytes of output were lost")
+    term.expect(b"rest")
+    term.write(b"\x1d")
+    assert term.wait() == 0
+
+
+def test_console_survives_the_daemon(hvd, terminal):
+    term = terminal("console", "linux1")
+    hvd.console.print(b"seen")
+    term.expect(b"seen")
+    hvd.listener.stop()
+    hvd.console.drop()
+    time.sleep(0.3)
+    hvd.listener.start()
+    hvd.console.print(b"again")
+    term.expect(b"again")
+    term.write(b"\x1d")
+    assert term.wait() == 0
+
+
+def test_console_can_be_left_while_disconnected(hvd, terminal):
+    term = terminal("console", "linux1")
+    term.expect(b"leaves]")
+    hvd.listener.stop()
+    hvd.console.listener.stop()
+    term.expect(b"connection lost")
+    term.write(b"\x1d")
+    assert term.wait() == 0
+    hvd.listener.start()
+    hvd.console.listener.start()
+
+
+def test_console_ends_with_the_zone(hvd, terminal):
+    term = terminal("console", "linux1")
+    term.expect(b"leaves]")
+    hvd.zones["linux1"].update(state="crashed", reason="watchdog")
+    hvd.console.drop()
+    term.expect(b"[linux1: the zone crashed: watchdog]")
+    assert term.wait() == 0
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT,
+                                 signal.SIGQUIT])
+def test_console_restores_the_terminal_on_signals(hvd, terminal, sig):
+    term = terminal("console", "linux1")
+    before = term.local_flags() | termios.ICANON | termios.ECHO
+    term.expect(b"leaves]")
+    while term.local_flags() & termios.ICANON:
+        time.sleep(0.01)
+    os.kill(term.pid, sig)
+    deadline = time.monotonic() + SECONDS
+    while not term.local_flags() & termios.ICANON:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert term.local_flags() & termios.ECHO and before
+    assert term.wait() == 128 + sig
+
+
+def test_console_from_a_pipe(hvd, env):
+    hvd.console.print(b"login: ")
+    with subprocess.Popen([HVSH, "console", "linux1"], env=env,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        assert process.stdout.read(7) == b"login: "
+        text = b"root\n\x1d" + b"z" * 500000  # Ctrl-] is a byte like others
+        process.stdin.write(text)
+        process.stdin.close()
+        hvd.console.wait_received(text)
+        hvd.console.print(b"welcome\n")
+        assert process.stdout.readline() == b"welcome\n"
+        assert process.poll() is None
+        hvd.zones["linux1"]["state"] = "defined"
+        hvd.console.drop()
+        assert process.wait(SECONDS) == 0
+        assert b"has stopped" in process.stderr.read()
+
+
+def test_console_readonly(hvd, terminal):
+    term = terminal("console", "linux1", "--readonly")
+    term.expect(b"leaves]")
+    term.write(b"typed")
+    hvd.console.print(b"shown")
+    term.expect(b"shown")
+    term.write(b"\x1d")
+    assert term.wait() == 0
+    assert hvd.console.received == b""
+    assert hvd.console.greetings[0]["write"] is False
+
+
+def test_console_of_another_writer(hvd, terminal):
+    hvd.console.writer = False
+    term = terminal("console", "linux1")
+    term.expect(b"--force takes over")
+    term.write(b"x\x1d")
+    assert term.wait() == 0
+    assert hvd.console.received == b""
+
+
+def test_console_refused(hvd, hvsh):
+    hvd.overrides["console.attach"] = RpcError(
+        3, "the zone is not running", code="INVALID_STATE",
+        hint="start it first")
+    result = hvsh("console", "spare")
+    assert result.returncode == 1
+    assert "console spare: the zone is not running" in result.stderr
+
+
+def test_start_with_console(hvd, terminal):
+    hvd.console.print(b"hello")
+    term = terminal("start", "spare", "--console")
+    term.expect(b"hello")
+    term.write(b"\x1d")
+    assert term.wait() == 0
+    assert hvd.called("zone.start") == [{"name": "spare"}]
+
+
+# ---- terminal ----
+
+def test_table_fits_the_terminal(hvd, terminal):
+    hvd.add(zone("n" * 60, "running"), zone("r", "crashed", reason="w" * 90))
+    term = terminal("list")
+    assert term.wait() == 0
+    plain = re.sub(rb"\033\[[0-9;]*m", b"", term.seen).decode()
+    rows = plain.splitlines()
+    assert all(len(row) <= 80 for row in rows)
+    assert any("nnn~" in row for row in rows)
+    assert "hvsh list --all" in plain
+
+
+def test_colors_only_on_terminals(hvd, hvsh, env):
+    assert b"\033[32mrunning" in run_list(env)
+    assert b"\033" not in run_list(env | {"NO_COLOR": "1"})
+    assert b"\033" not in run_list(env | {"TERM": "dumb"})
+    assert "\033[32m" in good(hvsh("--color=always", "list"))
+
+
+def run_list(env):
+    term = Terminal(env, "list")
+    assert term.wait() == 0
+    return term.seen
+
+
+def test_spinner(hvd, terminal):
+    released = threading.Event()
+
+    def slow(_):
+        released.wait(SECONDS)
+    hvd.overrides["zone.start"] = slow
+    term = terminal("start", "spare")
+    term.expect(b"start spare (")
+    released.set()
+    assert term.wait() == 0
+    assert term.seen.endswith(b"\r\033[Kspare: started\r\n")
+
+
+# ---- the prompt ----
+
+def test_interactive(hvd, terminal, tmp_path):
+    term = terminal()
+    term.prompt()
+    term.write(b"list --all\n")
+    term.expect(b"shut off")
+    term.prompt()
+    term.write(b"start 'nosuch'\n")
+    term.expect(b"no zone is called")
+    term.prompt()
+    term.write(b"half a line\x03")
+    term.prompt()
+    term.write(b"info linux1\n")
+    term.expect(b"running")
+    term.prompt()
+    term.write(b"quit\n")
+    assert term.wait() == 0
+    history = (tmp_path / "cache/hvsh/history").read_text()
+    assert "info" in history and "half" not in history
+
+
+def test_interactive_completion(hvd, terminal):
+    term = terminal()
+    term.prompt()
+    term.write(b"dum\t")
+    term.expect(b"pdef ")
+    term.write(b"lin\t\n")
+    term.expect(b'"name": "linux1"')
+    term.prompt()
+    term.write(b"re\t\t")
+    term.expect(b"reboot")
+    term.expect(b"reset")
+    term.expect(b"hvsh> re")
+    term.write(b"\x15exit\n")
+    assert term.wait() == 0
+
+
+def test_interactive_survives_the_daemon(hvd, terminal):
+    term = terminal()
+    term.prompt()
+    term.write(b"host\n")
+    term.expect(b"Uptime")
+    hvd.listener.stop()
+    term.prompt()
+    term.write(b"host\n")
+    term.expect(b"cannot connect")
+    hvd.listener.start()
+    term.prompt()
+    term.write(b"host\n")
+    term.expect(b"Uptime")
+    term.prompt()
+    term.write(b"\x04")
+    assert term.wait() == 0
+
+
+def test_interactive_console_and_events(hvd, terminal):
+    hvd.console.print(b"hello")
+    term = terminal()
+    term.prompt()
+    term.write(b"console linux1\n")
+    term.expect(b"hello")
+    term.write(b"\x1d")
+    term.prompt()
+    term.write(b"events\n")
+    while not hvd.subscribers:
+        time.sleep(0.02)
+    hvd.emit("linux1", "rebooted")
+    term.expect(b"linux1 rebooted")
+    term.write(b"\x03")
+    term.prompt()
+    os.kill(term.pid, signal.SIGTERM)
+    assert term.wait() == 143
+
+
+def test_batch(hvd, hvsh):
+    result = hvsh(stdin="# comment\n\nlist\ndumpdef linux1\nstart nosuch\nlist")
+    assert result.returncode == 1
+    assert result.stdout.count("NAME") == 1
+    assert '"memory": "512M"' in result.stdout
+    assert hvsh(stdin='info "x').returncode == 2
+    assert good(hvsh(stdin="quit\nnosuch\n")) == ""
+
+
+# ---- one table of commands ----
+
+def commands(hvsh):
+    """Names of all commands, from the grouped help."""
+    return re.findall(r"^  ([a-z]+) {2,}", good(hvsh("--help")), re.M)
+
+
+def bash_complete(env, line):
+    """What bash would offer for a command line."""
+    script = f"""
+        source {ROOT}/toolstack/hvsh/completion.bash
+        COMP_WORDS=({line} "${{LAST-}}")
+        COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 ))
+        _hvsh {HVSH}
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    return subprocess.run(["bash", "-c", script], env=env, text=True,
+                          capture_output=True, timeout=SECONDS,
+                          check=True).stdout.split()
+
+
+def test_every_command_completes(hvd, hvsh, env):
+    names = commands(hvsh)
+    assert len(names) == 20
+    assert sorted(bash_complete(env, "hvsh")) == sorted(names)
+    for name in names:
+        assert "--help" in bash_complete(env | {"LAST": "-"}, f"hvsh {name}")
+
+
+def test_completion_of_arguments(hvd, env, tmp_path):
+    (tmp_path / "zone.json").write_text("{}")
+    assert bash_complete(env, "hvsh start") == ["linux1", "rt", "spare"]
+    assert bash_complete(env | {"LAST": "l"}, "hvsh start") == ["linux1"]
+    assert bash_complete(env, "hvsh start linux1") == []
+    assert bash_complete(env, "hvsh list") == []
+    assert bash_complete(env, "hvsh console --from =") == ["start", "end"]
+    assert bash_complete(env | {"LAST": "e"}, "hvsh console --from") == ["end"]
+    assert bash_complete(env, "hvsh console --device uart0") == \
+        ["linux1", "rt", "spare"]
+    assert bash_complete(env, "hvsh --color") == ["auto", "always", "never"]
+    assert bash_complete(env | {"LAST": f"{tmp_path}/zo"}, "hvsh define") == \
+        [f"{tmp_path}/zone.json"]
+    env["HVD_SOCKET"] = "/nonexistent"
+    assert bash_complete(env, "hvsh start") == []
+    assert "rt" in bash_complete(env, f"hvsh -s {hvd.path} start")
+
+
+def test_manual_covers_every_command_and_option(hvsh):
+    manual = (ROOT / "docs/man/hvsh.1").read_text().replace("\\-", "-")
+    for name in commands(hvsh):
+        assert re.search(rf"^\.B(R?) \"?{name}\b", manual, re.M), name
+        help_text = good(hvsh("help", name))
+        for option in re.findall(r"--[a-z]+", help_text):
+            assert option in manual, f"{name} {option}"
+    for option in re.findall(r"--[a-z]+", good(hvsh("--help"))):
+        assert option in manual, option
+
+
+def test_help(hvsh):
+    assert good(hvsh("help")) == good(hvsh("--help"))
+    assert good(hvsh("help", "start")) == good(hvsh("start", "--help"))
+    assert "usage: hvsh console [--device DEVICE]" in \
+        good(hvsh("help", "console"))
