@@ -76,14 +76,21 @@ static void resched_locked(struct percpu *cpu)
 	}
 }
 
+static bool goes_before(const struct vcpu *v, const struct vcpu *other,
+			bool first)
+{
+	if (key_of(v) != key_of(other)) {
+		return key_of(v) > key_of(other);
+	}
+	return first && !other->boost;
+}
+
+/* first: ahead of its equals, but for those that woke before it. */
 static void enqueue_locked(struct runqueue *rq, struct vcpu *v, bool first)
 {
-	s32 key = key_of(v);
 	struct list *at = rq->ready.next;
 
-	while (at != &rq->ready &&
-	       (key_of(vcpu_of(at)) > key ||
-		(!first && key_of(vcpu_of(at)) == key))) {
+	while (at != &rq->ready && !goes_before(v, vcpu_of(at), first)) {
 		at = at->next;
 	}
 	list_insert_before(at, &v->run_node);

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The scheduler: who runs, when, and what a wake-up does. */
+#include "core_test.h"
+
+#include <zv/arch/time.h>
+
+#define US 1000ull
+#define MS 1000000ull
+
+/* Every entry runs for `burst` and ends by an exit of no meaning. */
+static u64 burst = 100 * US;
+static u64 ran_ns[8];
+
+static void hog(struct vcpu *v, struct vcpu_exit *e)
+{
+	u64 left = percpu_get(v->pcpu)->arch.timer_deadline;
+
+	/* The hardware timer would end it earlier. */
+	left = left == UINT64_MAX ? burst : left - arch_time_ns();
+	fake_time_advance(MIN(burst, left));
+	ran_ns[v->zone->id] += MIN(burst, left);
+	e->kind = VCPU_EXIT_NONE;
+}
+
+static struct zone *hog_zone(u8 priority)
+{
+	u32 cpu = 3;
+	struct zone *z = test_zone(1, &cpu, priority);
+
+	test_start(z, 1);
+	return z;
+}
+
+static void run_for(u64 ns)
+{
+	u64 end = arch_time_ns() + ns;
+
+	memset(ran_ns, 0, sizeof(ran_ns));
+	fake_cpu_set(3);
+	while (arch_time_ns() < end) {
+		if (!sched_step()) {
+			fake_time_advance(burst);
+		}
+	}
+	fake_cpu_set(0);
+}
+
+static void test_alone_has_no_slice(void **state)
+{
+	struct zone *z = hog_zone(8);
+
+	(void)state;
+	fake_guest = hog;
+	run_for(100 * MS);
+	assert_int_equal(ran_ns[z->id], 100 * MS);
+	assert_int_equal(percpu_get(3)->rq.slice_end, 0);
+	assert_true(percpu_get(3)->arch.timer_deadline == UINT64_MAX);
+	assert_false(z->vcpus[0]->trap_wfi);
+	assert_int_equal(z->counters.switches, 1);
+	assert_int_equal(z->counters.steal_ns, 0);
+	zone_put(z);
+}
+
+static void test_equals_share(void **state)
+{
+	struct zone *a = hog_zone(8);
+	struct zone *b = hog_zone(8);
+	struct zone *c = hog_zone(8);
+
+	(void)state;
+	fake_guest = hog;
+	run_for(300 * MS);
+	assert_in_range(ran_ns[a->id], 94 * MS, 106 * MS);
+	assert_in_range(ran_ns[b->id], 94 * MS, 106 * MS);
+	assert_in_range(ran_ns[c->id], 94 * MS, 106 * MS);
+	assert_true(a->vcpus[0]->trap_wfi);
+	assert_true(b->vcpus[0]->trap_wfi);
+	/* 5 ms each, not a switch for every exit. */
+	assert_in_range(a->counters.switches, 18, 24);
+	zone_put(a);
+	zone_put(b);
+	zone_put(c);
+}
+
+/* A hog of higher priority takes most, but only one slice at a time. */
+static void test_high_hog_does_not_starve(void **state)
+{
+	struct zone *high = hog_zone(20);
+	struct zone *low = hog_zone(3);
+
+	(void)state;
+	fake_guest = hog;
+	run_for(200 * MS);
+	assert_in_range(ran_ns[low->id], 40 * MS, 110 * MS);
+	assert_in_range(ran_ns[high->id], 90 * MS, 160 * MS);
+	zone_put(high);
+	zone_put(low);
+}
+
+/* Sleeps after 1 ms of work; the test wakes it again. */
+static struct vcpu *sleeper[2];
+static void bursty(struct vcpu *v, struct vcpu_exit *e)
+{
+	if (v == sleeper[0] || v == sleeper[1]) {
+		fake_time_advance(MS);
+		ran_ns[v->zone->id] += MS;
+		e->kind = VCPU_EXIT_IDLE;
+		/* The other one gets work at once. */
+		vcpu_kick(v == sleeper[0] ? sleeper[1] : sleeper[0]);
+		return;
+	}
+	hog(v, e);
+}
+
+/* Two that never use up a slice, but leave no gap between them. */
+static void test_bursts_do_not_starve(void **state)
+{
+	struct zone *a = hog_zone(20);
+	struct zone *b = hog_zone(20);
+	struct zone *low = hog_zone(3);
+
+	(void)state;
+	sleeper[0] = a->vcpus[0];
+	sleeper[1] = b->vcpus[0];
+	fake_guest = bursty;
+	run_for(1000 * MS);
+	assert_in_range(ran_ns[low->id], 10 * MS, 100 * MS);
+	assert_true(ran_ns[a->id] > 300 * MS);
+	assert_true(ran_ns[b->id] > 300 * MS);
+	zone_put(a);
+	zone_put(b);
+	zone_put(low);
+}
+
+static void idle_guest(struct vcpu *v, struct vcpu_exit *e)
+{
+	if (v == sleeper[0]) {
+		ran_ns[v->zone->id]++;
+		e->kind = VCPU_EXIT_IDLE;
+		return;
+	}
+	hog(v, e);
+}
+
+static void step3(u32 count)
+{
+	fake_cpu_set(3);
+	for (u32 i = 0; i < count; i++) {
+		(void)sched_step();
+	}
+	fake_cpu_set(0);
+}
+
+static void test_wake_preempts_lower_at_once(void **state)
+{
+	struct zone *high = hog_zone(20);
+	struct zone *low = hog_zone(3);
+
+	(void)state;
+	sleeper[0] = high->vcpus[0];
+	fake_guest = idle_guest;
+	memset(ran_ns, 0, sizeof(ran_ns));
+	step3(6);
+	assert_ptr_equal(percpu_get(3)->rq.current, low->vcpus[0]);
+	assert_int_equal(ran_ns[high->id], 1);
+	vcpu_kick(high->vcpus[0]);
+	assert_true(fake_record.ipis[3] > 0);
+	step3(3);
+	assert_int_equal(ran_ns[high->id], 2);
+	zone_put(high);
+	zone_put(low);
+}
+
+static void test_wake_of_an_equal_waits_a_millisecond(void **state)
+{
+	struct zone *a = hog_zone(8);
+	struct zone *b = hog_zone(8);
+	u64 start;
+
+	(void)state;
+	sleeper[0] = a->vcpus[0];
+	fake_guest = idle_guest;
+	step3(4);
+	assert_ptr_equal(percpu_get(3)->rq.current, b->vcpus[0]);
+	start = arch_time_ns();
+	percpu_get(3)->rq.slice_start = start;
+	memset(ran_ns, 0, sizeof(ran_ns));
+	vcpu_kick(a->vcpus[0]);
+	while (ran_ns[a->id] == 0) {
+		step3(1);
+		assert_true(arch_time_ns() - start <= 2 * MS);
+	}
+	assert_true(arch_time_ns() - start >= MS);
+	zone_put(a);
+	zone_put(b);
+}
+
+/* An interrupt between the guest's WFI and its going to sleep. */
+static void kick_then_idle(struct vcpu *v, struct vcpu_exit *e)
+{
+	if (v->arch.runs == 1) {
+		fake_cpu_set(0); /* another pCPU does it */
+		vcpu_kick(v);
+		fake_cpu_set(3);
+	}
+	e->kind = VCPU_EXIT_IDLE;
+}
+
+static void test_no_wake_is_lost(void **state)
+{
+	struct zone *z = hog_zone(8);
+
+	(void)state;
+	fake_guest = kick_then_idle;
+	step3(8);
+	assert_int_equal(z->vcpus[0]->arch.runs, 2);
+	assert_int_equal(z->vcpus[0]->run, VCPU_IDLE);
+	zone_put(z);
+}
+
+static void test_pending_interrupt_keeps_it_awake(void **state)
+{
+	struct zone *z = hog_zone(8);
+
+	(void)state;
+	sleeper[0] = z->vcpus[0];
+	fake_guest = idle_guest;
+	z->vcpus[0]->arch.irq_pending = true;
+	step3(3);
+	assert_int_equal(z->vcpus[0]->run, VCPU_RUNNING);
+	z->vcpus[0]->arch.irq_pending = false;
+	step3(2);
+	assert_int_equal(z->vcpus[0]->run, VCPU_IDLE);
+	zone_put(z);
+}
+
+static void test_kick_sends_one_ipi(void **state)
+{
+	struct zone *z = hog_zone(8);
+	u32 before;
+
+	(void)state;
+	fake_guest = hog;
+	step3(2);
+	before = fake_record.ipis[3];
+	vcpu_kick(z->vcpus[0]);
+	vcpu_kick(z->vcpus[0]);
+	vcpu_kick(z->vcpus[0]);
+	assert_int_equal(fake_record.ipis[3], before + 1);
+	step3(2);
+	vcpu_kick(z->vcpus[0]);
+	assert_int_equal(fake_record.ipis[3], before + 2);
+	/* Its own pCPU needs none. */
+	step3(2);
+	fake_cpu_set(3);
+	vcpu_kick(z->vcpus[0]);
+	fake_cpu_set(0);
+	assert_int_equal(fake_record.ipis[3], before + 2);
+	assert_true(z->vcpus[0]->kicked);
+	zone_put(z);
+}
+
+static void test_wfi_trap_follows_company(void **state)
+{
+	struct zone *a = hog_zone(8);
+	struct zone *b;
+
+	(void)state;
+	fake_guest = hog;
+	step3(2);
+	assert_false(a->vcpus[0]->trap_wfi);
+	b = hog_zone(8);
+	step3(2);
+	assert_true(percpu_get(3)->rq.current->trap_wfi);
+	(void)zone_stop(a);
+	step3(4);
+	assert_ptr_equal(percpu_get(3)->rq.current, b->vcpus[0]);
+	assert_false(b->vcpus[0]->trap_wfi);
+	assert_int_equal(percpu_get(3)->rq.slice_end, 0);
+	zone_put(a);
+	zone_put(b);
+}
+
+static void test_steal_time(void **state)
+{
+	struct zone *a = hog_zone(8);
+	struct zone *b = hog_zone(8);
+	u64 total;
+
+	(void)state;
+	fake_guest = hog;
+	run_for(100 * MS);
+	total = a->counters.guest_ns + b->counters.guest_ns;
+	assert_in_range(total, 90 * MS, 100 * MS);
+	assert_in_range(a->counters.steal_ns, 40 * MS, 60 * MS);
+	assert_int_equal(a->vcpus[0]->cpu_time_ns, a->counters.guest_ns);
+	zone_put(a);
+	zone_put(b);
+}
+
+static void test_power(void **state)
+{
+	u32 cpus[2] = { 3, 2 };
+	struct zone *z = test_zone(2, cpus, 8);
+	struct vcpu *v1 = z->vcpus[1];
+
+	(void)state;
+	assert_int_equal(vcpu_power_on(v1, 1, 2), -EAGAIN); /* not running */
+	test_start(z, 1);
+	assert_int_equal(vcpu_power_on(z->vcpus[0], 1, 2), -EEXIST);
+	assert_false(vcpu_is_on(v1));
+	assert_int_equal(vcpu_power_on(v1, 0x1234, 0x99), 0);
+	assert_int_equal(v1->arch.pc, 0x1234);
+	assert_int_equal(v1->arch.x[0], 0x99);
+	assert_int_equal(vcpu_power_on(v1, 1, 2), -EEXIST);
+	fake_run_all(8);
+	assert_int_equal(v1->arch.runs, 1);
+	/* Off, but still on its pCPU for a moment. */
+	vcpu_kick(v1);
+	fake_cpu_set(2);
+	assert_true(sched_step());
+	vcpu_power_off_self(v1);
+	assert_int_equal(vcpu_power_on(v1, 5, 6), -EAGAIN);
+	assert_false(sched_step());
+	fake_cpu_set(0);
+	assert_int_equal(vcpu_power_on(v1, 5, 6), 0);
+	assert_int_equal(z->state, ZV_ZONE_RUNNING);
+	vcpu_power_off_self(v1);
+	vcpu_power_off_self(z->vcpus[0]);
+	assert_int_equal(z->state, ZV_ZONE_OFF);
+	assert_int_equal(z->reason, ZV_REASON_ALL_OFF);
+	zone_put(z);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		core_test(test_alone_has_no_slice),
+		core_test(test_equals_share),
+		core_test(test_high_hog_does_not_starve),
+		core_test(test_bursts_do_not_starve),
+		core_test(test_wake_preempts_lower_at_once),
+		core_test(test_wake_of_an_equal_waits_a_millisecond),
+		core_test(test_no_wake_is_lost),
+		core_test(test_pending_interrupt_keeps_it_awake),
+		core_test(test_kick_sends_one_ipi),
+		core_test(test_wfi_trap_follows_company),
+		core_test(test_steal_time),
+		core_test(test_power),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
