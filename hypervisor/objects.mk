@@ -59,3 +59,21 @@ hv-aarch64-y += hypervisor/arch/aarch64/psci_client.c
 hv-aarch64-y += hypervisor/arch/aarch64/reset.c
 hv-aarch64-y += hypervisor/arch/aarch64/smc.S
 hv-aarch64-y += hypervisor/arch/aarch64/time.c
+
+# Guests on aarch64: entry, traps, timers, the virtual GIC, firmware calls.
+hv-aarch64-y += hypervisor/arch/aarch64/abort.c
+hv-aarch64-y += hypervisor/arch/aarch64/decode.c
+hv-aarch64-y += hypervisor/arch/aarch64/entry.S
+hv-aarch64-y += hypervisor/arch/aarch64/fault.c
+hv-aarch64-y += hypervisor/arch/aarch64/fp.S
+hv-aarch64-y += hypervisor/arch/aarch64/idreg.c
+hv-aarch64-y += hypervisor/arch/aarch64/psci.c
+hv-aarch64-y += hypervisor/arch/aarch64/smccc.c
+hv-aarch64-y += hypervisor/arch/aarch64/sysreg.c
+hv-aarch64-y += hypervisor/arch/aarch64/trap.c
+hv-aarch64-y += hypervisor/arch/aarch64/vcpu.c
+hv-aarch64-y += hypervisor/arch/aarch64/vgic.c
+hv-aarch64-y += hypervisor/arch/aarch64/vgic_lr.c
+hv-aarch64-y += hypervisor/arch/aarch64/vgic_mmio.c
+hv-aarch64-y += hypervisor/arch/aarch64/vtimer.c
+hv-fp-y += hypervisor/arch/aarch64/fp.S

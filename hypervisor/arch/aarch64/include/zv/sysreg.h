@@ -186,6 +186,9 @@
 #define ESR_FSC_PERMISSION 0x0c
 #define ESR_FSC_EXTABT 0x10
 
+/* HPFAR_EL2: IPA bits 51:12 in 43:4 */
+#define HPFAR_FIPA_MASK 0x00000ffffffffff0
+
 /* PAR_EL1 */
 #define PAR_F SYSREG_BIT(0)
 
@@ -273,24 +276,24 @@
 #include <zv/types.h>
 
 #define read_sysreg(name) read_sysreg_(name)
-#define read_sysreg_(name)                                    \
-	({                                                    \
-		u64 sysreg_v_;                                \
-		__asm__ volatile("mrs %0, " #name             \
-				 : "=r"(sysreg_v_)            \
-				 :                            \
-				 : "memory");                 \
-		sysreg_v_;                                    \
+#define read_sysreg_(name)                         \
+	({                                         \
+		u64 sysreg_v_;                     \
+		__asm__ volatile("mrs %0, " #name  \
+				 : "=r"(sysreg_v_) \
+				 :                 \
+				 : "memory");      \
+		sysreg_v_;                         \
 	})
 
 #define write_sysreg(value, name) write_sysreg_(value, name)
-#define write_sysreg_(value, name)                            \
-	do {                                                  \
-		u64 sysreg_v_ = (value);                      \
-		__asm__ volatile("msr " #name ", %x0"         \
-				 :                            \
-				 : "rZ"(sysreg_v_)            \
-				 : "memory");                 \
+#define write_sysreg_(value, name)                    \
+	do {                                          \
+		u64 sysreg_w_ = (value);              \
+		__asm__ volatile("msr " #name ", %x0" \
+				 :                    \
+				 : "rZ"(sysreg_w_)    \
+				 : "memory");         \
 	} while (0)
 
 static inline void isb(void)
