@@ -55,8 +55,8 @@ __attribute__((noreturn)) static void stop(const char *what)
 static void must(int err, const char *what)
 {
 	if (err != 0) {
-		log_error("error %d", err);
-		stop(what);
+		log_error("boot stopped: %s (error %d)", what, err);
+		arch_cpu_stop();
 	}
 }
 

@@ -43,10 +43,12 @@ void arch_cpu_relax(void)
 
 void arch_cpu_stop(void)
 {
-	this_cpu()->online = false;
 	/* Nothing may be delivered that would end the wait at once. */
-	write_sysreg(0, ICC_IGRPEN1_EL1);
-	isb();
+	if (this_cpu()->online) {
+		this_cpu()->online = false;
+		write_sysreg(0, ICC_IGRPEN1_EL1);
+		isb();
+	}
 	for (;;) {
 		arch_cpu_idle();
 	}

@@ -24,7 +24,7 @@ void backtrace_from(u64 fp, void (*fn)(u64 pc, void *arg), void *arg)
 		const struct frame_record *f = (const void *)(uintptr_t)fp;
 
 		if (fp < a->stack_base || fp > a->stack_top - sizeof(*f) ||
-		    !IS_ALIGNED(fp, 8ull)) {
+		    !IS_ALIGNED(fp, 8ull) || f->lr == 0) {
 			return;
 		}
 		fn(f->lr, arg);

@@ -103,7 +103,9 @@ static void devices_translated_and_filtered(void **state)
 {
 	(void)state;
 	read_plain();
-	assert_true(has_device(0x9000000, 0x4000)); /* uart, rtc, i2c */
+	assert_true(has_device(0x9000000, 0x2000)); /* uart, rtc */
+	assert_true(has_device(0x9003000, 0x1000)); /* i2c */
+	assert_false(has_device(0x9002000, 0x1000));
 	assert_true(has_device(0x100000000, 0x1000)); /* far, through ranges */
 	assert_false(has_device(0x9008000, 0x1000)); /* disabled */
 	assert_false(has_device(0x0, 0x1000)); /* chip on i2c at 0x50 */

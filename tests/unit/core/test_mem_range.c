@@ -4,14 +4,14 @@
 #include <zv/mem_range.h>
 #include <zv/zone0_ram.h>
 
-#define MAX 4
+#define ITEMS 4
 
-static struct mem_range item[MAX];
+static struct mem_range item[ITEMS];
 static struct range_list list;
 
 static void start(void)
 {
-	list = (struct range_list){ item, 0, MAX };
+	list = (struct range_list){ item, 0, ITEMS };
 }
 
 static void expect(u32 i, u64 from, u64 to)
@@ -58,14 +58,14 @@ static void full_and_wrapping(void **state)
 {
 	(void)state;
 	start();
-	for (u64 i = 0; i < MAX; i++) {
+	for (u64 i = 0; i < ITEMS; i++) {
 		assert_int_equal(range_add(&list, i * 0x4000, 0x2000), 0);
 	}
 	assert_int_equal(range_add(&list, 0x20000, 0x1000), -28);
 	assert_int_equal(range_remove(&list, 0x800, 0x100), 0);
 	assert_int_equal(range_add(&list, 0xfffffffffffff000, 0x2000), -22);
 	assert_int_equal(range_add(&list, 0, 0), -22);
-	assert_int_equal(list.count, MAX);
+	assert_int_equal(list.count, ITEMS);
 }
 
 static void asking(void **state)

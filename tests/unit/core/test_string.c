@@ -155,6 +155,7 @@ static void formats(void **state)
 
 static void truncation(void **state)
 {
+	const char *volatile nothing = NULL;
 	char buf[8];
 
 	(void)state;
@@ -164,8 +165,7 @@ static void truncation(void **state)
 	assert_int_equal(zv_snprintf(buf, 1, "abc"), 3);
 	assert_int_equal(buf[0], '\0');
 	assert_int_equal(zv_snprintf(NULL, 0, "%d", 12345), 5);
-	/* A lone per cent sign at the end is not followed. */
-	assert_int_equal(zv_snprintf(buf, sizeof(buf), "%s", (char *)NULL), 6);
+	assert_int_equal(zv_snprintf(buf, sizeof(buf), "%s", nothing), 6);
 	assert_string_equal(buf, "(null)");
 }
 
