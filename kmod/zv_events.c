@@ -57,23 +57,28 @@ void zv_events_take_all(void)
 
 /* --------------------------------------------------------- what is there */
 
-u32 zv_events_state(const struct zv_zone *zone, u32 *ret_seq)
+/*
+ * The hypervisor writes seq and state one after the other.  Whoever reads in
+ * between gets a pair that differs from the one after, so comparing pairs never
+ * misses a change; at worst the same state is told twice.
+ */
+u64 zv_events_state(const struct zv_zone *zone)
 {
 	const struct zv_io_page *io;
-	u32 state;
+	u32 state = ZV_ZONE_DYING;
+	u32 seq;
 
 	rcu_read_lock();
 	io = rcu_dereference(zone->io);
 	if (io) {
-		/* The older seq with the newer state means one more event. */
-		*ret_seq = smp_load_acquire(&io->state_seq);
-		state = READ_ONCE(io->state);
+		/* What came with this state, or is newer. */
+		state = smp_load_acquire(&io->state);
+		seq = READ_ONCE(io->state_seq);
 	} else {
-		*ret_seq = READ_ONCE(zone->dying_seq);
-		state = ZV_ZONE_DYING;
+		seq = READ_ONCE(zone->dying_seq);
 	}
 	rcu_read_unlock();
-	return state;
+	return ZV_STATE_PACK(state, seq);
 }
 
 static bool slot_is_new(const struct zv_file *file, const struct zv_io_page *io,
@@ -107,15 +112,13 @@ static bool file_is_ready(const struct zv_file *file, int *ret_end)
 	const struct zv_zone *zone = file->zone;
 	const struct zv_io_page *io;
 	bool ready = false;
-	u32 seq;
 
 	rcu_read_lock();
 	*ret_end = zv_file_check(file);
 	if (*ret_end) {
 		ready = true;
 	} else if (!file->io) {
-		zv_events_state(zone, &seq);
-		ready = seq != READ_ONCE(file->state_seq);
+		ready = zv_events_state(zone) != READ_ONCE(file->state);
 	} else {
 		io = rcu_dereference(zone->io);
 		if (io)
@@ -254,9 +257,10 @@ static void batch_commit(struct zv_file *file, const struct batch *batch)
 	io = rcu_dereference(zone->io);
 	if (io && !zv_file_check(file)) {
 		spin_lock(&zone->io_lock);
-		/* The entries were copied before their room is given back. */
-		if (io->posted_tail == batch->posted_tail)
+		if (io->posted_tail == batch->posted_tail) {
+			/* What was copied out is overwritten only after this. */
 			smp_store_release(&io->posted_tail, tail);
+		}
 		spin_unlock(&zone->io_lock);
 		/*
 		 * Either we see who waits for room, or the hypervisor, which
@@ -313,18 +317,21 @@ static ssize_t state_read(struct zv_file *file, char __user *ubuf)
 {
 	struct zv_event event = { .type = ZV_EVENT_STATE };
 	ssize_t len = 0;
+	u64 state;
 
 	if (READ_ONCE(file->zone->gone))
 		return -ESRCH;
 	if (mutex_lock_interruptible(&file->read))
 		return -ERESTARTSYS;
-	event.value = zv_events_state(file->zone, &event.seq);
-	if (event.seq != file->state_seq) {
+	state = zv_events_state(file->zone);
+	if (state != file->state) {
+		event.value = ZV_STATE_VALUE(state);
+		event.seq = ZV_STATE_SEQ(state);
 		len = sizeof(event);
 		if (copy_to_user(ubuf, &event, len))
 			len = -EFAULT;
 		else
-			WRITE_ONCE(file->state_seq, event.seq);
+			WRITE_ONCE(file->state, state);
 	}
 	mutex_unlock(&file->read);
 	return len;

@@ -119,6 +119,11 @@ struct counted {
 		.item = sizeof_field(struct type, array[0]), .max = (limit), \
 	}
 
+/* file_counted() has room for no more. */
+static_assert(offsetof(struct zv_shadow_actions, action) <= 24);
+static_assert(offsetof(struct zv_shadow_update, word) <= 24);
+static_assert(offsetof(struct zv_io_complete, word) <= 24);
+
 static const struct counted shadow_actions =
 	COUNTED(zv_shadow_actions, action, ZV_SHADOW_ACTIONS_MAX);
 static const struct counted shadow_update =
@@ -256,7 +261,6 @@ static int file_vcpu(struct zv_file *file, u32 nr,
 		     struct zv_ioc_vcpu __user *uarg)
 {
 	struct zv_ioc_vcpu *args = zv_buf_alloc(sizeof(*args));
-	struct arm_smccc_res res;
 	int rc = -EFAULT;
 
 	if (!args)
@@ -266,8 +270,8 @@ static int file_vcpu(struct zv_file *file, u32 nr,
 	rc = -EINVAL;
 	if (args->reserved)
 		goto out_free;
-	rc = file_hc(file, nr, args->vcpu, virt_to_phys(&args->state),
-		     sizeof(args->state), &res);
+	rc = zv_zone_control(file->zone, nr, args->vcpu,
+			     virt_to_phys(&args->state), sizeof(args->state));
 	if (!rc && nr == ZV_HC_VCPU_GET &&
 	    copy_to_user(&uarg->state, &args->state, sizeof(args->state)))
 		rc = -EFAULT;
@@ -296,15 +300,15 @@ static long file_control_ioctl(struct zv_file *file, unsigned int cmd,
 {
 	switch (cmd) {
 	case ZV_IOC_ZONE_START:
-		return zv_zone_control(file->zone, ZV_HC_ZONE_START);
-	case ZV_IOC_ZONE_RESUME:
-		return zv_zone_control(file->zone, ZV_HC_ZONE_RESUME);
+		return zv_zone_control(file->zone, ZV_HC_ZONE_START, 0, 0, 0);
 	case ZV_IOC_ZONE_PAUSE:
-		return zv_zone_quiesce(file->zone, ZV_HC_ZONE_PAUSE);
+		return zv_zone_control(file->zone, ZV_HC_ZONE_PAUSE, 0, 0, 0);
+	case ZV_IOC_ZONE_RESUME:
+		return zv_zone_control(file->zone, ZV_HC_ZONE_RESUME, 0, 0, 0);
 	case ZV_IOC_ZONE_STOP:
-		return zv_zone_quiesce(file->zone, ZV_HC_ZONE_STOP);
+		return zv_zone_control(file->zone, ZV_HC_ZONE_STOP, 0, 0, 0);
 	case ZV_IOC_ZONE_RESET:
-		return zv_zone_quiesce(file->zone, ZV_HC_ZONE_RESET);
+		return zv_zone_control(file->zone, ZV_HC_ZONE_RESET, 0, 0, 0);
 	case ZV_IOC_ZONE_DESTROY:
 		return zv_zone_destroy(file->zone);
 	case ZV_IOC_POPULATE:
@@ -370,7 +374,7 @@ static struct file *file_create(struct zv_zone *zone, bool io)
 	file->zone = zone;
 	file->io = io;
 	mutex_init(&file->read);
-	zv_events_state(zone, &file->state_seq);
+	file->state = zv_events_state(zone);
 	ihold(zone->inode);
 	filp = zv_zone_file(zone, &zv_file_fops);
 	if (IS_ERR(filp)) {

@@ -101,13 +101,18 @@ struct zv_file {
 	struct zv_zone *zone;
 	bool io; /* made with ZV_OPEN_IO */
 	struct mutex read; /* one reader at a time */
-	u32 state_seq; /* control: last one read */
+	u64 state; /* control: what was read last, see zv_events_state() */
 	/* I/O: per vCPU, the access handed out: its seq | ZV_TAKEN, or 0. */
 	u64 taken[ZV_VCPUS_MAX];
 	struct zv_event event[ZV_READ_BATCH]; /* under read */
 };
 
 #define ZV_TAKEN BIT_ULL(32)
+
+/* A state and its seq in one word. */
+#define ZV_STATE_PACK(state, seq) ((u64)(seq) << 32 | (state))
+#define ZV_STATE_SEQ(packed) upper_32_bits(packed)
+#define ZV_STATE_VALUE(packed) lower_32_bits(packed)
 
 struct zv_host {
 	struct zv_host_page *page;
@@ -151,8 +156,7 @@ void zv_zone_put(struct zv_zone *zone);
 void zv_zone_adopt_all(void);
 struct file *zv_zone_file(struct zv_zone *zone,
 			  const struct file_operations *fops);
-int zv_zone_control(struct zv_zone *zone, u32 nr);
-int zv_zone_quiesce(struct zv_zone *zone, u32 nr);
+int zv_zone_control(struct zv_zone *zone, u32 nr, u64 a2, u64 a3, u64 a4);
 int zv_zone_destroy(struct zv_zone *zone);
 void zv_zone_discard(struct zv_zone *zone);
 
@@ -174,7 +178,7 @@ void zv_mem_sweep(struct zv_zone *zone);
 /* zv_events.c */
 void zv_events_take(struct zv_zone *zone);
 void zv_events_take_all(void);
-u32 zv_events_state(const struct zv_zone *zone, u32 *ret_seq);
+u64 zv_events_state(const struct zv_zone *zone);
 ssize_t zv_events_read(struct file *filp, char __user *ubuf, size_t len,
 		       loff_t *pos);
 __poll_t zv_events_poll(struct file *filp, poll_table *wait);

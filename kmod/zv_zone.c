@@ -333,19 +333,6 @@ struct zv_zone *zv_zone_create(const struct zv_zone_create *args)
 
 /* -------------------------------------------------------------- life cycle */
 
-/* A call that is done when it returns. */
-int zv_zone_control(struct zv_zone *zone, u32 nr)
-{
-	struct arm_smccc_res res;
-	int rc;
-
-	if (mutex_lock_interruptible(&zone->control))
-		return -ERESTARTSYS;
-	rc = zv_zone_hc(zone, nr, 0, 0, 0, &res);
-	mutex_unlock(&zone->control);
-	return rc;
-}
-
 struct quiet_wait {
 	ktime_t end;
 	u32 look_us;
@@ -379,8 +366,11 @@ static int quiet_wait(struct zv_zone *zone, struct quiet_wait *wait)
 	return rc == -ERESTARTSYS ? rc : 0;
 }
 
-/* A call that asks vCPUs off their CPUs: done when none is left on one. */
-int zv_zone_quiesce(struct zv_zone *zone, u32 nr)
+/*
+ * A life-cycle call.  -EAGAIN is the hypervisor's word for vCPUs that were asked
+ * off their CPUs and have not all left: it is called again when they have.
+ */
+int zv_zone_control(struct zv_zone *zone, u32 nr, u64 a2, u64 a3, u64 a4)
 {
 	struct arm_smccc_res res;
 	struct quiet_wait wait;
@@ -391,7 +381,7 @@ int zv_zone_quiesce(struct zv_zone *zone, u32 nr)
 	quiet_wait_init(&wait);
 	do {
 		wait.seen = atomic_read(&zone->state_events);
-		rc = zv_zone_hc(zone, nr, 0, 0, 0, &res);
+		rc = zv_zone_hc(zone, nr, a2, a3, a4, &res);
 		if (rc != -EAGAIN)
 			break;
 		rc = quiet_wait(zone, &wait);
@@ -410,7 +400,8 @@ static void zone_begin_dying(struct zv_zone *zone)
 
 	if (zone->dying)
 		return;
-	zv_events_state(zone, &seq);
+	/* Becoming DYING is one more change, which the page may not tell. */
+	seq = ZV_STATE_SEQ(zv_events_state(zone));
 	WRITE_ONCE(zone->dying_seq, seq + 1);
 	zv_mem_close(zone);
 	mutex_lock(&zone->bind);
