@@ -26,7 +26,7 @@ werror := $(if $(filter 0,$(WERROR)),,-Werror)
 warnings := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	-Wvla -Wundef -Wimplicit-fallthrough -Wcast-qual $(werror)
 depflags = -MMD -MP -MF $@.d
-debugflags := -g -ffile-prefix-map=$(CURDIR)/=
+debugflags := -g -ffile-prefix-map=$(CURDIR)=.
 
 # $(call objects,DIR,SOURCES): where the objects of SOURCES go under DIR.
 objects = $(patsubst %,$1/%.o,$2)

@@ -13,7 +13,7 @@ sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 
 cc-aarch64 := $(CC)
-cflags-aarch64 := --sysroot=$(sysroot) $(user-cflags) -D_FORTIFY_SOURCE=2 \
+cflags-aarch64 := --sysroot=$(sysroot) -ffile-prefix-map=$(sysroot)= $(user-cflags) -D_FORTIFY_SOURCE=2 \
 	-fstack-protector-strong $(call cflags-of,aarch64,$(all-libs))
 ldflags-aarch64 := --sysroot=$(sysroot) -Wl,-z,relro,-z,now -Wl,--as-needed
 
