@@ -37,3 +37,46 @@ hvsh-y += \
 	toolstack/hvsh/term.c \
 	toolstack/hvsh/words.c
 hvsh-libs += libedit
+
+# The daemon.
+hvd-y += \
+	toolstack/daemon/backoff.c \
+	toolstack/daemon/daemon.c \
+	toolstack/daemon/event.c \
+	toolstack/daemon/frame.c \
+	toolstack/daemon/io_process.c \
+	toolstack/daemon/log.c \
+	toolstack/daemon/main.c \
+	toolstack/daemon/methods.c \
+	toolstack/daemon/openrpc.c \
+	toolstack/daemon/rpc.c \
+	toolstack/daemon/server.c \
+	toolstack/daemon/session.c \
+	toolstack/daemon/store.c \
+	toolstack/daemon/unix_socket.c \
+	toolstack/daemon/zone.c \
+	toolstack/daemon/zone_adopt.c \
+	toolstack/daemon/zone_build.c \
+	toolstack/daemon/zone_flow.c \
+	toolstack/daemon/zone_fsm.c \
+	toolstack/daemon/zone_job.c \
+	toolstack/daemon/zone_methods.c
+
+# Access to /dev/zonevisor.
+privcmd-y += toolstack/lib/privcmd/privcmd.c
+
+# Zone definitions, sizes, errors, the device tree of a zone.
+zcommon-y += \
+	toolstack/common/dtb.c \
+	toolstack/common/image.c \
+	toolstack/common/placement.c \
+	toolstack/common/shadow_layout.c \
+	toolstack/common/size.c \
+	toolstack/common/strict_json.c \
+	toolstack/common/text.c \
+	toolstack/common/uuid.c \
+	toolstack/common/zerror.c \
+	toolstack/common/zone_def.c
+
+# The daemon over a hypervisor made of files, for tests.
+hvd-fake-y += $(hvd-y) $(zcommon-y) tests/unit/toolstack/fake_privcmd.c

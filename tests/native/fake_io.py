@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Stands in for hvd-io in native tests.
+
+What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
+  exit-at-start, silent, garbage, flood, fatal: at the start
+  ignore-stop, ignore-reset, ignore-power: commands it does not obey
+It appends each line it gets to $ZV_FAKE_DIR/io-ZONE.log.
+"""
+import json
+import os
+import select
+import socket
+import struct
+import sys
+import threading
+import time
+
+STATE, REASON, SEQ, GENERATION = 4, 8, 152, 352
+OFF, GUEST_OFF = 3, 1
+DIR = os.environ["ZV_FAKE_DIR"]
+
+control = socket.socket(fileno=3)
+console = socket.socket(fileno=5)
+
+
+def generation():
+    data = os.pread(4, 4, GENERATION)
+    return struct.unpack("<I", data)[0] if len(data) == 4 else -1
+
+
+def is_stale(mine):
+    return os.fstat(4).st_nlink == 0 or generation() != mine
+
+
+def watch_stale(mine):
+    while not is_stale(mine):
+        time.sleep(0.02)
+    os._exit(0)
+
+
+def say(message):
+    control.sendall(json.dumps(message).encode() + b"\n")
+
+
+def power_off():
+    os.pwrite(4, struct.pack("<I", GUEST_OFF), REASON)
+    os.pwrite(4, struct.pack("<I", OFF), STATE)
+
+
+def main():
+    threading.Thread(target=watch_stale, args=(generation(),),
+                     daemon=True).start()
+    lines = control.makefile("r")
+    first = lines.readline()
+    config = json.loads(first)
+    zone = config["zone"]
+    try:
+        with open(f"{DIR}/io-{zone}") as file:
+            words = file.read().split()
+    except FileNotFoundError:
+        words = []
+    log = open(f"{DIR}/io-{zone}.log", "a", buffering=1)
+    log.write(first)
+    if "exit-at-start" in words:
+        sys.exit(3)
+    if "fatal" in words:
+        say({"event": "fatal", "error": "no such backend"})
+        sys.exit(1)
+    if "garbage" in words:
+        control.sendall(b"\xff\x00{]\n")
+    if "flood" in words:
+        control.sendall(b"x" * 100000)
+    if "silent" not in words:
+        say({"event": "ready"})
+    for line in lines:
+        log.write(line)
+        command = json.loads(line)["cmd"]
+        if command == "stop" and "ignore-stop" not in words:
+            return
+        if command == "reset" and "ignore-reset" not in words:
+            say({"event": "reset-done"})
+        if command == "powerkey" and "ignore-power" not in words:
+            power_off()
+    # the daemon has gone; the zone has not
+    while True:
+        select.select([], [], [])
+
+
+main()

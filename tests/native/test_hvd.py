@@ -1,0 +1,918 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""hvd end to end on this machine: the real daemon, linked with a hypervisor made
+of files (tests/unit/toolstack/fake_privcmd.c) and supervising fake_io.py, driven
+over its sockets.  The program is $HVD_FAKE, else build/host/hvd-fake.
+"""
+import json
+import os
+import pathlib
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent.parent
+HVD = pathlib.Path(os.environ.get("HVD_FAKE", TOP / "build/host/hvd-fake"))
+
+pytestmark = pytest.mark.skipif(not HVD.exists(),
+                                reason=f"{HVD} is not built: make host")
+
+CREATED, RUNNING, PAUSED, OFF, RESETTING, CRASHED, DYING = range(7)
+GUEST_OFF, GUEST_RESET, BAD_TRAP = 1, 3, 17
+STATE, REASON, FAULT_PC = 4, 8, 32
+IMAGE_SIZE = 0x300000
+RAM_BASE = 0x40000000
+
+
+class RpcError(Exception):
+    def __init__(self, error):
+        super().__init__(error["message"])
+        self.code = error["data"]["code"]
+        self.number = error["code"]
+        self.path = error["data"].get("path")
+        self.hint = error["data"].get("hint")
+
+
+class Client:
+    def __init__(self, path):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(20)
+        self.sock.connect(str(path))
+        self.file = self.sock.makefile("rb")
+        self.id = 0
+        self.events = []
+
+    def send(self, raw):
+        self.sock.sendall(raw)
+
+    def read(self):
+        line = self.file.readline()
+        if not line:
+            raise EOFError("hvd closed the connection")
+        assert line.endswith(b"\n")
+        return json.loads(line)
+
+    def begin(self, method, **params):
+        self.id += 1
+        self.send(json.dumps({"jsonrpc": "2.0", "id": self.id,
+                              "method": method,
+                              "params": params}).encode() + b"\n")
+        return self.id
+
+    def finish(self, wanted):
+        while True:
+            message = self.read()
+            if message.get("method") == "event":
+                self.events.append(message["params"])
+                continue
+            assert message["jsonrpc"] == "2.0"
+            assert message["id"] == wanted
+            if "error" in message:
+                raise RpcError(message["error"])
+            return message["result"]
+
+    def call(self, method, **params):
+        return self.finish(self.begin(method, **params))
+
+    def event(self, zone, name):
+        """Waits for an event; returns it and drops what came before."""
+        while True:
+            while self.events:
+                event = self.events.pop(0)
+                if event["zone"] == zone and event["event"] == name:
+                    return event
+            self.events.append(self.read()["params"])
+
+    def close(self):
+        self.file.close()
+        self.sock.close()
+
+
+class Machine:
+    """A run of hvd and what outlives it."""
+
+    def __init__(self, tmp):
+        self.tmp = tmp
+        self.fake = tmp / "fake"
+        self.run_dir = tmp / "run"
+        self.config = tmp / "etc"
+        self.socket = self.run_dir / "hvd.sock"
+        self.process = None
+        self.log = open(tmp / "hvd.log", "w+")
+        self.fake.mkdir()
+        self.image = tmp / "Image"
+        self.image.write_bytes(arm64_image())
+        self.initrd = tmp / "initrd"
+        self.initrd.write_bytes(b"initrd" * 1000)
+
+    def start(self, *args):
+        env = dict(os.environ, ZV_FAKE_DIR=str(self.fake),
+                   ASAN_OPTIONS="detect_leaks=1")
+        self.process = subprocess.Popen(
+            [HVD, "--config-dir", self.config, "--run-dir", self.run_dir,
+             "--io-program", HERE / "fake_io.py", "--log-level", "debug",
+             *args],
+            env=env, stderr=self.log)
+        return self.client()
+
+    def client(self, readonly=False):
+        path = self.run_dir / ("hvd-ro.sock" if readonly else "hvd.sock")
+        return wait(lambda: self.connect(path))
+
+    def connect(self, path):
+        assert self.process.poll() is None, self.text()
+        try:
+            return Client(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(20) == 0, self.text()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def text(self):
+        self.log.flush()
+        return (self.tmp / "hvd.log").read_text()
+
+    def definition(self, name="z1", **more):
+        return {"name": name, "vcpus": 1, "memory": "64M",
+                "kernel": str(self.image), "cmdline": "console=ttyAMA0",
+                **more}
+
+    def zones(self):
+        return sorted(int(p.name[5:]) for p in self.fake.glob("zone-*")
+                      if p.name[5:].isdigit())
+
+    def put(self, zone, offset, value, form="<I"):
+        fd = os.open(self.fake / f"zone-{zone}", os.O_RDWR)
+        os.pwrite(fd, struct.pack(form, value), offset)
+        os.close(fd)
+
+    def get(self, zone, offset):
+        data = (self.fake / f"zone-{zone}").read_bytes()
+        return struct.unpack_from("<I", data, offset)[0]
+
+    def guest(self, zone, state, reason):
+        """The guest does something by itself."""
+        self.put(zone, REASON, reason)
+        self.put(zone, STATE, state)
+
+    def inject(self, operation, text):
+        (self.fake / operation).write_text(text)
+
+    def clear(self, operation):
+        (self.fake / operation).unlink()
+
+    def io_log(self, zone):
+        path = self.fake / f"io-{zone}.log"
+        return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def arm64_image():
+    head = bytearray(64)
+    struct.pack_into("<QQQ", head, 8, 0, IMAGE_SIZE, 0xa)
+    head[56:60] = b"ARM\x64"
+    return bytes(head) + b"K" * 5000
+
+
+def wait(check, seconds=15):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        result = check()
+        if result:
+            return result
+        time.sleep(0.01)
+    raise AssertionError("timed out")
+
+
+@pytest.fixture
+def machine(tmp_path):
+    m = Machine(tmp_path)
+    yield m
+    if m.process and m.process.poll() is None:
+        m.stop()
+    for path in m.fake.glob("zone-*"):
+        path.unlink()  # I/O processes left behind end by this
+    text = m.text()
+    assert "ERROR: AddressSanitizer" not in text, text
+    assert "runtime error" not in text, text
+    assert "LeakSanitizer" not in text, text
+    assert "bug:" not in text, text
+
+
+@pytest.fixture
+def hvd(machine):
+    client = machine.start()
+    client.call("event.subscribe")
+    yield client
+    client.close()
+
+
+def fails(code, client, method, **params):
+    with pytest.raises(RpcError) as info:
+        client.call(method, **params)
+    assert info.value.code == code, info.value
+    return info.value
+
+
+def state(client, name):
+    return client.call("zone.get", name=name)["state"]
+
+
+def started(machine, client, name="z1", **more):
+    client.call("zone.define", definition=machine.definition(name, **more))
+    client.call("zone.start", name=name)
+    return client.call("zone.get", name=name)
+
+
+# ------------------------------------------------------------ the simple ones
+
+def test_version_and_host(machine, hvd):
+    version = hvd.call("hvd.version")
+    assert version["connected"] is True
+    assert version["abi"] == "1.0"
+    host = hvd.call("host.info")
+    assert host["pcpus"] == 4
+    assert host["memory"]["free"] == 1 << 30
+    (machine.fake / "log").write_bytes(b"[0] hello\xff\x1b\n")
+    log = hvd.call("host.log")
+    assert log["text"] == "[0] hello??\n"
+    assert log["pos"] == 12
+    assert hvd.call("host.log", pos=4)["text"] == "hello??\n"
+    fails("INVALID_PARAMS", hvd, "host.log", pos=-1)
+    assert hvd.call("host.counters")["exits"]["hvc"] == 42
+    fails("ZONE_NOT_FOUND", hvd, "host.counters", zone="nobody")
+
+
+def test_discover_names_every_method(hvd):
+    document = hvd.call("rpc.discover")
+    for method in document["methods"]:
+        try:
+            hvd.call(method["name"])
+        except RpcError as error:
+            assert error.code != "METHOD_NOT_FOUND"
+
+
+def test_without_hypervisor(machine):
+    machine.inject("fail-open", "2")
+    client = machine.start()
+    assert client.call("hvd.version")["connected"] is False
+    client.call("zone.define",
+                definition=machine.definition(autostart=True))
+    fails("NO_HYPERVISOR", client, "host.info")
+    error = fails("NO_HYPERVISOR", client, "zone.start", name="z1")
+    assert "modprobe" in error.hint
+    machine.clear("fail-open")
+    assert client.call("hvd.version")["connected"] is True
+    wait(lambda: state(client, "z1") == "running")
+
+
+def test_zone0_is_listed_but_not_touched(hvd):
+    assert hvd.call("zone.list")[0]["name"] == "zone0"
+    assert hvd.call("zone.get", name="zone0")["state"] == "running"
+    for method in ("start", "destroy", "shutdown", "pause", "undefine"):
+        error = fails("UNSUPPORTED", hvd, f"zone.{method}", name="zone0")
+        assert error.hint
+    error = fails("INVALID_DEFINITION", hvd, "zone.define",
+                  definition={"name": "zone0"})
+    assert error.path == "$.name"
+
+
+# ---------------------------------------------------------------- definitions
+
+def test_define_replace_undefine(machine, hvd):
+    first = hvd.call("zone.define", definition=machine.definition())
+    assert first["generation"] == 1
+    again = hvd.call("zone.define", definition=machine.definition(vcpus=2))
+    assert again == {**first, "generation": 2}
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["definition"]["vcpus"] == 2
+    assert detail["state"] == "defined"
+    hvd.event("z1", "defined")
+    fails("ZONE_EXISTS", hvd, "zone.define",
+          definition=machine.definition("other", uuid=first["uuid"]))
+    fails("ZONE_EXISTS", hvd, "zone.define", definition=machine.definition(
+        uuid="6f0c1e5a-94d2-4c39-8a51-0f9b7c2d3e48"))
+    error = fails("INVALID_DEFINITION", hvd, "zone.define",
+                  definition=machine.definition(
+                      devices=[{"type": "console"}, {"type": "warp"}]))
+    assert error.path == "$.devices[1].type"
+    hvd.call("zone.undefine", name="z1")
+    hvd.event("z1", "undefined")
+    fails("ZONE_NOT_FOUND", hvd, "zone.get", name="z1")
+    assert not list((machine.config / "zones").iterdir())
+
+
+def test_definitions_survive_and_bad_files_are_skipped(machine):
+    client = machine.start()
+    defined = client.call("zone.define", definition=machine.definition())
+    machine.stop()
+    zones = machine.config / "zones"
+    (zones / "broken.json").write_text("{")
+    (zones / "wrongname.json").write_text(json.dumps(machine.definition("x")))
+    (zones / "twin.json").write_text(json.dumps(
+        machine.definition("twin", uuid=defined["uuid"])))
+    (zones / "z9.json.new").write_text("half")
+    (zones / "dir.json").mkdir()
+    (zones / "hand.json").write_text(json.dumps(machine.definition("hand")))
+    client = machine.start()
+    names = [zone["name"] for zone in client.call("zone.list")]
+    assert names == ["zone0", "hand", "twin"] or names == ["zone0", "hand",
+                                                           "z1"]
+    hand = client.call("zone.get", name="hand")["uuid"]
+    for name in ("broken.json", "wrongname.json", "dir.json"):
+        assert name in machine.text()
+    assert not (zones / "z9.json.new").exists()
+    machine.stop()
+    client = machine.start()
+    assert client.call("zone.get", name="hand")["uuid"] == hand
+
+
+def test_define_reports_a_full_disk(machine, hvd):
+    zones = machine.config / "zones"
+    zones.rmdir()
+    error = fails("IO_ERROR", hvd, "zone.define",
+                  definition=machine.definition())
+    assert "z1.json" in str(error)
+    assert len(hvd.call("zone.list")) == 1
+
+
+# ----------------------------------------------------------------- life cycle
+
+def test_start_loads_the_guest(machine, hvd):
+    detail = started(machine, hvd, vcpus=2, initrd=str(machine.initrd))
+    assert detail["state"] == "running"
+    assert detail["io"]["pid"] > 0
+    assert detail["info"]["pcpus"] == [1, 2]
+    hvd.event("z1", "started")
+    memory = (machine.fake / "zone-1.mem").read_bytes()
+    assert memory[0x200000:0x200000 + 5064] == arm64_image()
+    assert memory[0x600000:0x600000 + 6000] == b"initrd" * 1000
+    assert memory[:4] == b"\xd0\x0d\xfe\xed"
+    config = machine.io_log("z1")[0]
+    assert config["cmd"] == "config"
+    assert config["ram"] == [{"gpa": RAM_BASE, "size": 64 << 20}]
+    assert config["devices"] == [{
+        "type": "console", "name": "console0", "slot": 0, "shadow": 3,
+        "offset": 0, "intid": 48, "doorbell": 0}]
+    fails("INVALID_STATE", hvd, "zone.start", name="z1")
+    assert hvd.call("host.counters", zone="z1")["injected"] == 7
+
+
+def test_paused_start_pause_resume(machine, hvd):
+    hvd.call("zone.define", definition=machine.definition())
+    hvd.call("zone.start", name="z1", paused=True)
+    assert state(hvd, "z1") == "paused"
+    assert machine.get(1, STATE) == CREATED
+    fails("INVALID_STATE", hvd, "zone.reset", name="z1")
+    hvd.call("zone.resume", name="z1")
+    assert machine.get(1, STATE) == RUNNING
+    fails("INVALID_STATE", hvd, "zone.resume", name="z1")
+    hvd.call("zone.pause", name="z1")
+    assert machine.get(1, STATE) == PAUSED
+    fails("INVALID_STATE", hvd, "zone.shutdown", name="z1")
+    hvd.call("zone.resume", name="z1")
+    assert state(hvd, "z1") == "running"
+    machine.inject("fail-pause", "5")
+    fails("INTERNAL", hvd, "zone.pause", name="z1")
+    assert state(hvd, "z1") == "running"
+
+
+def test_shutdown(machine, hvd):
+    started(machine, hvd)
+    hvd.call("zone.shutdown", name="z1", timeout=20)
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["state"] == "defined"
+    assert detail["reason"] == "powered off"
+    hvd.event("z1", "shutdown")
+    hvd.event("z1", "stopped")
+    assert machine.zones() == []
+    assert not list((machine.run_dir / "console").iterdir())
+    assert not list((machine.run_dir / "zones").iterdir())
+    fails("INVALID_STATE", hvd, "zone.shutdown", name="z1")
+    fails("INVALID_STATE", hvd, "zone.destroy", name="z1")
+
+
+def test_shutdown_of_a_deaf_guest(machine, hvd):
+    machine.inject("io-z1", "ignore-power")
+    started(machine, hvd)
+    fails("TIMEOUT", hvd, "zone.shutdown", name="z1", timeout=1)
+    assert state(hvd, "z1") == "running"
+    hvd.call("zone.shutdown", name="z1")
+    assert state(hvd, "z1") == "shutting-down"
+    fails("INVALID_PARAMS", hvd, "zone.shutdown", name="z1", timeout=-1)
+    hvd.call("zone.destroy", name="z1")
+    assert state(hvd, "z1") == "defined"
+
+
+def test_reboot_keeps_the_io_process(machine, hvd):
+    pid = started(machine, hvd)["io"]["pid"]
+    hvd.call("zone.define", definition=machine.definition(vcpus=2))
+    hvd.call("zone.reboot", name="z1")
+    hvd.event("z1", "rebooted")
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["state"] == "running"
+    assert detail["io"]["pid"] == pid
+    assert detail["vcpus"] == 1  # until it is started again
+    assert detail["running_definition"]["vcpus"] == 1
+    assert [m["cmd"] for m in machine.io_log("z1")] == ["config", "powerkey",
+                                                        "reset"]
+
+
+def test_forced_reset_reloads(machine, hvd):
+    started(machine, hvd)
+    with open(machine.fake / "zone-1.mem", "r+b") as memory:
+        memory.seek(0x200000)
+        memory.write(b"dirty" * 400000)
+    hvd.call("zone.reset", name="z1")
+    hvd.event("z1", "rebooted")
+    memory = (machine.fake / "zone-1.mem").read_bytes()
+    assert memory[0x200000:0x200000 + 5064] == arm64_image()
+    assert not any(memory[0x200000 + 5064:0x200000 + 2000000])
+    assert machine.get(1, STATE) == RUNNING
+    machine.image.unlink()
+    error = fails("IO_ERROR", hvd, "zone.reset", name="z1")
+    assert error.path == "$.kernel"
+    wait(lambda: state(hvd, "z1") == "defined")
+
+
+@pytest.mark.parametrize("policy,end", [("restart", "running"),
+                                        ("destroy", "defined")])
+def test_guest_reset(machine, hvd, policy, end):
+    started(machine, hvd, on_reboot=policy)
+    machine.guest(1, RESETTING, GUEST_RESET)
+    hvd.event("z1", "rebooted" if policy == "restart" else "stopped")
+    assert state(hvd, "z1") == end
+
+
+@pytest.mark.parametrize("policy,end", [("restart", "running"),
+                                        ("destroy", "defined")])
+def test_guest_power_off(machine, hvd, policy, end):
+    started(machine, hvd, on_poweroff=policy)
+    machine.guest(1, OFF, GUEST_OFF)
+    hvd.event("z1", "shutdown")
+    hvd.event("z1", "rebooted" if policy == "restart" else "stopped")
+    assert state(hvd, "z1") == end
+
+
+def test_crash_is_preserved(machine, hvd):
+    started(machine, hvd)
+    machine.put(1, FAULT_PC, 0xffff800008001234, "<Q")
+    machine.guest(1, CRASHED, BAD_TRAP)
+    assert hvd.event("z1", "crashed")["reason"]
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["state"] == "crashed"
+    assert detail["info"]["fault"]["pc"] == 0xffff800008001234
+    fails("INVALID_STATE", hvd, "zone.pause", name="z1")
+    hvd.call("zone.start", name="z1")
+    hvd.event("z1", "stopped")
+    hvd.event("z1", "started")
+    assert state(hvd, "z1") == "running"
+    assert len(machine.zones()) == 1
+
+
+@pytest.mark.parametrize("policy,end", [("restart", "running"),
+                                        ("destroy", "defined")])
+def test_crash_policies(machine, hvd, policy, end):
+    started(machine, hvd, on_crash=policy)
+    hvd.event("z1", "started")
+    machine.guest(1, CRASHED, BAD_TRAP)
+    hvd.event("z1", "crashed")
+    hvd.event("z1", "stopped")
+    wait(lambda: state(hvd, "z1") == end)
+
+
+def test_destroy_waits_for_pages(machine, hvd):
+    started(machine, hvd)
+    machine.inject("fail-destroy", "16")
+    request = hvd.begin("zone.destroy", name="z1")
+    other = machine.client()
+    wait(lambda: state(other, "z1") == "dying")
+    time.sleep(0.3)
+    assert state(other, "z1") == "dying"
+    fails("INVALID_STATE", other, "zone.start", name="z1")
+    machine.clear("fail-destroy")
+    hvd.finish(request)
+    assert machine.zones() == []
+    other.close()
+
+
+def test_destroy_while_starting(machine, hvd):
+    machine.inject("delay-populate", "400")
+    hvd.call("zone.define", definition=machine.definition(memory="256M"))
+    other = machine.client()
+    start = other.begin("zone.start", name="z1")
+    wait(lambda: state(hvd, "z1") == "starting")
+    fails("INVALID_STATE", hvd, "zone.start", name="z1")
+    hvd.call("zone.destroy", name="z1")
+    with pytest.raises(RpcError) as info:
+        other.finish(start)
+    assert info.value.code == "INVALID_STATE"
+    assert machine.zones() == []
+    other.close()
+
+
+@pytest.mark.parametrize("step", ["create", "populate", "shadow", "map",
+                                  "vcpu-set", "start", "open-io"])
+def test_failed_start_rolls_back(machine, hvd, step):
+    machine.inject(f"fail-{step}", "once 5")
+    hvd.call("zone.define", definition=machine.definition())
+    error = fails("INTERNAL", hvd, "zone.start", name="z1")
+    assert ":" in str(error)
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["state"] == "defined"
+    assert "start failed" in detail["reason"]
+    assert machine.zones() == []
+    assert not list((machine.run_dir / "zones").iterdir())
+    hvd.call("zone.start", name="z1")
+    assert state(hvd, "z1") == "running"
+
+
+def test_start_error_paths(machine, hvd):
+    def start(**more):
+        hvd.call("zone.define", definition=machine.definition(**more))
+        with pytest.raises(RpcError) as info:
+            hvd.call("zone.start", name="z1")
+        assert machine.zones() == []
+        return info.value
+
+    error = start(kernel="/nonexistent/vmlinuz")
+    assert (error.code, error.path) == ("IO_ERROR", "$.kernel")
+    gz = machine.tmp / "vmlinuz.gz"
+    gz.write_bytes(b"\x1f\x8b" + bytes(100))
+    error = start(kernel=str(gz))
+    assert error.path == "$.kernel" and "gzip" in str(error)
+    assert "gzip -dc" in error.hint
+    error = start(initrd=str(machine.tmp))
+    assert (error.code, error.path) == ("IO_ERROR", "$.initrd")
+    overlay = machine.tmp / "bad.dtbo"
+    overlay.write_bytes(b"not a tree")
+    error = start(**{"dtb-overlay": str(overlay)})
+    assert error.path == "$.dtb-overlay" and "bad.dtbo" in str(error)
+    error = start(memory="4M")
+    assert (error.code, error.path) == ("TOO_LARGE", "$.memory")
+    error = start(cpus=[9])
+    assert (error.code, error.path) == ("INVALID_DEFINITION", "$.cpus")
+    machine.inject("pool", str(100 << 20))
+    error = start(memory="128M")
+    assert (error.code, error.path) == ("NO_MEMORY", "$.memory")
+    assert "needs 128M, the pool has 100M free" in str(error)
+
+
+# ------------------------------------------------------------ the I/O process
+
+def test_io_process_is_restarted(machine, hvd):
+    pid = started(machine, hvd)["io"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    hvd.event("z1", "io-restarted")
+    io = hvd.call("zone.get", name="z1")["io"]
+    assert io["restarts"] == 1
+    assert io["pid"] != pid
+    hvd.call("zone.shutdown", name="z1", timeout=20)
+
+
+@pytest.mark.parametrize("word", ["exit-at-start", "fatal"])
+def test_io_process_fails_at_start(machine, hvd, word):
+    machine.inject("io-z1", word)
+    hvd.call("zone.define", definition=machine.definition())
+    error = fails("INTERNAL", hvd, "zone.start", name="z1")
+    assert "hvd-io" in str(error)
+    assert ("no such backend" in str(error)) == (word == "fatal")
+    assert machine.zones() == []
+
+
+@pytest.mark.parametrize("word", ["garbage", "flood"])
+def test_io_process_talks_nonsense(machine, hvd, word):
+    machine.inject("io-z1", word)
+    hvd.call("zone.define", definition=machine.definition())
+    fails("INTERNAL", hvd, "zone.start", name="z1")
+    assert machine.zones() == []
+
+
+def test_io_process_never_ready(machine, hvd):
+    machine.inject("io-z1", "silent")
+    hvd.call("zone.define", definition=machine.definition())
+    error = fails("INTERNAL", hvd, "zone.start", name="z1")
+    assert "in time" in str(error)
+
+
+def test_io_process_that_does_not_stop_is_killed(machine, hvd):
+    machine.inject("io-z1", "ignore-stop")
+    started(machine, hvd)
+    hvd.call("zone.destroy", name="z1")
+    assert "killed" in machine.text()
+
+
+def test_io_process_dies_during_reset(machine, hvd):
+    machine.inject("io-z1", "ignore-reset")
+    pid = started(machine, hvd)["io"]["pid"]
+    request = hvd.begin("zone.reset", name="z1")
+    wait(lambda: len(machine.io_log("z1")) == 2)
+    machine.clear("io-z1")
+    os.kill(pid, signal.SIGKILL)
+    hvd.finish(request)
+    assert state(hvd, "z1") == "running"
+
+
+def test_consoles(machine, hvd):
+    fails("ZONE_NOT_FOUND", hvd, "console.attach", name="z1")
+    hvd.call("zone.define", definition=machine.definition(
+        devices=[{"type": "uart"}, {"type": "console", "name": "hvc"}]))
+    fails("INVALID_STATE", hvd, "console.attach", name="z1")
+    hvd.call("zone.start", name="z1")
+    console = hvd.call("console.attach", name="z1")
+    assert console["device"] == "hvc"
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(console["socket"])
+    sock.close()
+    assert os.stat(console["socket"]).st_mode & 0o777 == 0o660
+    hvd.call("console.attach", name="z1", device="uart0", **{"from": 17})
+    error = fails("INVALID_PARAMS", hvd, "console.attach", name="z1",
+                  device="console7")
+    assert error.path == "$.device"
+    for bad in ("middle", -1):
+        fails("INVALID_PARAMS", hvd, "console.attach", name="z1",
+              **{"from": bad})
+
+
+# ------------------------------------------------------- the daemon's own end
+
+def test_clean_stop_leaves_zones_running(machine):
+    client = machine.start()
+    pid = started(machine, client)["io"]["pid"]
+    machine.stop()
+    os.kill(pid, 0)
+    assert machine.get(1, STATE) == RUNNING
+    client = machine.start()
+    assert state(client, "z1") == "running"
+    new = wait(lambda: client.call("zone.get", name="z1")["io"].get("pid"))
+    assert new != pid
+    wait(lambda: not alive(pid))
+    wait(lambda: machine.get(1, STATE) == RUNNING)
+    wait(lambda: shut_down(client, "z1"))
+    assert machine.zones() == []
+
+
+def alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def shut_down(client, name):
+    try:
+        client.call("zone.shutdown", name=name, timeout=20)
+        return True
+    except RpcError as error:
+        assert error.code == "BUSY"
+        return False
+
+
+def test_kill_9_and_adopt(machine):
+    client = machine.start()
+    pid = started(machine, client)["io"]["pid"]
+    started(machine, client, "z2")
+    client.call("zone.pause", name="z2")
+    client.call("zone.undefine", name="z2")
+    client.call("zone.define", definition=machine.definition("z3"))
+    client.call("zone.start", name="z3", paused=True)
+    machine.kill()
+    machine.guest(1, OFF, GUEST_OFF)  # while nobody looks
+    client = machine.start()
+    wait(lambda: state(client, "z1") == "defined")
+    assert not alive(pid)
+    assert state(client, "z2") == "paused"
+    assert client.call("zone.get", name="z2")["definition"] is None
+    assert state(client, "z3") == "paused"
+    client.call("zone.resume", name="z3")
+    assert state(client, "z3") == "running"
+    client.call("zone.resume", name="z2")
+    client.call("zone.destroy", name="z2")
+    fails("ZONE_NOT_FOUND", client, "zone.get", name="z2")
+
+
+def test_kill_9_while_building(machine):
+    machine.inject("delay-populate", "300")
+    client = machine.start()
+    client.call("zone.define", definition=machine.definition(memory="256M"))
+    client.begin("zone.start", name="z1")
+    wait(machine.zones)
+    machine.kill()
+    machine.clear("delay-populate")
+    client = machine.start()
+    wait(lambda: not machine.zones())
+    wait(lambda: state(client, "z1") == "defined")
+    client.call("zone.start", name="z1")
+
+
+def test_kill_9_while_destroying(machine):
+    client = machine.start()
+    started(machine, client)
+    machine.inject("fail-destroy", "16")
+    client.begin("zone.destroy", name="z1")
+    wait(lambda: machine.get(1, STATE) == DYING)
+    machine.kill()
+    client = machine.start()
+    assert state(client, "z1") == "dying"
+    machine.clear("fail-destroy")
+    wait(lambda: not machine.zones())
+
+
+def test_unknown_zone_is_listed_and_destroyed(machine):
+    client = machine.start()
+    started(machine, client)
+    machine.kill()
+    (machine.run_dir / "zones/z1.json").unlink()
+    (machine.config / "zones/z1.json").unlink()
+    client = machine.start()
+    detail = client.call("zone.get", name="z1")
+    assert detail["state"] == "running"
+    assert detail["definition"] is None
+    assert detail["memory"] == 64 << 20
+    fails("UNSUPPORTED", client, "zone.reset", name="z1")
+    fails("BUSY", client, "zone.shutdown", name="z1")
+    client.call("zone.destroy", name="z1")
+    assert machine.zones() == []
+
+
+def test_stop_while_busy(machine):
+    machine.inject("delay-populate", "300")
+    client = machine.start()
+    client.call("zone.define", definition=machine.definition(memory="256M"))
+    client.begin("zone.start", name="z1")
+    wait(machine.zones)
+    machine.stop()
+    client = machine.start()
+    wait(lambda: not machine.zones())
+
+
+def test_autostart_once_per_boot(machine):
+    client = machine.start()
+    client.call("zone.define", definition=machine.definition(autostart=True))
+    machine.stop()
+    (machine.run_dir / "autostarted").unlink()
+    client = machine.start()
+    wait(lambda: state(client, "z1") == "running")
+    client.call("zone.destroy", name="z1")
+    machine.stop()
+    client = machine.start()
+    assert state(client, "z1") == "defined"
+
+
+def test_only_one_daemon(machine, hvd):
+    second = subprocess.run(
+        [HVD, "--config-dir", machine.config, "--run-dir", machine.run_dir],
+        capture_output=True, text=True, timeout=20)
+    assert second.returncode == 1
+    assert "another hvd" in second.stderr
+    hvd.call("hvd.version")
+
+
+@pytest.mark.parametrize("args,status", [
+    (["--help"], 0), (["--version"], 0), (["--bad"], 2), (["word"], 2),
+    (["--log-level", "loud"], 2)])
+def test_command_line(args, status):
+    run = subprocess.run([HVD, *args], capture_output=True, text=True,
+                         timeout=20)
+    assert run.returncode == status
+    assert run.stdout if status == 0 else run.stderr
+
+
+# -------------------------------------------------------------------- clients
+
+@pytest.mark.parametrize("line,code", [
+    (b"{", -32700), (b"\xff\xfe", -32700), (b"[]", -32600), (b"17", -32600),
+    (b"null", -32700), (b'{"a":1,"a":2}', -32700),
+    (b"[" * 40 + b"]" * 40, -32700), (b"NaN", -32700),
+    (b'{"jsonrpc":"1.0","id":1,"method":"hvd.version"}', -32600),
+    (b'{"jsonrpc":"2.0","id":1.5,"method":"hvd.version"}', -32600),
+    (b'{"jsonrpc":"2.0","id":1,"method":5}', -32600),
+    (b'{"jsonrpc":"2.0","id":1,"method":"hvd.version","extra":0}', -32600),
+    (b'{"jsonrpc":"2.0","id":1,"method":"no.such"}', -32601),
+    (b'{"jsonrpc":"2.0","id":1,"method":"zone.get"}', -32602),
+    (b'{"jsonrpc":"2.0","id":1,"method":"zone.get","params":["z1"]}', -32602),
+    (b'{"jsonrpc":"2.0","id":1,"method":"zone.get","params":{"name":1}}',
+     -32602),
+    (b'{"jsonrpc":"2.0","id":1,"method":"zone.get","params":{"nam":"x"}}',
+     -32602)])
+def test_bad_requests_are_answered(hvd, line, code):
+    hvd.send(line + b"\n")
+    assert hvd.read()["error"]["code"] == code
+    hvd.call("hvd.version")
+
+
+def test_batches_and_notifications(hvd):
+    request = {"jsonrpc": "2.0", "method": "hvd.version"}
+    hvd.send(json.dumps([{**request, "id": "a"}, request, 1,
+                         {**request, "id": None, "method": "no"}]).encode()
+             + b"\n")
+    answers = hvd.read()
+    assert [a.get("id") for a in answers] == ["a", None, None]
+    assert answers[1]["error"]["code"] == -32600
+    assert answers[2]["error"]["code"] == -32601
+    hvd.send(json.dumps([request, request]).encode() + b"\n")  # silence
+    hvd.send(json.dumps([{**request, "id": 1}] * 65).encode() + b"\n")
+    assert hvd.read()["error"]["code"] == -32600
+
+
+def test_oversized_message_ends_only_its_client(machine, hvd):
+    other = machine.client()
+    try:
+        other.send(b"x" * (1 << 21))
+        assert other.read()["error"]["data"]["code"] == "TOO_LARGE"
+        with pytest.raises((EOFError, ConnectionError)):
+            other.read()
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    hvd.call("hvd.version")
+
+
+def test_readonly_socket(machine, hvd):
+    reader = machine.client(readonly=True)
+    reader.call("zone.list")
+    error = fails("PERMISSION", reader, "zone.define",
+                  definition=machine.definition())
+    assert error.hint
+    document = reader.call("rpc.discover")
+    for method in document["methods"]:
+        if not method["x-readonly"]:
+            fails("PERMISSION", reader, method["name"])
+    reader.close()
+
+
+def test_slow_reader_is_dropped(machine, hvd):
+    slow = machine.client()
+    slow.sock.settimeout(None)
+    request = {"jsonrpc": "2.0", "id": 1, "method": "rpc.discover"}
+    batch = json.dumps([request] * 64).encode() + b"\n"
+    slow.sock.setblocking(False)
+    sent = 0
+    try:
+        for _ in range(100):
+            slow.sock.sendall(batch)
+            sent += 1
+            time.sleep(0.02)
+    except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+        pass
+    wait(lambda: "does not read its answers" in machine.text())
+    hvd.call("hvd.version")
+    slow.close()
+
+
+def test_many_calls_in_flight(machine, hvd):
+    hvd.call("zone.define", definition=machine.definition())
+    machine.inject("delay-create", "300")
+    for i in range(200):
+        hvd.begin("zone.start" if i == 0 else "zone.destroy", name="z1")
+    answers = [hvd.read() for _ in range(200)]
+    answers = [a for a in answers if "id" in a]
+    while len(answers) < 200:
+        message = hvd.read()
+        if "id" in message:
+            answers.append(message)
+    assert sorted(a["id"] for a in answers) == list(range(3, 203))
+
+
+def test_events_replay(machine, hvd):
+    hvd.call("zone.define", definition=machine.definition())
+    hvd.call("zone.define", definition=machine.definition())
+    other = machine.client()
+    seq = other.call("event.subscribe", since=1)["seq"]
+    assert seq == 2
+    assert other.read()["params"]["seq"] == 2
+    other.call("event.unsubscribe")
+    hvd.call("zone.undefine", name="z1")
+    other.call("hvd.version")
+    assert other.events == []
+    other.close()
+
+
+def test_client_leaves_with_calls_open(machine, hvd):
+    machine.inject("delay-populate", "200")
+    hvd.call("zone.define", definition=machine.definition())
+    other = machine.client()
+    other.begin("zone.start", name="z1")
+    other.close()
+    hvd.event("z1", "started")
+
+
+def test_random_bytes(machine, hvd):
+    import random
+    rng = random.Random(7)
+    for _ in range(50):
+        client = machine.client()
+        try:
+            client.send(rng.randbytes(rng.randrange(1, 5000)))
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        client.close()
+    hvd.call("hvd.version")

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where vCPUs run when the definition does not say: two vCPUs of a zone on
+ * different physical CPUs if there are enough, then away from CPU 0 (where
+ * zone0 does its interrupts), then where the fewest vCPUs are.
+ */
+#ifndef ZV_TOOLSTACK_COMMON_PLACEMENT_H
+#define ZV_TOOLSTACK_COMMON_PLACEMENT_H
+
+#include <stdint.h>
+
+#include <zv/abi.h>
+
+/* load[]: vCPUs of all zones per physical CPU; pcpu_count 1..ZV_PCPUS_MAX. */
+void placement_choose(const uint32_t load[ZV_PCPUS_MAX], uint32_t pcpu_count,
+		      uint32_t vcpu_count, uint32_t ret_pcpu[ZV_VCPUS_MAX]);
+
+#endif /* ZV_TOOLSTACK_COMMON_PLACEMENT_H */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A zone definition: what a user writes in JSON, checked completely before
+ * anything is created.  docs/reference/zone-json.md describes every member;
+ * configs/zone.schema.json is the same for programs.
+ *
+ * Strict on purpose: an unknown member is an error that names its path, since
+ * a misspelt option that is silently ignored is worse.
+ */
+#ifndef ZV_TOOLSTACK_COMMON_ZONE_DEF_H
+#define ZV_TOOLSTACK_COMMON_ZONE_DEF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <zv/abi.h>
+#include <zv/platform_aarch64.h>
+
+#include "uuid.h"
+#include "zerror.h"
+
+struct json_object;
+
+#define ZONE_DEF_TEXT_MAX 65536u /* bytes of JSON */
+#define ZONE_DEF_CMDLINE_MAX 2047u /* arm64 Linux takes 2048 with the NUL */
+#define ZONE_DEF_PATH_MAX 4095u
+#define ZONE_DEF_MEMORY_MIN (4ull << 20)
+#define ZONE_DEF_MEMORY_MAX (255ull << 30) /* as QEMU's virt */
+#define ZONE_DEF_PRIORITY_DEFAULT 8u
+#define ZONE_DEF_PRIORITY_MAX 31u
+#define ZONE_DEF_SLICE_MIN_US 100u
+#define ZONE_DEF_SLICE_MAX_US 1000000u
+#define ZONE_DEF_DEVICES_MAX ZV_A64_VIRTIO_COUNT
+#define ZONE_DEF_CONSOLES_MAX 5u /* each keeps its output: room for five */
+#define ZONE_DEF_DEVICE_NAME_MAX 32u /* NUL included */
+
+enum zone_policy {
+	ZONE_POLICY_DESTROY,
+	ZONE_POLICY_RESTART,
+	ZONE_POLICY_PRESERVE, /* on_crash only */
+};
+
+enum zone_device_type {
+	ZONE_DEVICE_CONSOLE,
+};
+
+/* A virtio device; its place in the list is its slot. */
+struct zone_device {
+	enum zone_device_type type;
+	char name[ZONE_DEF_DEVICE_NAME_MAX];
+};
+
+struct zone_def {
+	char name[ZV_NAME_MAX];
+	uint8_t uuid[UUID_SIZE]; /* all zero: not given */
+	uint32_t vcpus;
+	uint64_t memory; /* bytes */
+	char *kernel;
+	char *initrd; /* NULL: none */
+	char *dtb_overlay; /* NULL: none */
+	char *cmdline; /* never NULL */
+	bool pinned; /* cpus[] is given */
+	uint32_t cpus[ZV_VCPUS_MAX];
+	uint8_t priority;
+	uint32_t slice_us; /* 0: the hypervisor's default */
+	bool autostart;
+	enum zone_policy on_crash;
+	enum zone_policy on_reboot;
+	enum zone_policy on_poweroff;
+	uint32_t device_count;
+	struct zone_device devices[ZONE_DEF_DEVICES_MAX];
+};
+
+/*
+ * path is where json lies in the caller's document ("$" for a document of its
+ * own).  Returns 0 and a definition for zone_def_destroy(), or -1.
+ */
+int zone_def_parse(struct json_object *json, const char *path,
+		   struct zone_def **ret_def, struct zerror *ret_error);
+
+/* Text of a file: parse, then the above. */
+int zone_def_parse_text(const char *text, size_t len, struct zone_def **ret_def,
+			struct zerror *ret_error);
+
+void zone_def_destroy(struct zone_def *def);
+
+struct zone_def *zone_def_copy(const struct zone_def *def);
+
+/* Complete and canonical: parsing it gives an equal definition. */
+struct json_object *zone_def_to_json(const struct zone_def *def);
+
+bool zone_def_equal(const struct zone_def *a, const struct zone_def *b);
+
+/* [A-Za-z0-9][A-Za-z0-9._-]{0,62}; what names files and sockets. */
+bool zone_def_name_valid(const char *name);
+
+const char *zone_def_policy_name(enum zone_policy policy);
+const char *zone_def_device_type_name(enum zone_device_type type);
+/* Virtqueues of such a device: how many doorbells it takes. */
+uint32_t zone_def_device_queues(enum zone_device_type type);
+
+/* The members a definition may have, NULL-terminated; for checks. */
+const char *const *zone_def_members(void);
+
+#endif /* ZV_TOOLSTACK_COMMON_ZONE_DEF_H */

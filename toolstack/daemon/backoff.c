@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "backoff.h"
+
+#define FREE_COUNT 3u
+#define FIRST_MS 250u
+#define LONGEST_MS 30000u
+#define FORGET_MS 60000u
+#define SHIFT_MAX 7u /* FIRST_MS << 7 exceeds LONGEST_MS */
+
+uint64_t backoff_next(struct backoff *backoff, uint64_t now_ms)
+{
+	uint64_t delay = 0;
+
+	if (backoff->count && now_ms - backoff->last_ms > FORGET_MS) {
+		backoff->count = 0;
+	}
+	if (backoff->count >= FREE_COUNT) {
+		delay = (uint64_t)FIRST_MS << (backoff->count - FREE_COUNT);
+		if (delay > LONGEST_MS) {
+			delay = LONGEST_MS;
+		}
+	}
+	if (backoff->count < FREE_COUNT + SHIFT_MAX) {
+		backoff->count++;
+	}
+	backoff->last_ms = now_ms + delay;
+	return delay;
+}

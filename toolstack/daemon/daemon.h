@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The daemon as a whole: one loop, one thread that owns all state.  Work that
+ * may block runs on libuv's threads with a job that owns copies of what it
+ * needs (zone_job.h); everything else happens on the loop.
+ */
+#ifndef ZV_TOOLSTACK_DAEMON_DAEMON_H
+#define ZV_TOOLSTACK_DAEMON_DAEMON_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <uv.h>
+
+#include "event.h"
+#include "zerror.h"
+
+struct server;
+struct zone;
+
+struct daemon_options {
+	char config_dir[PATH_MAX];
+	char run_dir[PATH_MAX];
+	char socket[PATH_MAX];
+	char io_program[PATH_MAX];
+};
+
+struct daemon {
+	struct daemon_options options;
+	char zones_dir[PATH_MAX]; /* definitions: <config-dir>/zones */
+	char running_dir[PATH_MAX]; /* running zones: <run-dir>/zones */
+	char console_dir[PATH_MAX];
+	uv_loop_t loop;
+	int device; /* /dev/zonevisor, -1: not there (yet) */
+	bool stopping;
+	struct server *server;
+	struct event_log events;
+	struct zone *zones; /* sorted by name */
+	unsigned int zone_count;
+};
+
+/*
+ * Opens the device if it is not open.  From a hypervisor that appears the zones
+ * that exist are taken over, and autostart happens.  0, or -1 with
+ * NO_HYPERVISOR.
+ */
+int daemon_connect(struct daemon *daemon, struct zerror *ret_error);
+
+#endif /* ZV_TOOLSTACK_DAEMON_DAEMON_H */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "event.h"
+
+#include <json-c/json.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "log.h"
+
+void event_log_fini(struct event_log *log)
+{
+	for (unsigned int i = 0; i < EVENT_HISTORY; i++) {
+		json_object_put(log->history[i]);
+		log->history[i] = NULL;
+	}
+}
+
+static struct json_object *make_params(uint64_t seq, const char *zone,
+				       const char *event, const char *reason)
+{
+	struct json_object *params = json_object_new_object();
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	json_object_object_add(params, "seq",
+			       json_object_new_int64((int64_t)seq));
+	json_object_object_add(
+		params, "time",
+		json_object_new_double((double)now.tv_sec +
+				       (double)(now.tv_nsec / 1000000) / 1e3));
+	json_object_object_add(params, "kind",
+			       json_object_new_string("lifecycle"));
+	json_object_object_add(params, "zone", json_object_new_string(zone));
+	json_object_object_add(params, "event", json_object_new_string(event));
+	if (reason) {
+		json_object_object_add(params, "reason",
+				       json_object_new_string(reason));
+	}
+	return params;
+}
+
+void event_publish(struct event_log *log, const char *zone, const char *event,
+		   const char *reason)
+{
+	struct json_object *params =
+		make_params(log->seq + 1, zone, event, reason);
+	struct json_object **place = &log->history[log->seq % EVENT_HISTORY];
+	struct event_listener *next;
+
+	log_info("%s: %s%s%s", zone, event, reason ? ": " : "",
+		 reason ? reason : "");
+	log->seq++;
+	json_object_put(*place);
+	*place = params;
+	for (struct event_listener *l = log->listeners; l; l = next) {
+		next = l->next; /* a client that cannot keep up may go */
+		l->deliver(l, params);
+	}
+}
+
+void event_listen(struct event_log *log, struct event_listener *listener)
+{
+	if (listener->link) {
+		return;
+	}
+	listener->next = log->listeners;
+	listener->link = &log->listeners;
+	if (listener->next) {
+		listener->next->link = &listener->next;
+	}
+	log->listeners = listener;
+}
+
+void event_replay(struct event_log *log, struct event_listener *listener,
+		  uint64_t since)
+{
+	if (log->seq > EVENT_HISTORY && since < log->seq - EVENT_HISTORY) {
+		since = log->seq - EVENT_HISTORY;
+	}
+	for (; since < log->seq; since++) {
+		listener->deliver(listener,
+				  log->history[since % EVENT_HISTORY]);
+	}
+}
+
+void event_unlisten(struct event_listener *listener)
+{
+	if (!listener->link) {
+		return;
+	}
+	*listener->link = listener->next;
+	if (listener->next) {
+		listener->next->link = listener->link;
+	}
+	listener->link = NULL;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What happened to zones, numbered.  The last EVENT_HISTORY events are kept so
+ * that a client that comes back can ask for what it missed.  A gap in `seq`
+ * tells a client that it was too slow.
+ */
+#ifndef ZV_TOOLSTACK_DAEMON_EVENT_H
+#define ZV_TOOLSTACK_DAEMON_EVENT_H
+
+#include <stdint.h>
+
+struct json_object;
+
+#define EVENT_HISTORY 1024u
+
+struct event_listener {
+	/* Takes nothing over. */
+	void (*deliver)(struct event_listener *listener,
+			struct json_object *params);
+	struct event_listener *next;
+	struct event_listener **link; /* NULL: not listening */
+};
+
+struct event_log {
+	uint64_t seq; /* of the last event; 0: none yet */
+	struct json_object *history[EVENT_HISTORY];
+	struct event_listener *listeners;
+};
+
+void event_log_fini(struct event_log *log);
+
+/* kind is "lifecycle"; reason may be NULL. */
+void event_publish(struct event_log *log, const char *zone, const char *event,
+		   const char *reason);
+
+/* From now on; replay delivers what is still known of events after since. */
+void event_listen(struct event_log *log, struct event_listener *listener);
+void event_replay(struct event_log *log, struct event_listener *listener,
+		  uint64_t since);
+void event_unlisten(struct event_listener *listener);
+
+#endif /* ZV_TOOLSTACK_DAEMON_EVENT_H */

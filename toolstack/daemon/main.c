@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* hvd: the Zonevisor daemon.  docs/man/hvd.8 describes it. */
+#include <errno.h>
+#include <getopt.h>
+#include <hvd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "log.h"
+#include "server.h"
+#include "store.h"
+#include "zone.h"
+
+#define CONFIG_DIR "/etc/hvd"
+#define RUN_DIR "/run/hvd"
+#define IO_PROGRAM "hvd-io"
+#define LIBEXEC_DIR "/usr/libexec"
+
+static const char usage[] =
+	"Usage: hvd [OPTION]...\n"
+	"The Zonevisor daemon: owns zones and serves clients.\n"
+	"\n"
+	"      --foreground       stay in the foreground (it always does)\n"
+	"      --config-dir=DIR   definitions are in DIR/zones [" CONFIG_DIR
+	"]\n"
+	"      --run-dir=DIR      sockets and run-time state [" RUN_DIR "]\n"
+	"      --socket=PATH      where clients connect [RUN_DIR/hvd.sock]\n"
+	"      --io-program=PATH  the I/O process [hvd-io beside hvd, or in\n"
+	"                         " LIBEXEC_DIR "]\n"
+	"      --log-level=LEVEL  error, warning, info or debug [info]\n"
+	"      --help             print this and exit\n"
+	"      --version          print the version and exit\n";
+
+/* Says what is wrong and returns the status to exit with. */
+static int bad_usage(const char *what)
+{
+	fprintf(stderr, "hvd: %s\nTry: hvd --help\n", what);
+	return 2;
+}
+
+static void set_path(char *to, const char *from)
+{
+	snprintf(to, PATH_MAX, "%s", from);
+}
+
+/* hvd-io beside this program if it is there, else the installed one. */
+static void find_io_program(char *ret_path)
+{
+	char self[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (len > 0) {
+		self[len] = '\0';
+		slash = strrchr(self, '/');
+		*slash = '\0';
+		if (snprintf(ret_path, PATH_MAX, "%s/" IO_PROGRAM, self) <
+			    PATH_MAX &&
+		    access(ret_path, X_OK) == 0) {
+			return;
+		}
+	}
+	set_path(ret_path, LIBEXEC_DIR "/" IO_PROGRAM);
+}
+
+/* Returns -1 to go on, or the status to exit with. */
+static int parse_options(int argc, char **argv, struct daemon_options *ret)
+{
+	static const struct option options[] = {
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "config-dir", required_argument, NULL, 'c' },
+		{ "run-dir", required_argument, NULL, 'r' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "io-program", required_argument, NULL, 'i' },
+		{ "log-level", required_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ 0 },
+	};
+	enum log_level level;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (optarg && strlen(optarg) >= PATH_MAX) {
+			return bad_usage("an argument is too long");
+		}
+		switch (option) {
+		case 'f':
+			break;
+		case 'c':
+			set_path(ret->config_dir, optarg);
+			break;
+		case 'r':
+			set_path(ret->run_dir, optarg);
+			break;
+		case 's':
+			set_path(ret->socket, optarg);
+			break;
+		case 'i':
+			set_path(ret->io_program, optarg);
+			break;
+		case 'l':
+			if (log_parse_level(optarg, &level) < 0) {
+				return bad_usage("unknown --log-level");
+			}
+			log_set_level(level);
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		case 'v':
+			puts("hvd " HVD_VERSION);
+			return 0;
+		default:
+			fputs("Try: hvd --help\n", stderr);
+			return 2;
+		}
+	}
+	return optind < argc ? bad_usage("unexpected argument") : -1;
+}
+
+static int make_dirs(struct daemon *daemon)
+{
+	struct daemon_options *o = &daemon->options;
+	const struct {
+		char *path;
+		const char *base;
+		const char *name;
+		unsigned int mode;
+	} dirs[] = {
+		{ daemon->zones_dir, o->config_dir, "zones", 0755 },
+		{ daemon->running_dir, o->run_dir, "zones", 0755 },
+		{ daemon->console_dir, o->run_dir, "console", 0755 },
+	};
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		int rc;
+
+		if (snprintf(dirs[i].path, PATH_MAX, "%s/%s", dirs[i].base,
+			     dirs[i].name) >= PATH_MAX) {
+			log_error("%s: too long", dirs[i].base);
+			return -1;
+		}
+		rc = store_make_dir(dirs[i].path, dirs[i].mode);
+		if (rc < 0) {
+			log_error("%s: %s", dirs[i].path, strerror(-rc));
+			return -1;
+		}
+	}
+	if (!o->socket[0] && snprintf(o->socket, PATH_MAX, "%s/hvd.sock",
+				      o->run_dir) >= PATH_MAX) {
+		log_error("%s: too long", o->run_dir);
+		return -1;
+	}
+	return 0;
+}
+
+/* systemd's readiness protocol, sd_notify(3). */
+static void notify_ready(void)
+{
+	static const char message[] = "READY=1";
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (!path || strlen(path) >= sizeof(address.sun_path)) {
+		return;
+	}
+	memcpy(address.sun_path, path, strlen(path));
+	if (path[0] == '@') {
+		address.sun_path[0] = '\0';
+	}
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		return;
+	}
+	if (sendto(fd, message, sizeof(message) - 1, 0,
+		   (struct sockaddr *)&address,
+		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+			       strlen(path))) < 0) {
+		log_warning("NOTIFY_SOCKET: %s", strerror(errno));
+	}
+	close(fd);
+}
+
+static void close_signal(uv_signal_t *signals)
+{
+	for (int i = 0; i < 2; i++) {
+		if (!uv_is_closing((uv_handle_t *)&signals[i])) {
+			uv_close((uv_handle_t *)&signals[i], NULL);
+		}
+	}
+}
+
+/* Ends the loop by closing what keeps it going; zones go on running. */
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct daemon *daemon = handle->loop->data;
+
+	log_info("%s: stopping; zones go on running", strsignal(number));
+	daemon->stopping = true;
+	server_close(daemon);
+	zone_close_all(daemon);
+	close_signal(handle->data);
+}
+
+static int serve(struct daemon *daemon)
+{
+	uv_signal_t signals[2];
+	struct zerror error;
+	int rc;
+
+	zone_adopt_definitions(daemon);
+	if (daemon_connect(daemon, &error) < 0) {
+		log_warning("no hypervisor: %s (%s)", error.message,
+			    error.hint);
+	}
+	rc = server_listen(daemon);
+	for (int i = 0; i < 2; i++) {
+		uv_signal_init(&daemon->loop, &signals[i]);
+		signals[i].data = signals;
+	}
+	if (rc < 0) {
+		daemon->stopping = true;
+		server_close(daemon);
+		zone_close_all(daemon);
+		close_signal(signals);
+	} else {
+		uv_signal_start(&signals[0], on_signal, SIGTERM);
+		uv_signal_start(&signals[1], on_signal, SIGINT);
+		notify_ready();
+	}
+	uv_run(&daemon->loop, UV_RUN_DEFAULT);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon daemon = { .device = -1 };
+	struct daemon_options *o = &daemon.options;
+	int rc;
+
+	set_path(o->config_dir, CONFIG_DIR);
+	set_path(o->run_dir, RUN_DIR);
+	rc = parse_options(argc, argv, o);
+	if (rc >= 0) {
+		return rc;
+	}
+	if (!o->io_program[0]) {
+		find_io_program(o->io_program);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	if (uv_loop_init(&daemon.loop) < 0) {
+		log_error("no event loop");
+		return 1;
+	}
+	daemon.loop.data = &daemon;
+	if (make_dirs(&daemon) < 0 || server_lock(&daemon) < 0) {
+		uv_loop_close(&daemon.loop);
+		return 1;
+	}
+	rc = serve(&daemon);
+	event_log_fini(&daemon.events);
+	if (daemon.device >= 0) {
+		close(daemon.device);
+	}
+	server_free(&daemon);
+	if (uv_loop_close(&daemon.loop) < 0) {
+		log_error("bug: handles are left open");
+		return 1;
+	}
+	return rc < 0 ? 1 : 0;
+}

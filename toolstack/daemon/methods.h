@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The RPC methods.  methods_table is checked against openrpc.json by a test;
+ * both list every method and parameter.  Handlers of zone methods are in
+ * zone_methods.c.
+ */
+#ifndef ZV_TOOLSTACK_DAEMON_METHODS_H
+#define ZV_TOOLSTACK_DAEMON_METHODS_H
+
+#include "rpc.h"
+
+extern const struct rpc_method methods_table[];
+
+#define METHODS_ZONE(name)                              \
+	void methods_zone_##name(struct rpc_call *call, \
+				 struct json_object *params)
+
+METHODS_ZONE(list);
+METHODS_ZONE(get);
+METHODS_ZONE(define);
+METHODS_ZONE(undefine);
+METHODS_ZONE(start);
+METHODS_ZONE(shutdown);
+METHODS_ZONE(reboot);
+METHODS_ZONE(reset);
+METHODS_ZONE(destroy);
+METHODS_ZONE(pause);
+METHODS_ZONE(resume);
+METHODS_ZONE(attach);
+
+#endif /* ZV_TOOLSTACK_DAEMON_METHODS_H */

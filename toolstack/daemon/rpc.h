@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * JSON-RPC 2.0 (jsonrpc.org/specification) for one connection, whatever
+ * carries it: requests, notifications and batches come in as lines, answers go
+ * out through `send`.  Parameters are by name and checked against the method's
+ * table before its handler runs.
+ *
+ * A handler gets a call and must finish it exactly once, at once or later, with
+ * rpc_result() or rpc_fail().  The peer may leave meanwhile; finishing the call
+ * then does nothing but free it.  One thread.
+ */
+#ifndef ZV_TOOLSTACK_DAEMON_RPC_H
+#define ZV_TOOLSTACK_DAEMON_RPC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "zerror.h"
+
+struct json_object;
+struct rpc_call;
+struct rpc_peer;
+
+#define RPC_MESSAGE_MAX (1u << 20)
+#define RPC_BATCH_MAX 64u
+#define RPC_INFLIGHT_MAX 64u
+#define RPC_PARAMS_MAX 8u
+
+enum rpc_type {
+	RPC_STRING = 1u << 0,
+	RPC_INT = 1u << 1,
+	RPC_BOOL = 1u << 2,
+	RPC_OBJECT = 1u << 3,
+};
+
+struct rpc_param {
+	const char *name; /* NULL ends the list */
+	unsigned int types; /* RPC_* that are accepted */
+	bool required;
+};
+
+struct rpc_method {
+	const char *name; /* NULL ends the table */
+	bool readonly; /* allowed on the read-only socket */
+	void (*handler)(struct rpc_call *call, struct json_object *params);
+	struct rpc_param params[RPC_PARAMS_MAX];
+};
+
+struct rpc_peer {
+	const struct rpc_method *methods;
+	bool readonly;
+	void *user; /* the methods' context */
+	/* Takes one message without LF; text lives during the call only. */
+	void (*send)(struct rpc_peer *peer, const char *text, size_t len);
+	unsigned int inflight; /* calls not finished */
+	struct rpc_call *calls;
+};
+
+/* One line.  Bad ones are answered with an error; the peer stays usable. */
+void rpc_receive(struct rpc_peer *peer, const char *line, size_t len);
+
+/* Answers what could not be read as a message at all. */
+void rpc_refuse(struct rpc_peer *peer, const struct zerror *error);
+
+/* No more answers to this peer. */
+void rpc_peer_leave(struct rpc_peer *peer);
+
+/* NULL when the peer has left. */
+struct rpc_peer *rpc_call_peer(const struct rpc_call *call);
+void *rpc_call_user(const struct rpc_call *call);
+
+/* Takes result over (NULL means an empty object). */
+void rpc_result(struct rpc_call *call, struct json_object *result);
+void rpc_fail(struct rpc_call *call, const struct zerror *error);
+
+/* Sends a notification of our own; takes params over. */
+void rpc_notify(struct rpc_peer *peer, const char *method,
+		struct json_object *params);
+
+/* A parameter of checked type, or the default when it is absent. */
+const char *rpc_get_string(struct json_object *params, const char *name);
+long long rpc_get_int(struct json_object *params, const char *name,
+		      long long fallback);
+bool rpc_get_bool(struct json_object *params, const char *name);
+
+#endif /* ZV_TOOLSTACK_DAEMON_RPC_H */

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "log.h"
+#include "session.h"
+#include "unix_socket.h"
+
+#define CLIENTS_MAX 256u
+
+struct listener {
+	uv_pipe_t pipe;
+	struct server *server;
+	char path[PATH_MAX];
+	bool readonly;
+	bool open;
+};
+
+struct server {
+	struct daemon *daemon;
+	int lock_fd;
+	struct listener listeners[2];
+	struct session_owner sessions;
+};
+
+int server_lock(struct daemon *daemon)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	char path[PATH_MAX + 16];
+
+	if (!server) {
+		return -1;
+	}
+	server->daemon = daemon;
+	snprintf(path, sizeof(path), "%s/hvd.lock", daemon->options.run_dir);
+	server->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (server->lock_fd < 0) {
+		log_error("%s: %s", path, strerror(errno));
+		free(server);
+		return -1;
+	}
+	if (flock(server->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		log_error("%s is locked: another hvd is running", path);
+		close(server->lock_fd);
+		free(server);
+		return -1;
+	}
+	daemon->server = server;
+	return 0;
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+	struct listener *l = stream->data;
+	struct server *server = l->server;
+	int rc;
+
+	if (status < 0) {
+		return;
+	}
+	/* libuv has accepted it: it must be taken, if only to be let go */
+	rc = session_accept(server->daemon, &server->sessions, stream,
+			    l->readonly, server->sessions.count >= CLIENTS_MAX);
+	if (rc < 0) {
+		log_warning("a client could not be accepted: %s",
+			    uv_strerror(rc));
+	}
+}
+
+static int listen_on(struct server *server, struct listener *l,
+		     const char *path, mode_t mode, bool readonly)
+{
+	int fd = unix_socket_listen(path, mode);
+	int rc;
+
+	if (fd < 0) {
+		log_error("%s: %s", path, strerror(-fd));
+		return -1;
+	}
+	l->server = server;
+	l->readonly = readonly;
+	snprintf(l->path, sizeof(l->path), "%s", path);
+	uv_pipe_init(&server->daemon->loop, &l->pipe, 0);
+	l->pipe.data = l;
+	l->open = true;
+	rc = uv_pipe_open(&l->pipe, fd);
+	if (rc == 0) {
+		rc = uv_listen((uv_stream_t *)&l->pipe, 64, on_connection);
+	}
+	if (rc < 0) {
+		log_error("%s: %s", path, uv_strerror(rc));
+		return -1;
+	}
+	return 0;
+}
+
+/* "/run/hvd/hvd.sock" -> "/run/hvd/hvd-ro.sock" */
+static void readonly_path(const char *path, char *ret_path, size_t room)
+{
+	static const char suffix[] = ".sock";
+	size_t len = strlen(path);
+	size_t tail = sizeof(suffix) - 1;
+
+	if (len > tail && strcmp(path + len - tail, suffix) == 0) {
+		len -= tail;
+	}
+	snprintf(ret_path, room, "%.*s-ro%s", (int)len, path, path + len);
+}
+
+int server_listen(struct daemon *daemon)
+{
+	struct server *server = daemon->server;
+	char readonly[PATH_MAX + 8];
+
+	readonly_path(daemon->options.socket, readonly, sizeof(readonly));
+	if (listen_on(server, &server->listeners[0], daemon->options.socket,
+		      0660, false) < 0 ||
+	    listen_on(server, &server->listeners[1], readonly, 0666, true) <
+		    0) {
+		return -1;
+	}
+	log_info("listening on %s", daemon->options.socket);
+	return 0;
+}
+
+void server_close(struct daemon *daemon)
+{
+	struct server *server = daemon->server;
+
+	session_close_all(&server->sessions);
+	for (int i = 0; i < 2; i++) {
+		struct listener *l = &server->listeners[i];
+
+		if (l->open) {
+			unlink(l->path);
+			uv_close((uv_handle_t *)&l->pipe, NULL);
+			l->open = false;
+		}
+	}
+}
+
+void server_free(struct daemon *daemon)
+{
+	close(daemon->server->lock_fd);
+	free(daemon->server);
+	daemon->server = NULL;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where clients connect: one socket for everything, one for what only reads.
+ * A lock file makes sure that there is one daemon per run directory; it is the
+ * lock that counts, so a socket left over from a crash is no obstacle.
+ */
+#ifndef ZV_TOOLSTACK_DAEMON_SERVER_H
+#define ZV_TOOLSTACK_DAEMON_SERVER_H
+
+struct daemon;
+
+/* 0, or -1 after logging why. */
+int server_lock(struct daemon *daemon);
+int server_listen(struct daemon *daemon);
+
+/* Drops all clients and stops listening. */
+void server_close(struct daemon *daemon);
+void server_free(struct daemon *daemon); /* after the loop has ended */
+
+#endif /* ZV_TOOLSTACK_DAEMON_SERVER_H */

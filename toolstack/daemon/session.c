@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "session.h"
+
+#include <json-c/json.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon.h"
+#include "frame.h"
+#include "log.h"
+#include "methods.h"
+#include "rpc.h"
+
+#define READ_SIZE 65536u
+
+struct session {
+	struct session *next;
+	struct session **link;
+	struct session_owner *owner;
+	struct daemon *daemon;
+	uv_pipe_t pipe;
+	uv_idle_t resume; /* takes up lines left over when calls finish */
+	unsigned int open_handles;
+	struct frame input;
+	struct rpc_peer peer;
+	struct event_listener listener;
+	bool closing;
+	bool handling; /* inside handle_lines() */
+	bool last_words; /* close as soon as output is written */
+	bool stopped; /* reading is off */
+};
+
+struct output {
+	uv_write_t request;
+	struct session *session;
+	char text[];
+};
+
+static void handle_lines(struct session *s);
+
+struct daemon *session_daemon(struct session *session)
+{
+	return session->daemon;
+}
+
+struct event_listener *session_listener(struct session *session)
+{
+	return &session->listener;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct session *s = handle->data;
+
+	if (--s->open_handles == 0) {
+		frame_fini(&s->input);
+		free(s);
+	}
+}
+
+static void session_close(struct session *s)
+{
+	if (s->closing) {
+		return;
+	}
+	s->closing = true;
+	*s->link = s->next;
+	if (s->next) {
+		s->next->link = s->link;
+	}
+	s->owner->count--;
+	event_unlisten(&s->listener);
+	rpc_peer_leave(&s->peer);
+	uv_close((uv_handle_t *)&s->pipe, on_handle_closed);
+	uv_close((uv_handle_t *)&s->resume, on_handle_closed);
+}
+
+void session_close_all(struct session_owner *owner)
+{
+	while (owner->sessions) {
+		session_close(owner->sessions);
+	}
+}
+
+/* ----------------------------------------------------------- output */
+
+static void on_written(uv_write_t *request, int status)
+{
+	struct output *out = (struct output *)request;
+	struct session *s = out->session;
+
+	free(out);
+	if (s->closing) {
+		return;
+	}
+	if (status < 0 ||
+	    (s->last_words &&
+	     uv_stream_get_write_queue_size((uv_stream_t *)&s->pipe) == 0)) {
+		session_close(s);
+	}
+}
+
+static void on_resume(uv_idle_t *idle)
+{
+	uv_idle_stop(idle);
+	handle_lines(idle->data);
+}
+
+static void session_send(struct rpc_peer *peer, const char *text, size_t len)
+{
+	struct session *s = (struct session *)((char *)peer -
+					       offsetof(struct session, peer));
+	struct output *out;
+	uv_buf_t buffer;
+
+	if (s->closing) {
+		return;
+	}
+	if (uv_stream_get_write_queue_size((uv_stream_t *)&s->pipe) + len >
+	    SESSION_OUTPUT_MAX) {
+		log_info("a client does not read its answers: dropped");
+		session_close(s);
+		return;
+	}
+	out = malloc(sizeof(*out) + len + 1);
+	if (!out) {
+		session_close(s);
+		return;
+	}
+	out->session = s;
+	memcpy(out->text, text, len);
+	out->text[len] = '\n';
+	buffer = uv_buf_init(out->text, (unsigned int)len + 1);
+	if (uv_write(&out->request, (uv_stream_t *)&s->pipe, &buffer, 1,
+		     on_written) < 0) {
+		free(out);
+		session_close(s);
+		return;
+	}
+	if (!s->handling) {
+		uv_idle_start(&s->resume, on_resume);
+	}
+}
+
+static void deliver_event(struct event_listener *listener,
+			  struct json_object *params)
+{
+	struct session *s =
+		(struct session *)((char *)listener -
+				   offsetof(struct session, listener));
+
+	if (uv_stream_get_write_queue_size((uv_stream_t *)&s->pipe) <
+	    SESSION_EVENTS_MAX) {
+		rpc_notify(&s->peer, "event", json_object_get(params));
+	}
+}
+
+/* ------------------------------------------------------------ input */
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+	struct session *s = handle->data;
+	size_t room = 0;
+	char *base;
+
+	(void)suggested;
+	base = frame_reserve(&s->input, READ_SIZE, &room);
+	*buffer = uv_buf_init(base, (unsigned int)room);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
+{
+	struct session *s = stream->data;
+
+	(void)buffer;
+	if (got < 0) {
+		session_close(s);
+		return;
+	}
+	frame_commit(&s->input, (size_t)got);
+	handle_lines(s);
+}
+
+static void set_reading(struct session *s, bool on)
+{
+	if (on == !s->stopped) {
+		return;
+	}
+	s->stopped = !on;
+	if (!on) {
+		uv_read_stop((uv_stream_t *)&s->pipe);
+	} else if (uv_read_start((uv_stream_t *)&s->pipe, on_alloc, on_read) <
+		   0) {
+		session_close(s);
+	}
+}
+
+static void refuse_line(struct session *s)
+{
+	struct zerror error;
+
+	zerror_set(&error, ZERROR_TOO_LARGE, NULL,
+		   "split it up; a message is one line",
+		   "a message has at most %u bytes", RPC_MESSAGE_MAX);
+	s->last_words = true;
+	set_reading(s, false);
+	rpc_refuse(&s->peer, &error);
+}
+
+/*
+ * Bounded by what is buffered.  `handling` keeps answers that are given at
+ * once from starting the idle handle, which is for those given later.
+ */
+static void handle_lines(struct session *s)
+{
+	char *line;
+	size_t len;
+	int rc = 0;
+
+	s->handling = true;
+	while (!s->closing && !s->last_words &&
+	       s->peer.inflight < RPC_INFLIGHT_MAX) {
+		rc = frame_next(&s->input, &line, &len);
+		if (rc <= 0) {
+			break;
+		}
+		rpc_receive(&s->peer, line, len);
+	}
+	s->handling = false;
+	if (s->closing || s->last_words) {
+		return;
+	}
+	if (rc < 0) {
+		refuse_line(s);
+		return;
+	}
+	set_reading(s, s->peer.inflight < RPC_INFLIGHT_MAX);
+}
+
+int session_accept(struct daemon *daemon, struct session_owner *owner,
+		   uv_stream_t *listener, bool readonly, bool full)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s) {
+		return UV_ENOMEM;
+	}
+	s->owner = owner;
+	s->daemon = daemon;
+	s->peer.methods = methods_table;
+	s->peer.readonly = readonly;
+	s->peer.user = s;
+	s->peer.send = session_send;
+	s->listener.deliver = deliver_event;
+	s->stopped = true;
+	s->open_handles = 2;
+	frame_init(&s->input, RPC_MESSAGE_MAX);
+	uv_pipe_init(&daemon->loop, &s->pipe, 0);
+	uv_idle_init(&daemon->loop, &s->resume);
+	s->pipe.data = s->resume.data = s;
+
+	s->next = owner->sessions;
+	s->link = &owner->sessions;
+	if (s->next) {
+		s->next->link = &s->next;
+	}
+	owner->sessions = s;
+	owner->count++;
+
+	rc = uv_accept(listener, (uv_stream_t *)&s->pipe);
+	if (rc < 0) {
+		session_close(s);
+		return rc;
+	}
+	if (full) {
+		struct zerror error;
+
+		zerror_set(&error, ZERROR_BUSY, NULL,
+			   "close connections that are not needed",
+			   "hvd has too many clients");
+		s->last_words = true;
+		rpc_refuse(&s->peer, &error);
+		return 0;
+	}
+	set_reading(s, true);
+	return 0;
+}

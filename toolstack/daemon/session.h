@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One client's connection.  Whatever it sends or fails to read costs at most
+ * one line of input, SESSION_OUTPUT_MAX of output and RPC_INFLIGHT_MAX calls:
+ * reading stops while that many are open, events are left out when it is slow,
+ * and it is dropped when answers pile up.
+ */
+#ifndef ZV_TOOLSTACK_DAEMON_SESSION_H
+#define ZV_TOOLSTACK_DAEMON_SESSION_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct daemon;
+struct event_listener;
+struct session;
+
+#define SESSION_OUTPUT_MAX (4u << 20)
+#define SESSION_EVENTS_MAX (256u << 10) /* queued output that bars events */
+
+/* Told when a session ends; the owner keeps a list of them. */
+struct session_owner {
+	struct session *sessions;
+	unsigned int count;
+};
+
+/*
+ * Accepts a client from listener.  full: there is no room for it; it is told
+ * so and let go.  0 or a libuv error.
+ */
+int session_accept(struct daemon *daemon, struct session_owner *owner,
+		   uv_stream_t *listener, bool readonly, bool full);
+
+void session_close_all(struct session_owner *owner);
+
+struct daemon *session_daemon(struct session *session);
+struct event_listener *session_listener(struct session *session);
+
+#endif /* ZV_TOOLSTACK_DAEMON_SESSION_H */

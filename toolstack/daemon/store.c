@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "zone_def.h"
+
+#define SUFFIX ".json"
+#define TEMPORARY ".json.new" /* no zone name ends so after its suffix is cut */
+
+int store_make_dir(const char *dir, unsigned int mode)
+{
+	char path[PATH_MAX];
+	size_t len = strlen(dir);
+
+	if (len == 0 || len >= sizeof(path)) {
+		return -ENAMETOOLONG;
+	}
+	memcpy(path, dir, len + 1);
+	for (char *p = path + 1;; p++) {
+		char c = *p;
+
+		if (c != '/' && c != '\0') {
+			continue;
+		}
+		*p = '\0';
+		if (mkdir(path, c ? 0755 : mode) < 0 && errno != EEXIST) {
+			return -errno;
+		}
+		if (c == '\0') {
+			return 0;
+		}
+		*p = c;
+	}
+}
+
+static int fail(struct zerror *ret_error, const char *what, const char *dir,
+		const char *file, int err)
+{
+	return zerror_set(ret_error, ZERROR_IO_ERROR, NULL,
+			  err == ENOSPC	 ? "make room on that file system"
+			  : err == EROFS ? "use --config-dir on a writable "
+					   "file system"
+					 : NULL,
+			  "%s %s/%s: %s", what, dir, file, strerror(err));
+}
+
+static int write_all(int fd, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t done = write(fd, text, len);
+
+		if (done < 0 && errno == EINTR) {
+			continue;
+		}
+		if (done < 0) {
+			return -errno;
+		}
+		text += done;
+		len -= (size_t)done;
+	}
+	return 0;
+}
+
+static int write_synced(int dirfd_, const char *file, const char *text)
+{
+	int fd = openat(dirfd_, file,
+			O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+			0644);
+	int rc;
+
+	if (fd < 0) {
+		return -errno;
+	}
+	rc = write_all(fd, text, strlen(text));
+	if (rc == 0 && fsync(fd) < 0) {
+		rc = -errno;
+	}
+	if (close(fd) < 0 && rc == 0) {
+		rc = -errno;
+	}
+	return rc;
+}
+
+static int open_dir(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int store_save(const char *dir, const char *name, const char *text,
+	       struct zerror *ret_error)
+{
+	char file[NAME_MAX];
+	char temporary[NAME_MAX];
+	int dirfd_;
+	int rc;
+
+	snprintf(file, sizeof(file), "%s" SUFFIX, name);
+	snprintf(temporary, sizeof(temporary), "%s" TEMPORARY, name);
+	dirfd_ = open_dir(dir);
+	if (dirfd_ < 0) {
+		return fail(ret_error, "cannot open the directory of", dir,
+			    file, -dirfd_);
+	}
+	rc = write_synced(dirfd_, temporary, text);
+	if (rc == 0 && renameat(dirfd_, temporary, dirfd_, file) < 0) {
+		rc = -errno;
+	}
+	if (rc < 0) {
+		unlinkat(dirfd_, temporary, 0);
+	} else if (fsync(dirfd_) < 0) {
+		rc = -errno;
+	}
+	close(dirfd_);
+	return rc < 0 ? fail(ret_error, "cannot write", dir, file, -rc) : 0;
+}
+
+int store_remove(const char *dir, const char *name, struct zerror *ret_error)
+{
+	char file[NAME_MAX];
+	int dirfd_ = open_dir(dir);
+	int rc = 0;
+
+	snprintf(file, sizeof(file), "%s" SUFFIX, name);
+	if (dirfd_ < 0) {
+		return fail(ret_error, "cannot open the directory of", dir,
+			    file, -dirfd_);
+	}
+	if (unlinkat(dirfd_, file, 0) < 0) {
+		rc = errno == ENOENT ? 0 : -errno;
+	} else if (fsync(dirfd_) < 0) {
+		rc = -errno;
+	}
+	close(dirfd_);
+	return rc < 0 ? fail(ret_error, "cannot remove", dir, file, -rc) : 0;
+}
+
+int store_read_file(const char *path, size_t max, char **ret_text,
+		    size_t *ret_len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	char *text = NULL;
+	size_t len = 0;
+	int rc = -EINVAL;
+
+	if (fd < 0) {
+		return -errno;
+	}
+	if (fstat(fd, &st) < 0) {
+		rc = -errno;
+		goto out;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		goto out;
+	}
+	rc = -EFBIG;
+	if ((uint64_t)st.st_size > max) {
+		goto out;
+	}
+	rc = -ENOMEM;
+	text = malloc((size_t)st.st_size + 1);
+	if (!text) {
+		goto out;
+	}
+	while (len < (size_t)st.st_size) {
+		ssize_t got = read(fd, text + len, (size_t)st.st_size - len);
+
+		if (got < 0 && errno == EINTR) {
+			continue;
+		}
+		rc = got < 0 ? -errno : 0;
+		if (got <= 0) {
+			break;
+		}
+		len += (size_t)got;
+	}
+	if (len > 0 || st.st_size == 0) {
+		text[len] = '\0';
+		*ret_text = text;
+		*ret_len = len;
+		text = NULL;
+		rc = 0;
+	}
+out:
+	free(text);
+	close(fd);
+	return rc;
+}
+
+static bool ends_in(const char *name, const char *suffix)
+{
+	size_t len = strlen(name);
+	size_t tail = strlen(suffix);
+
+	return len > tail && strcmp(name + len - tail, suffix) == 0;
+}
+
+static void load_file(const char *dir, const char *file,
+		      const char *(*found)(void *arg, const char *name,
+					   const char *text, size_t len),
+		      void *arg)
+{
+	char path[PATH_MAX];
+	char name[NAME_MAX];
+	const char *wrong;
+	char *text;
+	size_t len;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	snprintf(name, sizeof(name), "%.*s",
+		 (int)(strlen(file) - strlen(SUFFIX)), file);
+	rc = store_read_file(path, STORE_FILE_MAX, &text, &len);
+	if (rc < 0) {
+		log_warning("%s: skipped: %s", path, strerror(-rc));
+		return;
+	}
+	wrong = zone_def_name_valid(name) ? found(arg, name, text, len)
+					  : "the file name is not a zone name";
+	if (wrong) {
+		log_warning("%s: skipped: %s", path, wrong);
+	}
+	free(text);
+}
+
+int store_load(const char *dir,
+	       const char *(*found)(void *arg, const char *name,
+				    const char *text, size_t len),
+	       void *arg)
+{
+	struct dirent **entries;
+	int count = scandir(dir, &entries, NULL, alphasort);
+
+	if (count < 0) {
+		return -errno;
+	}
+	for (int i = 0; i < count; i++) {
+		const char *file = entries[i]->d_name;
+
+		if (ends_in(file, TEMPORARY)) {
+			char path[PATH_MAX];
+
+			snprintf(path, sizeof(path), "%s/%s", dir, file);
+			unlink(path);
+		} else if (ends_in(file, SUFFIX) && file[0] != '.') {
+			load_file(dir, file, found, arg);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	return 0;
+}

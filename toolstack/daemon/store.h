@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Small text files, one per zone, in a directory: <dir>/<name>.json.  A file
+ * is replaced as a whole or not at all, whenever the machine stops: written
+ * under another name, synced, renamed, the directory synced.  All functions
+ * block; they may run on any thread, one at a time per name.
+ */
+#ifndef ZV_TOOLSTACK_DAEMON_STORE_H
+#define ZV_TOOLSTACK_DAEMON_STORE_H
+
+#include <stddef.h>
+
+#include "zerror.h"
+
+#define STORE_FILE_MAX (128u << 10)
+
+/* Makes the directory and its parents.  0 or a negative errno. */
+int store_make_dir(const char *dir, unsigned int mode);
+
+int store_save(const char *dir, const char *name, const char *text,
+	       struct zerror *ret_error);
+
+/* A file that is not there is no error. */
+int store_remove(const char *dir, const char *name, struct zerror *ret_error);
+
+/*
+ * Calls found() for each file in order of names, with its contents; it returns
+ * NULL or why the file is of no use, and that is logged.  Unreadable files are
+ * logged and skipped, leftovers of an interrupted save removed.  0 or a
+ * negative errno for the directory itself.
+ */
+int store_load(const char *dir,
+	       const char *(*found)(void *arg, const char *name,
+				    const char *text, size_t len),
+	       void *arg);
+
+/* A whole file of at most max bytes, NUL added; free() it.  0 or -errno. */
+int store_read_file(const char *path, size_t max, char **ret_text,
+		    size_t *ret_len);
+
+#endif /* ZV_TOOLSTACK_DAEMON_STORE_H */

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Zones: the table of them (zone.c), what can be asked of one (zone_flow.c),
+ * and finding those that run already (zone_adopt.c).
+ *
+ * A zone has a definition, or runs, or both; one with neither is removed.  At
+ * most one job (blocking work on another thread) is under way for a zone.  All
+ * else is on the loop's thread.
+ */
+#ifndef ZV_TOOLSTACK_DAEMON_ZONE_H
+#define ZV_TOOLSTACK_DAEMON_ZONE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "backoff.h"
+#include "io_process.h"
+#include "zerror.h"
+#include "zone_def.h"
+#include "zone_fsm.h"
+
+struct daemon;
+struct json_object;
+struct rpc_call;
+struct zone_job;
+struct zone_waiter;
+struct zone_watch;
+struct zv_zone_info;
+
+#define ZONE_COUNT_MAX 1024u
+
+/* What is being done inside a state. */
+enum zone_step {
+	ZONE_STEP_NONE,
+	ZONE_STEP_BUILD, /* job */
+	ZONE_STEP_IO_START, /* waits for hvd-io: ready */
+	ZONE_STEP_RUN, /* job */
+	ZONE_STEP_PAUSE, /* job */
+	ZONE_STEP_RESUME, /* job */
+	ZONE_STEP_WAIT_OFF, /* the power key is pressed */
+	ZONE_STEP_DELAY, /* a guest that resets too often waits */
+	ZONE_STEP_RESET, /* job */
+	ZONE_STEP_IO_RESET, /* waits for hvd-io: reset-done */
+	ZONE_STEP_LOAD, /* job */
+	ZONE_STEP_IO_STOP, /* waits for hvd-io's end */
+	ZONE_STEP_DESTROY, /* job */
+	ZONE_STEP_DESTROY_WAIT, /* pages are still in use: timer */
+};
+
+struct zone {
+	struct zone *next;
+	struct daemon *daemon;
+	char name[ZV_NAME_MAX];
+	uint8_t uuid[UUID_SIZE];
+
+	struct zone_def *def; /* NULL: not defined */
+	uint64_t generation; /* of def */
+	bool storing; /* def is being written or removed */
+
+	enum zone_state state;
+	enum zone_step step;
+	char reason[160]; /* why it is in this state, empty if it is plain */
+	struct zone_def *running_def; /* NULL: does not run, or unknown */
+	int64_t id; /* in the hypervisor; -1: does not exist there */
+	int control_fd;
+	struct zone_watch *watch;
+	struct zone_job *job;
+	bool held; /* paused before its first instruction */
+	bool destroy_wanted; /* as soon as the job is done */
+	bool restart_wanted; /* when it is gone */
+	bool restart_held;
+	struct zerror failure; /* why it is going away, if it failed */
+
+	struct io_process io;
+	int console_fd;
+	uv_timer_t timer; /* of the step */
+	uv_timer_t grace; /* of shutdown and reboot */
+	struct backoff resets;
+	struct backoff crashes;
+	uint64_t destroy_since;
+	unsigned int destroy_tries;
+	struct zone_waiter *waiters;
+	unsigned int open_handles;
+	bool closing;
+};
+
+/* -------------------------------------------------------- the table */
+
+struct zone *zone_find(struct daemon *daemon, const char *name);
+struct zone *zone_find_uuid(struct daemon *daemon,
+			    const uint8_t uuid[UUID_SIZE]);
+
+/* The id of a zone that exists in the hypervisor; "zone0" is 0. */
+int zone_find_id(struct daemon *daemon, const char *name, uint32_t *ret_id,
+		 struct zerror *ret_error);
+
+/* An empty zone of that name.  NULL: out of memory. */
+struct zone *zone_create(struct daemon *daemon, const char *name);
+
+/* Removes the zone if nothing is left of it. */
+void zone_reap(struct zone *zone);
+
+/* The daemon ends: gives up all zones; they go on running. */
+void zone_close_all(struct daemon *daemon);
+
+struct json_object *zone_summary(const struct zone *zone);
+struct json_object *zone_detail(const struct zone *zone);
+
+/* ----------------------------------------------------- what it does */
+
+/*
+ * These check the state, begin, and finish call (NULL: nobody asked) when it
+ * is done or has failed.
+ */
+void zone_start(struct zone *zone, bool held, struct rpc_call *call);
+/* timeout_s 0: call is finished when the request is delivered. */
+void zone_shutdown(struct zone *zone, unsigned int timeout_s,
+		   struct rpc_call *call);
+void zone_reboot(struct zone *zone, struct rpc_call *call);
+void zone_reset(struct zone *zone, struct rpc_call *call);
+void zone_pause(struct zone *zone, struct rpc_call *call);
+void zone_resume(struct zone *zone, struct rpc_call *call);
+void zone_destroy(struct zone *zone, struct rpc_call *call);
+/* Takes def over, which has a uuid. */
+void zone_define(struct zone *zone, struct zone_def *def,
+		 struct rpc_call *call);
+void zone_undefine(struct zone *zone, struct rpc_call *call);
+
+/* Looks at the zone's state in the hypervisor and acts on it. */
+void zone_check(struct zone *zone);
+
+/*
+ * The zone exists in the hypervisor and this daemon has just found it: takes
+ * its control fd over; def (taken over) is what it was built from, or NULL.
+ */
+void zone_take(struct zone *zone, int control_fd,
+	       const struct zv_zone_info *info, struct zone_def *def,
+	       bool held);
+
+/* ------------------------------------------------------- at the start */
+
+/* Reads the definitions. */
+void zone_adopt_definitions(struct daemon *daemon);
+/* Finds the zones that exist in the hypervisor. */
+void zone_adopt_running(struct daemon *daemon);
+/* Starts what is marked autostart, once per boot of the machine. */
+void zone_adopt_autostart(struct daemon *daemon);
+
+/* Text of the file that records a zone while it runs; free() it. */
+char *zone_adopt_record(const struct zone_def *def, uint64_t generation,
+			bool held);
+
+#endif /* ZV_TOOLSTACK_DAEMON_ZONE_H */

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a starting daemon finds: definitions on disk, records of zones that ran
+ * under the last daemon, and the zones that exist in the hypervisor.  Zones are
+ * matched by uuid.
+ *
+ *   exists  record           becomes
+ *   yes     yes              adopted; its I/O process is replaced
+ *   yes     no               listed under the hypervisor's name; can be ended
+ *   CREATED not "held"       destroyed: its start was cut short
+ *   DYING   any              destroyed: its end was cut short
+ *   no      yes              the record is removed
+ */
+#include "zone.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "privcmd.h"
+#include "store.h"
+#include "strict_json.h"
+#include "zone_internal.h"
+
+/* A file of ours: a definition plus members that are not the user's. */
+struct stored {
+	struct zone_def *def;
+	uint64_t generation;
+	bool held;
+};
+
+/* Takes a member out of json; -1 if it has the wrong type. */
+static int take_uint(struct json_object *json, const char *key,
+		     uint64_t *ret_value)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(json, key, &value)) {
+		return 0;
+	}
+	if (!json_object_is_type(value, json_type_int) ||
+	    json_object_get_int64(value) < 0) {
+		return -1;
+	}
+	*ret_value = json_object_get_uint64(value);
+	json_object_object_del(json, key);
+	return 0;
+}
+
+static int read_stored(const char *text, size_t len, struct stored *ret,
+		       struct zerror *ret_error)
+{
+	struct stored stored = { .generation = 1 };
+	struct json_object *json = strict_json_parse(text, len, ret_error);
+	uint64_t held = 0;
+	int rc = -1;
+
+	if (!json) {
+		return -1;
+	}
+	if (!json_object_is_type(json, json_type_object) ||
+	    take_uint(json, "generation", &stored.generation) < 0 ||
+	    take_uint(json, "held", &held) < 0) {
+		zerror_set(ret_error, ZERROR_INVALID_DEFINITION, "$", NULL,
+			   "not a definition");
+	} else {
+		rc = zone_def_parse(json, "$", &stored.def, ret_error);
+	}
+	json_object_put(json);
+	if (rc == 0) {
+		stored.held = held != 0;
+		*ret = stored;
+	}
+	return rc;
+}
+
+char *zone_adopt_record(const struct zone_def *def, uint64_t generation,
+			bool held)
+{
+	struct json_object *json = zone_def_to_json(def);
+	char *text;
+
+	json_object_object_add(json, "generation",
+			       json_object_new_uint64(generation));
+	json_object_object_add(json, "held", json_object_new_int(held));
+	text = strdup(json_object_to_json_string_ext(
+		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(json);
+	return text;
+}
+
+/* The error as one text for the log; one thread. */
+static const char *one_text(const struct zerror *error)
+{
+	static char text[sizeof(error->message) + sizeof(error->path) + 4];
+
+	snprintf(text, sizeof(text), "%s%s%s", error->path,
+		 error->path[0] ? " " : "", error->message);
+	return text;
+}
+
+/* -------------------------------------------------------- definitions */
+
+/* A file without a uuid, put there by hand, gets one that stays. */
+static void complete(struct daemon *daemon, const struct stored *stored)
+{
+	struct zerror error;
+	char *text;
+
+	if (!uuid_is_null(stored->def->uuid)) {
+		return;
+	}
+	if (uuid_generate(stored->def->uuid) < 0) {
+		return;
+	}
+	text = zone_adopt_record(stored->def, stored->generation, false);
+	if (!text || store_save(daemon->zones_dir, stored->def->name, text,
+				&error) < 0) {
+		log_warning("%s: its new uuid could not be saved",
+			    stored->def->name);
+	}
+	free(text);
+}
+
+static const char *found_definition(void *arg, const char *name,
+				    const char *text, size_t len)
+{
+	struct daemon *daemon = arg;
+	struct stored stored;
+	struct zerror error;
+	struct zone *z;
+
+	if (read_stored(text, len, &stored, &error) < 0) {
+		return one_text(&error);
+	}
+	if (strcmp(stored.def->name, name) != 0) {
+		zone_def_destroy(stored.def);
+		return "the file must be called as the zone";
+	}
+	complete(daemon, &stored);
+	if (zone_find_uuid(daemon, stored.def->uuid)) {
+		zone_def_destroy(stored.def);
+		return "another zone has this uuid";
+	}
+	z = daemon->zone_count < ZONE_COUNT_MAX ? zone_create(daemon, name)
+						: NULL;
+	if (!z) {
+		zone_def_destroy(stored.def);
+		return "too many zones";
+	}
+	z->def = stored.def;
+	z->generation = stored.generation;
+	memcpy(z->uuid, z->def->uuid, sizeof(z->uuid));
+	return NULL;
+}
+
+void zone_adopt_definitions(struct daemon *daemon)
+{
+	int rc = store_load(daemon->zones_dir, found_definition, daemon);
+
+	if (rc < 0) {
+		log_error("%s: %s", daemon->zones_dir, strerror(-rc));
+	}
+	log_info("%u zones defined", daemon->zone_count);
+}
+
+/* ------------------------------------------------------ running zones */
+
+struct record {
+	struct record *next;
+	struct stored stored;
+	bool used;
+};
+
+static const char *found_record(void *arg, const char *name, const char *text,
+				size_t len)
+{
+	struct record **list = arg;
+	struct record *record = calloc(1, sizeof(*record));
+	struct zerror error;
+
+	if (!record) {
+		return "out of memory";
+	}
+	if (read_stored(text, len, &record->stored, &error) < 0) {
+		free(record);
+		return one_text(&error);
+	}
+	if (strcmp(record->stored.def->name, name) != 0) {
+		zone_def_destroy(record->stored.def);
+		free(record);
+		return "the file must be called as the zone";
+	}
+	record->next = *list;
+	*list = record;
+	return NULL;
+}
+
+static struct record *find_record(struct record *list,
+				  const uint8_t uuid[UUID_SIZE])
+{
+	for (; list; list = list->next) {
+		if (!list->used &&
+		    memcmp(list->stored.def->uuid, uuid, UUID_SIZE) == 0) {
+			return list;
+		}
+	}
+	return NULL;
+}
+
+/* A name for a zone without a definition that no other zone has. */
+static void free_name(struct daemon *daemon, const struct zv_zone_info *info,
+		      char ret_name[ZV_NAME_MAX])
+{
+	char given[ZV_NAME_MAX];
+
+	snprintf(given, sizeof(given), "%.*s", (int)sizeof(info->name),
+		 info->name);
+	if (!zone_def_name_valid(given) || strcmp(given, "zone0") == 0) {
+		snprintf(given, sizeof(given), "zone-%u", info->id);
+	}
+	snprintf(ret_name, ZV_NAME_MAX, "%s", given);
+	if (zone_find(daemon, ret_name)) {
+		snprintf(ret_name, ZV_NAME_MAX, "%.50s-%u", given, info->id);
+	}
+}
+
+static struct zone *zone_for(struct daemon *daemon,
+			     const struct zv_zone_info *info,
+			     const struct record *record)
+{
+	struct zone *z = zone_find_uuid(daemon, info->uuid);
+	char name[ZV_NAME_MAX];
+
+	if (z) {
+		return z->state == ZONE_DEFINED ? z : NULL;
+	}
+	if (record && !zone_find(daemon, record->stored.def->name)) {
+		snprintf(name, sizeof(name), "%s", record->stored.def->name);
+	} else {
+		free_name(daemon, info, name);
+	}
+	return zone_create(daemon, name);
+}
+
+static void adopt(struct daemon *daemon, const struct zv_zone_info *info,
+		  struct record *records)
+{
+	struct record *record = find_record(records, info->uuid);
+	struct zone_def *def = NULL;
+	struct zone *z = zone_for(daemon, info, record);
+	int fd;
+
+	if (!z) {
+		log_warning("zone %u (%.63s): cannot be taken care of",
+			    info->id, info->name);
+		return;
+	}
+	fd = privcmd_zone_open(daemon->device, info->id, info->uuid, 0);
+	if (fd < 0) {
+		log_warning("%s: cannot be opened: %s", z->name, strerror(-fd));
+		zone_reap(z);
+		return;
+	}
+	if (record && strcmp(z->name, record->stored.def->name) == 0) {
+		record->used = true;
+		def = record->stored.def;
+		record->stored.def = NULL;
+	}
+	log_info("%s: found running as zone %u%s", z->name, info->id,
+		 def ? "" : ", with no record of its devices");
+	zone_take(z, fd, info, def,
+		  record && record->stored.held &&
+			  info->state == ZV_ZONE_CREATED);
+}
+
+static void drop_records(struct daemon *daemon, struct record *records)
+{
+	while (records) {
+		struct record *next = records->next;
+		struct zerror error;
+
+		if (!records->used) {
+			store_remove(daemon->running_dir,
+				     records->stored.def->name, &error);
+		}
+		zone_def_destroy(records->stored.def);
+		free(records);
+		records = next;
+	}
+}
+
+void zone_adopt_running(struct daemon *daemon)
+{
+	struct record *records = NULL;
+	struct zv_zone_info info;
+	uint32_t id = ZV_ZONE0 + 1;
+
+	store_load(daemon->running_dir, found_record, &records);
+	while (id < ZV_ZONES_MAX &&
+	       privcmd_zone_next(daemon->device, id, &info) == 0 &&
+	       info.id >= id) {
+		id = info.id + 1;
+		adopt(daemon, &info, records);
+	}
+	drop_records(daemon, records);
+}
+
+/*
+ * The run directory is emptied when the machine boots, so a mark in it makes
+ * this happen once: a zone that was shut down stays down when only the daemon
+ * is started again.
+ */
+void zone_adopt_autostart(struct daemon *daemon)
+{
+	char path[PATH_MAX + 16];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/autostarted", daemon->options.run_dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0) {
+		return;
+	}
+	close(fd);
+	for (struct zone *z = daemon->zones; z; z = z->next) {
+		if (z->def && z->def->autostart && z->state == ZONE_DEFINED) {
+			zone_start(z, false, NULL);
+		}
+	}
+}

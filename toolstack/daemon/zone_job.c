@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "zone_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "privcmd.h"
+#include "store.h"
+#include "zone_build.h"
+
+static int save_record(struct zone_job *job)
+{
+	if (!job->record) {
+		return 0;
+	}
+	return store_save(job->dir, job->zone->name, job->record, &job->error);
+}
+
+static void build(struct zone_job *job)
+{
+	struct zone_build b = {
+		.device = job->device,
+		.def = job->def,
+		.cancel = &job->cancel,
+	};
+
+	if (save_record(job) == 0) {
+		zone_build_create(&b, &job->new_fd, &job->id, &job->error);
+	}
+}
+
+static void load(struct zone_job *job)
+{
+	struct zone_build b = {
+		.device = job->device,
+		.def = job->def,
+		.cancel = &job->cancel,
+	};
+
+	zone_build_load(&b, job->control_fd, true, &job->error);
+}
+
+static int reset(struct zone_job *job)
+{
+	struct zv_zone_info info;
+	int rc = privcmd_zone_info(job->control_fd, &info);
+
+	if (rc == 0 && info.state != ZV_ZONE_RESETTING) {
+		rc = privcmd_zone_reset(job->control_fd);
+	}
+	return rc;
+}
+
+/*
+ * An I/O process that an earlier daemon left behind may still hold guest
+ * memory; a new I/O fd makes its own stale, and it ends.
+ */
+static void expel_io_process(const struct zone_job *job)
+{
+	int fd = privcmd_zone_open(job->device, job->id, job->zone->uuid,
+				   ZV_OPEN_IO);
+
+	if (fd >= 0) {
+		close(fd);
+	}
+}
+
+static int destroy(struct zone_job *job)
+{
+	struct zerror error;
+	int rc = 0;
+
+	if (job->control_fd >= 0) {
+		expel_io_process(job);
+		rc = privcmd_zone_destroy(job->control_fd);
+	}
+	if (rc < 0 && rc != -ESRCH) {
+		return rc;
+	}
+	unlink(job->console);
+	if (store_remove(job->dir, job->zone->name, &error) < 0) {
+		log_warning("%s", error.message);
+	}
+	return 0;
+}
+
+static void run(struct zone_job *job)
+{
+	if (save_record(job) == 0) {
+		job->rc = privcmd_zone_start(job->control_fd);
+	}
+}
+
+/* On another thread: the name and uuid of the zone do not change meanwhile. */
+static void on_work(uv_work_t *work)
+{
+	struct zone_job *job = work->data;
+
+	switch (job->step) {
+	case ZONE_STEP_BUILD:
+		build(job);
+		break;
+	case ZONE_STEP_LOAD:
+		load(job);
+		break;
+	case ZONE_STEP_RUN:
+		run(job);
+		break;
+	case ZONE_STEP_PAUSE:
+		job->rc = privcmd_zone_pause(job->control_fd);
+		break;
+	case ZONE_STEP_RESUME:
+		job->rc = privcmd_zone_resume(job->control_fd);
+		break;
+	case ZONE_STEP_RESET:
+		job->rc = reset(job);
+		break;
+	default:
+		job->rc = destroy(job);
+		break;
+	}
+}
+
+static void on_done(uv_work_t *work, int status)
+{
+	struct zone_job *job = work->data;
+
+	(void)status; /* nothing cancels queued work */
+	job->zone->job = NULL;
+	zone_job_done(job->zone, job);
+	zone_job_free(job);
+}
+
+void zone_job_free(struct zone_job *job)
+{
+	zone_def_destroy(job->def);
+	free(job->record);
+	free(job);
+}
+
+int zone_job_start(struct zone *z, enum zone_step step, char *record)
+{
+	struct zone_job *job = calloc(1, sizeof(*job));
+
+	if (!job) {
+		free(record);
+		return -1;
+	}
+	job->work.data = job;
+	job->zone = z;
+	job->step = step;
+	job->device = z->daemon->device;
+	job->control_fd = z->control_fd;
+	job->id = (uint32_t)z->id;
+	job->new_fd = -1;
+	job->record = record;
+	snprintf(job->dir, sizeof(job->dir), "%s", z->daemon->running_dir);
+	zone_console_path(z, job->console);
+	if (z->running_def) {
+		job->def = zone_def_copy(z->running_def);
+	}
+	if ((z->running_def && !job->def) ||
+	    uv_queue_work(&z->daemon->loop, &job->work, on_work, on_done) < 0) {
+		zone_job_free(job);
+		return -1;
+	}
+	z->step = step;
+	z->job = job;
+	return 0;
+}
+
+void zone_cancel_job(struct zone *z)
+{
+	if (z->job) {
+		__atomic_store_n(&z->job->cancel, true, __ATOMIC_RELAXED);
+	}
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "methods.h"
+
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon.h"
+#include "privcmd.h"
+#include "rpc.h"
+#include "session.h"
+#include "text.h"
+#include "zone.h"
+#include "zone_internal.h"
+
+#define TIMEOUT_MAX_S 86400
+
+static struct daemon *daemon_of(const struct rpc_call *call)
+{
+	return session_daemon(rpc_call_user(call));
+}
+
+/* A zone whose first definition is still being written does not exist yet. */
+static bool is_known(const struct zone *z)
+{
+	return z->def || z->state != ZONE_DEFINED;
+}
+
+/* The zone that `name` means, or NULL with the call failed. */
+static struct zone *get_zone(struct rpc_call *call, struct json_object *params)
+{
+	const char *name = rpc_get_string(params, "name");
+	struct zone *z = zone_find(daemon_of(call), name);
+	struct zerror error;
+
+	if (strcmp(name, "zone0") == 0) {
+		zerror_set(&error, ZERROR_UNSUPPORTED, "$.name",
+			   "zone0 ends when the machine is shut down",
+			   "zone0 is the root zone: its life is the machine's");
+	} else if (!z || !is_known(z)) {
+		zerror_set(&error, ZERROR_ZONE_NOT_FOUND, "$.name",
+			   "zone.list names the zones",
+			   "there is no zone %.64s", name);
+	} else {
+		return z;
+	}
+	rpc_fail(call, &error);
+	return NULL;
+}
+
+/* ---------------------------------------------------------- list, get */
+
+static int zone0_info(struct daemon *daemon, struct zv_zone_info *ret_info)
+{
+	struct zerror error;
+
+	if (daemon_connect(daemon, &error) < 0 ||
+	    privcmd_zone_next(daemon->device, ZV_ZONE0, ret_info) < 0 ||
+	    ret_info->id != ZV_ZONE0) {
+		return -1;
+	}
+	return 0;
+}
+
+static struct json_object *zone0_summary(const struct zv_zone_info *info)
+{
+	struct json_object *json = json_object_new_object();
+	char uuid[UUID_TEXT_SIZE];
+
+	uuid_format(info->uuid, uuid);
+	json_object_object_add(json, "name", json_object_new_string("zone0"));
+	json_object_object_add(json, "uuid", json_object_new_string(uuid));
+	json_object_object_add(json, "state",
+			       json_object_new_string("running"));
+	json_object_object_add(json, "id", json_object_new_int64(ZV_ZONE0));
+	json_object_object_add(json, "vcpus",
+			       json_object_new_int64(info->vcpu_count));
+	json_object_object_add(
+		json, "memory",
+		json_object_new_uint64(info->pages * ZV_PAGE_SIZE));
+	json_object_object_add(json, "autostart",
+			       json_object_new_boolean(true));
+	return json;
+}
+
+void methods_zone_list(struct rpc_call *call, struct json_object *params)
+{
+	struct json_object *list = json_object_new_array();
+	struct daemon *daemon = daemon_of(call);
+	struct zv_zone_info info;
+
+	(void)params;
+	if (zone0_info(daemon, &info) == 0) {
+		json_object_array_add(list, zone0_summary(&info));
+	}
+	for (const struct zone *z = daemon->zones; z; z = z->next) {
+		if (is_known(z)) {
+			json_object_array_add(list, zone_summary(z));
+		}
+	}
+	rpc_result(call, list);
+}
+
+static void get_zone0(struct rpc_call *call)
+{
+	struct json_object *json;
+	struct zv_zone_info info;
+	struct zerror error;
+
+	if (daemon_connect(daemon_of(call), &error) < 0) {
+		rpc_fail(call, &error);
+		return;
+	}
+	if (zone0_info(daemon_of(call), &info) < 0) {
+		zerror_set(&error, ZERROR_INTERNAL, NULL, NULL,
+			   "the hypervisor does not say");
+		rpc_fail(call, &error);
+		return;
+	}
+	json = zone0_summary(&info);
+	json_object_object_add(json, "generation", json_object_new_int64(0));
+	json_object_object_add(json, "definition", NULL);
+	json_object_object_add(json, "info", zone_info_to_json(&info));
+	rpc_result(call, json);
+}
+
+void methods_zone_get(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z;
+
+	if (strcmp(rpc_get_string(params, "name"), "zone0") == 0) {
+		get_zone0(call);
+		return;
+	}
+	z = get_zone(call, params);
+	if (z) {
+		rpc_result(call, zone_detail(z));
+	}
+}
+
+/* --------------------------------------------------- define, undefine */
+
+/* Name and uuid belong together, whoever had them first. */
+static int check_identity(struct daemon *daemon, struct zone_def *def,
+			  struct zone *z, struct zerror *ret_error)
+{
+	const struct zone *other;
+	char uuid[UUID_TEXT_SIZE];
+
+	if (uuid_is_null(def->uuid)) {
+		if (z) {
+			memcpy(def->uuid, z->uuid, sizeof(def->uuid));
+			return 0;
+		}
+		return uuid_generate(def->uuid) == 0
+			       ? 0
+			       : zerror_set(ret_error, ZERROR_INTERNAL, NULL,
+					    NULL, "no random numbers");
+	}
+	uuid_format(def->uuid, uuid);
+	if (z && memcmp(z->uuid, def->uuid, sizeof(def->uuid)) != 0) {
+		return zerror_set(ret_error, ZERROR_ZONE_EXISTS,
+				  "$.definition.uuid",
+				  "leave the uuid out to replace it",
+				  "zone %s exists with another uuid", z->name);
+	}
+	other = zone_find_uuid(daemon, def->uuid);
+	if (other && other != z) {
+		return zerror_set(ret_error, ZERROR_ZONE_EXISTS,
+				  "$.definition.uuid",
+				  "leave the uuid out to get a fresh one",
+				  "zone %s has the uuid %s", other->name, uuid);
+	}
+	return 0;
+}
+
+void methods_zone_define(struct rpc_call *call, struct json_object *params)
+{
+	struct json_object *json = json_object_object_get(params, "definition");
+	struct daemon *daemon = daemon_of(call);
+	struct zone_def *def = NULL;
+	struct zerror error;
+	struct zone *z = NULL;
+
+	if (strlen(json_object_to_json_string(json)) > ZONE_DEF_TEXT_MAX) {
+		zerror_set(&error, ZERROR_TOO_LARGE, "$.definition", NULL,
+			   "a definition has at most %u bytes",
+			   ZONE_DEF_TEXT_MAX);
+		rpc_fail(call, &error);
+		return;
+	}
+	if (zone_def_parse(json, "$", &def, &error) < 0) {
+		rpc_fail(call, &error);
+		return;
+	}
+	z = zone_find(daemon, def->name);
+	if (check_identity(daemon, def, z, &error) < 0) {
+		goto fail;
+	}
+	if (!z && daemon->zone_count >= ZONE_COUNT_MAX) {
+		zerror_set(&error, ZERROR_TOO_LARGE, NULL, "undefine some",
+			   "there are %u zones already", ZONE_COUNT_MAX);
+		goto fail;
+	}
+	if (!z) {
+		z = zone_create(daemon, def->name);
+		if (!z) {
+			zerror_set(&error, ZERROR_INTERNAL, NULL, NULL,
+				   "hvd: out of memory");
+			goto fail;
+		}
+		memcpy(z->uuid, def->uuid, sizeof(z->uuid));
+	}
+	zone_define(z, def, call);
+	return;
+fail:
+	zone_def_destroy(def);
+	rpc_fail(call, &error);
+}
+
+void methods_zone_undefine(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = get_zone(call, params);
+
+	if (z) {
+		zone_undefine(z, call);
+	}
+}
+
+/* --------------------------------------------------------- life cycle */
+
+void methods_zone_start(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = get_zone(call, params);
+
+	if (z) {
+		zone_start(z, rpc_get_bool(params, "paused"), call);
+	}
+}
+
+void methods_zone_shutdown(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = get_zone(call, params);
+	long long timeout = rpc_get_int(params, "timeout", 0);
+	struct zerror error;
+
+	if (!z) {
+		return;
+	}
+	if (timeout < 0 || timeout > TIMEOUT_MAX_S) {
+		zerror_set(&error, ZERROR_INVALID_PARAMS, "$.timeout", NULL,
+			   "timeout must be 0 to %d seconds", TIMEOUT_MAX_S);
+		rpc_fail(call, &error);
+		return;
+	}
+	zone_shutdown(z, (unsigned int)timeout, call);
+}
+
+void methods_zone_reboot(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = get_zone(call, params);
+
+	if (z) {
+		zone_reboot(z, call);
+	}
+}
+
+void methods_zone_reset(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = get_zone(call, params);
+
+	if (z) {
+		zone_reset(z, call);
+	}
+}
+
+void methods_zone_destroy(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = get_zone(call, params);
+
+	if (z) {
+		zone_destroy(z, call);
+	}
+}
+
+void methods_zone_pause(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = get_zone(call, params);
+
+	if (z) {
+		zone_pause(z, call);
+	}
+}
+
+void methods_zone_resume(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = get_zone(call, params);
+
+	if (z) {
+		zone_resume(z, call);
+	}
+}
+
+/* ----------------------------------------------------------- consoles */
+
+static const char *default_console(const struct zone_def *def)
+{
+	for (uint32_t i = 0; i < def->device_count; i++) {
+		if (def->devices[i].type == ZONE_DEVICE_CONSOLE) {
+			return def->devices[i].name;
+		}
+	}
+	return "uart0";
+}
+
+static bool has_console(const struct zone_def *def, const char *name)
+{
+	if (strcmp(name, "uart0") == 0) {
+		return true;
+	}
+	for (uint32_t i = 0; i < def->device_count; i++) {
+		if (def->devices[i].type == ZONE_DEVICE_CONSOLE &&
+		    strcmp(def->devices[i].name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool valid_from(struct json_object *from)
+{
+	const char *word;
+
+	if (!from) {
+		return true;
+	}
+	if (json_object_is_type(from, json_type_int)) {
+		return json_object_get_int64(from) >= 0;
+	}
+	word = json_object_get_string(from);
+	return strcmp(word, "start") == 0 || strcmp(word, "end") == 0;
+}
+
+/*
+ * The rest of the parameters is for the I/O process, which gets them from the
+ * client's first line on the socket: it alone knows who writes and how much
+ * output there is.
+ */
+void methods_zone_attach(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = get_zone(call, params);
+	const char *device = rpc_get_string(params, "device");
+	struct json_object *result;
+	struct zerror error;
+	char path[PATH_MAX];
+
+	if (!z) {
+		return;
+	}
+	if (!valid_from(json_object_object_get(params, "from"))) {
+		zerror_set(&error, ZERROR_INVALID_PARAMS, "$.from", NULL,
+			   "from must be \"start\", \"end\" or an offset");
+	} else if (!z->running_def || z->console_fd < 0) {
+		zerror_set(&error, ZERROR_INVALID_STATE, NULL,
+			   z->state == ZONE_DEFINED ? "start it first" : NULL,
+			   "%s has no consoles while it is %s", z->name,
+			   zone_fsm_name(z->state));
+	} else if (device && !has_console(z->running_def, device)) {
+		zerror_set(&error, ZERROR_INVALID_PARAMS, "$.device",
+			   "uart0 is always there; see the definition's "
+			   "devices for others",
+			   "%s has no console %.64s", z->name, device);
+	} else {
+		zone_console_path(z, path);
+		result = json_object_new_object();
+		json_object_object_add(result, "socket",
+				       json_object_new_string(path));
+		json_object_object_add(
+			result, "device",
+			json_object_new_string(
+				device ? device
+				       : default_console(z->running_def)));
+		rpc_result(call, result);
+		return;
+	}
+	rpc_fail(call, &error);
+}
