@@ -39,9 +39,10 @@ fuzz-programs := $(foreach t,$(fuzzers-y),$(fuzz-dir)/$(notdir $t)/$(notdir $t))
 $(foreach t,$(fuzzers-y),$(eval $(call test-program,$t,$(fuzz-dir),$$(fuzz-cc),)))
 
 .PHONY: lint unit fuzz native system test demo soak bench
-run-tests := HVSH=$(abspath $(O))/host/hvsh $(PYTHON) scripts/run-tests \
+run-tests := HVSH=$(abspath $(O))/host/hvsh \
+	HVD_FAKE=$(abspath $(O))/host/hvd-fake $(PYTHON) scripts/run-tests \
 	--log $(O)/test
-host-needs := $(O)/host/libhvd.so $(host-programs)
+host-needs := $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake
 system-needs := $(zonevisor-bin) $(test-bundle) $(kernel-image)
 
 lint: | $(host-stamp) ## formatting, licences, dead links in documents
