@@ -4,6 +4,7 @@
 
 #include <zv/arch/harness.h>
 #include <zv/arch/time.h>
+#include <zv/atomic.h>
 #include <zv/check.h>
 #include <zv/percpu.h>
 #include <zv/sched.h>
@@ -18,6 +19,7 @@ u64 fake_ram_size;
 
 static void *ram;
 static void *table;
+static struct zv_host_page *host_page;
 
 static void memory_init(const struct fake_config *c)
 {
@@ -60,6 +62,7 @@ static void zone0_init(const struct fake_config *c)
 	frame_mark(pa_make(FAKE_RAM_BASE + c->zone0_size),
 		   c->ram_size - c->zone0_size, FRAME_FREE, 0);
 	CHECK(io_host_init(&host) == 0);
+	host_page = pa_to_va(host);
 	io_host_set_events(256, c->zone0_vcpus);
 	CHECK(zone_create_root(c->zone0_vcpus, &z) == 0);
 	CHECK(pgtable_map(&z->s2, FAKE_RAM_BASE, pa_make(FAKE_RAM_BASE),
@@ -68,6 +71,11 @@ static void zone0_init(const struct fake_config *c)
 	z->pages = c->zone0_size / PAGE_SIZE;
 	CHECK(zone_vcpu_set(z, 0, &boot) == 0);
 	CHECK(zone_start(z) == 0);
+}
+
+u64 fake_host_take(void)
+{
+	return atomic_exchange(&host_page->zones[0], 0);
 }
 
 void fake_machine_init(const struct fake_config *config)

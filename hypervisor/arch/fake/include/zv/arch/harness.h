@@ -31,6 +31,9 @@ struct fake_config {
 void fake_machine_init(const struct fake_config *config);
 void fake_machine_fini(void);
 
+/* zone0's side: takes the host page's bits of zones with work. */
+u64 fake_host_take(void);
+
 void fake_cpu_set(u32 cpu);
 void fake_time_set(u64 ns);
 void fake_time_advance(u64 ns);
