@@ -67,6 +67,7 @@ $(O)/$1/libhvd.so: $(O)/$1/libhvd.so.0
 -include $$(call deps,$$($1-lib-objs))
 
 $(call program,$1,hvd,$(hvd-y) $(privcmd-y) $(zcommon-y),$(user-libs) $(hvd-libs))
+$(O)/$1/user/toolstack/daemon/openrpc.c.o: toolstack/daemon/openrpc.json
 $(call program,$1,hvd-io,$(hvio-y) $(backends-y) $(privcmd-y) $(zcommon-y),$(user-libs) $(hvio-libs))
 $(call program,$1,hvsh,$(hvsh-y),json-c $(hvsh-libs),y)
 endef
@@ -74,5 +75,8 @@ endef
 $(eval $(call toolchain,aarch64))
 $(eval $(call toolchain,host))
 
+# hvd for tests, in place of whose hypervisor there are files.
+$(eval $(call program,host,hvd-fake,$(hvd-fake-y),$(user-libs) $(hvd-libs)))
+
 toolstack: $(O)/aarch64/libhvd.so $(aarch64-programs)
-host: $(O)/host/libhvd.so $(host-programs)
+host: $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake
