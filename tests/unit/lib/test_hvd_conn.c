@@ -32,9 +32,9 @@ struct server {
 	char path[96];
 	int listener;
 	pthread_t thread;
-	int connection; /* the present one, for the test to write to */
-	unsigned int connections;
-	unsigned int held; /* id of a request that "test.hold" keeps */
+	_Atomic unsigned int connections;
+	_Atomic unsigned int held; /* id of a request "test.hold" keeps */
+	pthread_mutex_t lock;
 	char subscribe[64]; /* parameters of the last subscription */
 };
 
@@ -138,8 +138,10 @@ static bool answer(int fd, unsigned int id, const char *method,
 		put_events(fd, 5000);
 		put_reply(fd, id, "\"result\":null");
 	} else if (strcmp(method, "event.subscribe") == 0) {
+		pthread_mutex_lock(&server.lock);
 		snprintf(server.subscribe, sizeof(server.subscribe), "%s",
 			 params);
+		pthread_mutex_unlock(&server.lock);
 		put_reply(fd, id, "\"result\":{\"seq\":40}");
 		put_events(fd, 2);
 	} else if (strcmp(method, "zone.list") == 0) {
@@ -195,7 +197,6 @@ static void *server_main(void *arg)
 	(void)arg;
 	while ((fd = accept(server.listener, NULL, NULL)) >= 0) {
 		server.connections++;
-		server.connection = fd;
 		serve(fd);
 		close(fd);
 	}
@@ -228,7 +229,10 @@ static void server_stop(void)
 static int setup(void **state)
 {
 	(void)state;
-	server = (struct server){ .dir = "/tmp/hvd-test-XXXXXX" };
+	server.connections = 0;
+	server.held = 0;
+	pthread_mutex_init(&server.lock, NULL);
+	strcpy(server.dir, "/tmp/hvd-test-XXXXXX");
 	assert_non_null(mkdtemp(server.dir));
 	snprintf(server.path, sizeof(server.path), "%s/sock", server.dir);
 	server_start();
@@ -599,6 +603,13 @@ static void on_event(struct hvd_conn *c, const struct hvd_event *event,
 	events->last = event->seq;
 }
 
+static void expect_subscription(const char *params)
+{
+	pthread_mutex_lock(&server.lock);
+	assert_string_equal(server.subscribe, params);
+	pthread_mutex_unlock(&server.lock);
+}
+
 static void test_events(void **state)
 {
 	struct events events = { 0 };
@@ -609,16 +620,17 @@ static void test_events(void **state)
 		hvd_subscribe(conn, HVD_EVENTS_NEW, on_event, &events, &seq),
 		0);
 	assert_int_equal(seq, 40);
-	assert_string_equal(server.subscribe, "{}");
+	expect_subscription("{}");
 	pump_until(&events.count, 2);
 	assert_int_equal(events.last, 2);
 	/* A new connection goes on from the last one received. */
 	assert_int_equal(hvd_call(conn, "test.close", NULL, NULL), -ECONNRESET);
 	assert_int_equal(hvd_reconnect(conn), 0);
-	assert_string_equal(server.subscribe, "{\"since\":2}");
+	expect_subscription("{\"since\":2}");
 	assert_int_equal(hvd_unsubscribe(conn), -ENOSYS);
 	hvd_process(conn);
 	assert_int_equal(hvd_reconnect(conn), 0);
+	expect_echo("{}"); /* by now the server knows of the connection */
 	assert_int_equal(server.connections, 3);
 }
 
@@ -628,7 +640,7 @@ static void test_event_queue_is_bounded(void **state)
 
 	(void)state;
 	assert_int_equal(hvd_subscribe(conn, 0, on_event, &events, NULL), 0);
-	assert_string_equal(server.subscribe, "{\"since\":0}");
+	expect_subscription("{\"since\":0}");
 	assert_int_equal(hvd_call(conn, "test.flood", NULL, NULL), 0);
 	pump_until(&events.count, 4096);
 	hvd_process(conn);
@@ -718,7 +730,7 @@ static void test_reconnect_wakes_others(void **state)
 	(void)state;
 	hvd_set_timeout(conn, -1);
 	assert_int_equal(pthread_create(&thread, NULL, close_main, &status), 0);
-	while (__atomic_load_n(&server.held, __ATOMIC_SEQ_CST) == 0) {
+	while (server.held == 0) {
 		usleep(1000);
 	}
 	assert_int_equal(hvd_reconnect(conn), 0);
