@@ -192,7 +192,7 @@ int zv_mem_release(struct zv_zone *zone)
 	unsigned long index;
 	int rc = 0;
 
-	synchronize_rcu();
+	synchronize_rcu_expedited();
 	xa_for_each(&zone->chunks, index, chunk)
 	{
 		if (fatal_signal_pending(current)) {
