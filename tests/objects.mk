@@ -60,3 +60,96 @@ fuzzers-y += tests/fuzz/hvd_wire_fuzz
 hvd_wire_fuzz-src := $(libhvd-y)
 hvd_wire_fuzz-cflags := -Itoolstack/lib/client
 hvd_wire_fuzz-libs := json-c
+
+# Devices and hvd-io.
+backends-support := $(addprefix tests/unit/backends/support/,event_pump.c fake_zone.c process.c ring_driver.c)
+backends-json := toolstack/common/strict_json.c toolstack/common/zerror.c \
+	toolstack/common/text.c
+backends-whole := $(backends-y) $(backends-json) $(backends-support)
+unit-tests-y += tests/unit/backends/test_vq
+test_vq-src := backends/core/vq.c backends/core/guest_mem.c \
+	tests/unit/backends/support/ring_driver.c
+unit-tests-y += tests/unit/backends/test_virtio_mmio_regs
+test_virtio_mmio_regs-src := backends/core/virtio_mmio_regs.c
+unit-tests-y += tests/unit/backends/test_state_area
+test_state_area-src := backends/core/state_area.c backends/core/log_ring.c
+unit-tests-y += tests/unit/backends/test_event_uv
+test_event_uv-src := backends/core/event.c backends/core/event_uv.c
+test_event_uv-libs := libuv
+unit-tests-y += tests/unit/backends/test_io_config
+test_io_config-src := backends/io/io_config.c $(backends-json)
+test_io_config-libs := json-c
+unit-tests-y += tests/unit/backends/test_zone_console
+test_zone_console-src := $(backends-whole)
+test_zone_console-libs := json-c libuv
+unit-tests-y += tests/unit/backends/test_console_server
+test_console_server-src := $(backends-whole)
+test_console_server-libs := json-c libuv
+unit-tests-y += tests/unit/backends/test_platform
+test_platform-src := $(backends-whole)
+test_platform-libs := json-c libuv
+# Steps through every instruction, so it has as few as possible.
+unit-tests-y += tests/unit/backends/test_kill
+test_kill-src := $(backends-whole)
+test_kill-cflags := -fno-sanitize=all -O2
+test_kill-libs := json-c libuv
+fuzzers-y += tests/fuzz/vq_fuzz
+vq_fuzz-src := backends/core/vq.c backends/core/guest_mem.c
+fuzzers-y += tests/fuzz/mmio_regs_fuzz
+mmio_regs_fuzz-src := backends/core/virtio_mmio_regs.c
+fuzzers-y += tests/fuzz/pl011_fuzz
+pl011_fuzz-src := backends/uart/pl011.c
+fuzzers-y += tests/fuzz/io_config_fuzz
+io_config_fuzz-src := backends/io/io_config.c backends/console/console_hello.c $(backends-json)
+io_config_fuzz-libs := json-c
+fuzzers-y += tests/fuzz/console_fuzz
+console_fuzz-src := $(backends-whole)
+console_fuzz-libs := json-c libuv
+
+# hvd, zone definitions.
+unit-tests-y += tests/unit/toolstack/test_size
+test_size-src := toolstack/common/size.c
+unit-tests-y += tests/unit/toolstack/test_text
+test_text-src := toolstack/common/text.c toolstack/common/uuid.c \
+	toolstack/common/zerror.c
+unit-tests-y += tests/unit/toolstack/test_strict_json
+test_strict_json-src := $(zcommon-y)
+test_strict_json-libs := json-c libfdt
+unit-tests-y += tests/unit/toolstack/test_zone_def
+test_zone_def-src := $(zcommon-y)
+test_zone_def-libs := json-c libfdt
+unit-tests-y += tests/unit/toolstack/test_image
+test_image-src := toolstack/common/image.c toolstack/common/placement.c
+unit-tests-y += tests/unit/toolstack/test_dtb
+test_dtb-src := $(zcommon-y)
+test_dtb-libs := json-c libfdt
+unit-tests-y += tests/unit/toolstack/test_shadow_layout
+test_shadow_layout-src := $(zcommon-y)
+test_shadow_layout-libs := json-c libfdt
+unit-tests-y += tests/unit/toolstack/test_line_frame
+test_line_frame-src := toolstack/daemon/frame.c toolstack/daemon/backoff.c
+test_line_frame-cflags := -Itoolstack/daemon
+unit-tests-y += tests/unit/toolstack/test_zone_fsm
+test_zone_fsm-src := toolstack/daemon/zone_fsm.c
+test_zone_fsm-cflags := -Itoolstack/daemon
+unit-tests-y += tests/unit/toolstack/test_store
+test_store-src := toolstack/daemon/store.c toolstack/daemon/log.c $(zcommon-y)
+test_store-cflags := -Itoolstack/daemon
+test_store-libs := json-c libfdt -Wl,--wrap=fsync -Wl,--wrap=renameat \
+	-Wl,--wrap=write -Wl,--wrap=unlinkat
+unit-tests-y += tests/unit/toolstack/test_rpc
+test_rpc-src := toolstack/daemon/rpc.c $(zcommon-y)
+test_rpc-cflags := -Itoolstack/daemon
+test_rpc-libs := json-c libfdt
+unit-tests-y += tests/unit/toolstack/test_openrpc
+test_openrpc-src := $(filter-out %/main.c,$(hvd-fake-y)) \
+	backends/io/io_config.c
+test_openrpc-cflags := -Itoolstack/daemon
+test_openrpc-libs := json-c libfdt libuv
+fuzzers-y += tests/fuzz/zone_def_fuzz
+zone_def_fuzz-src := $(zcommon-y)
+zone_def_fuzz-libs := json-c libfdt
+fuzzers-y += tests/fuzz/hvd_rpc_fuzz
+hvd_rpc_fuzz-src := toolstack/daemon/rpc.c toolstack/daemon/frame.c $(zcommon-y)
+hvd_rpc_fuzz-cflags := -Itoolstack/daemon
+hvd_rpc_fuzz-libs := json-c libfdt

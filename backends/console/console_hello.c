@@ -82,8 +82,7 @@ static const char *parse_object(struct json_object *root,
 	if (!json_object_is_type(root, json_type_object)) {
 		return "the first line must be a JSON object";
 	}
-	json_object_object_foreach(root, key, value)
-	{
+	json_object_object_foreach (root, key, value) {
 		error = parse_member(key, value, hello);
 		if (error != NULL) {
 			return error;

@@ -11,7 +11,11 @@
 
 #define CONSOLE_HELLO_MAX 512u /* bytes, line feed included */
 
-enum console_from { CONSOLE_FROM_END, CONSOLE_FROM_START, CONSOLE_FROM_OFFSET };
+enum console_from {
+	CONSOLE_FROM_END,
+	CONSOLE_FROM_START,
+	CONSOLE_FROM_OFFSET
+};
 
 struct console_hello {
 	char device[STATE_NAME_MAX];

@@ -80,10 +80,10 @@ static void skip_ahead(struct console_client *client, uint64_t first)
 
 	to = to > first ? to : first;
 	client->notice_sent = 0;
-	client->notice_len = (size_t)snprintf(
-		client->notice, sizeof(client->notice),
-		"\r\n[hvd-io: %" PRIu64 " bytes skipped]\r\n",
-		to - client->pos);
+	client->notice_len =
+		(size_t)snprintf(client->notice, sizeof(client->notice),
+				 "\r\n[hvd-io: %" PRIu64 " bytes skipped]\r\n",
+				 to - client->pos);
 	client->pos = to;
 }
 
@@ -262,7 +262,8 @@ static bool client_hello(struct console_client *client)
 	if (end == NULL && client->input_len < CONSOLE_HELLO_MAX) {
 		return false;
 	}
-	if (end == NULL || end - client->input >= (ptrdiff_t)CONSOLE_HELLO_MAX) {
+	if (end == NULL ||
+	    end - client->input >= (ptrdiff_t)CONSOLE_HELLO_MAX) {
 		refuse(client, "the first line is too long");
 		return false;
 	}

@@ -301,9 +301,9 @@ static void console_stop(struct virtio_device *dev, virtio_stop_cb done)
 
 static uint64_t console_mark_fresh(struct virtio_device *dev, uint32_t q)
 {
-	return q == VIRTIO_CONSOLE_TX ?
-		       mark_make(log_ring_tail(&from_dev(dev)->port->log), 0) :
-		       0;
+	return q == VIRTIO_CONSOLE_TX
+		       ? mark_make(log_ring_tail(&from_dev(dev)->port->log), 0)
+		       : 0;
 }
 
 static const struct virtio_device_ops console_ops = {

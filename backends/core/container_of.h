@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#define container_of(ptr, type, member)                                        \
-	((type *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) \
+	((type *)((char *)(ptr)-offsetof(type, member)))
 
 #endif /* ZV_BACKENDS_CORE_CONTAINER_OF_H */

@@ -49,12 +49,8 @@ static void store_barrier(void)
 
 static bool all_zero(const uint8_t *p, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		if (p[i] != 0) {
-			return false;
-		}
-	}
-	return true;
+	/* Every byte equals the one before it. */
+	return p[0] == 0 && memcmp(p, p + 1, len - 1) == 0;
 }
 
 void state_area_open(struct state_area *area, void *base)
@@ -114,8 +110,8 @@ enum state_found state_record_open(struct state_area *area, uint32_t index,
 				   uint32_t kind, void *work, size_t size,
 				   struct state_record *ret_record)
 {
-	uint8_t *shared = area->base + RECORDS_OFFSET +
-			  (size_t)index * RECORD_STRIDE;
+	uint8_t *shared =
+		area->base + RECORDS_OFFSET + (size_t)index * RECORD_STRIDE;
 	struct record_header *header = (struct record_header *)shared;
 	enum state_found found = STATE_RESUMED;
 

@@ -4,9 +4,9 @@
 #include <string.h>
 
 /* Status bits that a driver may set; it clears them only by a reset. */
-#define STATUS_DRIVER_BITS                                                     \
-	(VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER |                    \
-	 VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_FEATURES_OK |                 \
+#define STATUS_DRIVER_BITS                                     \
+	(VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER |    \
+	 VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_FEATURES_OK | \
 	 VIRTIO_STATUS_FAILED)
 
 /*
@@ -16,18 +16,18 @@
 static struct virtio_mmio_queue *selected(const struct virtio_mmio_info *info,
 					  struct virtio_mmio_state *state)
 {
-	uint32_t count = info->queue_count < VIRTIO_QUEUES_MAX ?
-				 info->queue_count :
-				 VIRTIO_QUEUES_MAX;
+	uint32_t count = info->queue_count < VIRTIO_QUEUES_MAX
+				 ? info->queue_count
+				 : VIRTIO_QUEUES_MAX;
 
-	return state->queue_sel < count ? &state->queue[state->queue_sel] :
-					  NULL;
+	return state->queue_sel < count ? &state->queue[state->queue_sel]
+					: NULL;
 }
 
 bool virtio_mmio_regs_live(const struct virtio_mmio_state *state)
 {
-	return (state->status & (VIRTIO_STATUS_DRIVER_OK |
-				 VIRTIO_STATUS_NEEDS_RESET)) ==
+	return (state->status &
+		(VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET)) ==
 	       VIRTIO_STATUS_DRIVER_OK;
 }
 
@@ -73,8 +73,8 @@ static enum virtio_mmio_action write_status(const struct virtio_mmio_info *info,
 		set &= ~VIRTIO_STATUS_DRIVER_OK;
 	}
 	state->status |= set;
-	return (set & VIRTIO_STATUS_DRIVER_OK) != 0 ? VIRTIO_MMIO_START :
-						      VIRTIO_MMIO_NONE;
+	return (set & VIRTIO_STATUS_DRIVER_OK) != 0 ? VIRTIO_MMIO_START
+						    : VIRTIO_MMIO_NONE;
 }
 
 static void write_driver_features(struct virtio_mmio_state *state,
@@ -153,9 +153,9 @@ static void write_layout(struct virtio_mmio_queue *queue, uint32_t offset,
 	}
 }
 
-static enum virtio_mmio_action write_control(const struct virtio_mmio_info *info,
-					     struct virtio_mmio_state *state,
-					     uint32_t offset, uint32_t value)
+static enum virtio_mmio_action
+write_control(const struct virtio_mmio_info *info,
+	      struct virtio_mmio_state *state, uint32_t offset, uint32_t value)
 {
 	struct virtio_mmio_queue *queue = selected(info, state);
 
@@ -195,9 +195,9 @@ virtio_mmio_regs_write(const struct virtio_mmio_info *info,
 	if (offset >= VIRTIO_MMIO_CONFIG) {
 		uint32_t at = offset - VIRTIO_MMIO_CONFIG;
 
-		return at < info->config_len && size <= info->config_len - at ?
-			       VIRTIO_MMIO_CONFIG_WRITE :
-			       VIRTIO_MMIO_NONE;
+		return at < info->config_len && size <= info->config_len - at
+			       ? VIRTIO_MMIO_CONFIG_WRITE
+			       : VIRTIO_MMIO_NONE;
 	}
 	/* 4.2.2.2: control registers take aligned 32-bit accesses only. */
 	if (size != 4 || (offset & 3) != 0) {

@@ -97,6 +97,7 @@ struct walk {
 	uint32_t index;
 	uint32_t steps; /* left in this table; a chain may not visit more */
 	bool indirect;
+	bool writing; /* a writable descriptor was seen */
 };
 
 static int read_desc(struct vq *vq, const struct walk *walk,
@@ -133,23 +134,25 @@ static int enter_indirect(const struct vq *vq, struct walk *walk,
 		.count = count,
 		.steps = count,
 		.indirect = true,
+		.writing = walk->writing,
 	};
 	return 0;
 }
 
-static int add_segment(struct vq *vq, struct vq_chain *chain,
+static int add_segment(struct vq *vq, struct walk *walk, struct vq_chain *chain,
 		       const struct vq_desc *desc)
 {
 	bool writable = (desc->flags & VQ_DESC_WRITE) != 0;
-	uint32_t *total = writable ? &chain->writable_len :
-				     &chain->readable_len;
+	uint32_t *total =
+		writable ? &chain->writable_len : &chain->readable_len;
 	uint32_t used = (uint32_t)chain->readable + chain->writable;
 	void *base;
 
 	/* 2.7.4.2: what the device reads comes before what it writes. */
-	if (!writable && chain->writable != 0) {
+	if (!writable && walk->writing) {
 		return -EPROTO;
 	}
+	walk->writing = writable;
 	if (desc->len == 0) {
 		return 0;
 	}
@@ -198,7 +201,7 @@ static int walk_chain(struct vq *vq, uint16_t head, struct vq_chain *chain)
 			}
 			continue;
 		}
-		rc = add_segment(vq, chain, &desc);
+		rc = add_segment(vq, &walk, chain, &desc);
 		if (rc != 0) {
 			return rc;
 		}
@@ -283,7 +286,7 @@ bool vq_should_signal(struct vq *vq)
 	uint16_t old = vq->signalled;
 	uint16_t word = 0;
 
-	if (!vq->ready || (vq->used_idx == old && !vq->signal_always)) {
+	if (!vq->ready || vq->used_idx == old) {
 		return false;
 	}
 	/*

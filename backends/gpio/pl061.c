@@ -22,10 +22,9 @@ static uint8_t levels(const struct pl061_state *state)
 /* Edges are latched, a level interrupts as long as it lasts (section 2.2.4). */
 static uint8_t raw(const struct pl061_state *state)
 {
-	uint8_t active = (uint8_t)~(levels(state) ^ state->iev);
+	uint8_t active = (uint8_t) ~(levels(state) ^ state->iev);
 
-	return (uint8_t)((state->latched & ~state->is) |
-			 (active & state->is));
+	return (uint8_t)((state->latched & ~state->is) | (active & state->is));
 }
 
 bool pl061_line(const struct pl061_state *state)
@@ -47,8 +46,8 @@ void pl061_set_input(struct pl061_state *state, unsigned int line, bool high)
 	uint8_t before = levels(state);
 	uint8_t bit = (uint8_t)(1u << (line & 7));
 
-	state->input = (uint8_t)(high ? state->input | bit :
-					state->input & ~bit);
+	state->input =
+		(uint8_t)(high ? state->input | bit : state->input & ~bit);
 	latch_edges(state, before);
 }
 

@@ -85,8 +85,8 @@ static void add(struct json_object *object, const char *key, const char *value)
 static void send_object(struct control *control, struct json_object *object)
 {
 	const char *text = json_object_to_json_string_ext(
-		object, JSON_C_TO_STRING_PLAIN |
-				JSON_C_TO_STRING_NOSLASHESCAPE);
+		object,
+		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	size_t len = strlen(text);
 	char line[2048];
 

@@ -45,8 +45,7 @@ static int check_object(const struct cursor *at, const char *const *known)
 	if (!json_object_is_type(at->object, json_type_object)) {
 		return fail(at, "", "must be an object");
 	}
-	json_object_object_foreach(at->object, key, value)
-	{
+	json_object_object_foreach (at->object, key, value) {
 		(void)value;
 		if (!is_listed(key, known)) {
 			return fail(at, key, "unknown member");
@@ -94,9 +93,9 @@ static int get_u32(const struct cursor *at, const char *key, uint32_t min,
 static int get_optional(const struct cursor *at, const char *key, uint32_t min,
 			uint32_t max, uint32_t *ret)
 {
-	return json_object_object_get_ex(at->object, key, NULL) ?
-		       get_u32(at, key, min, max, ret) :
-		       0;
+	return json_object_object_get_ex(at->object, key, NULL)
+		       ? get_u32(at, key, min, max, ret)
+		       : 0;
 }
 
 static bool name_ok(const char *name, size_t size)
@@ -278,9 +277,9 @@ static int parse_size(const struct cursor *at,
 
 static int parse_device(struct cursor *at, struct io_config *config)
 {
-	static const char *const known[] = { "type",   "name",	 "slot",
-					     "shadow", "offset", "intid",
-					     "doorbell", "cols", "rows",
+	static const char *const known[] = { "type",	 "name",   "slot",
+					     "shadow",	 "offset", "intid",
+					     "doorbell", "cols",   "rows",
 					     NULL };
 	struct io_config_console *console =
 		&config->console[config->console_count];
@@ -348,8 +347,8 @@ static int parse_ids(const struct cursor *at, struct io_config *config)
 
 static int parse_root(const struct cursor *at, struct io_config *config)
 {
-	static const char *const known[] = { "cmd",  "zone", "vcpus",	"ram",
-					     "uart", "rtc",  "gpio",	"devices",
+	static const char *const known[] = { "cmd",  "zone", "vcpus", "ram",
+					     "uart", "rtc",  "gpio",  "devices",
 					     "uid",  "gid",  NULL };
 	const char *cmd;
 

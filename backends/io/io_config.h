@@ -56,7 +56,11 @@ struct io_config {
 int io_config_parse(const char *line, size_t len, struct io_config *ret,
 		    struct zerror *ret_error);
 
-enum io_command { IO_COMMAND_POWERKEY, IO_COMMAND_RESET, IO_COMMAND_STOP };
+enum io_command {
+	IO_COMMAND_POWERKEY,
+	IO_COMMAND_RESET,
+	IO_COMMAND_STOP
+};
 
 /* The lines after the first. */
 int io_command_parse(const char *line, size_t len, enum io_command *ret,

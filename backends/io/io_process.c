@@ -58,8 +58,8 @@ static int add_memory(struct io_process *process, void *const *ram)
 
 static int add_uart(struct io_process *process)
 {
-	int rc = console_port_init(&process->uart_port, &process->area,
-				   "uart0");
+	int rc =
+		console_port_init(&process->uart_port, &process->area, "uart0");
 
 	if (rc == 0) {
 		rc = console_server_add(&process->server, &process->uart_port);
@@ -103,8 +103,8 @@ static int add_console(struct io_process *process,
 		.intid = config->intid,
 		.doorbell = config->doorbell,
 	};
-	int rc = console_port_init(&console->port, &process->area,
-				   config->name);
+	int rc =
+		console_port_init(&console->port, &process->area, config->name);
 
 	if (rc == 0) {
 		rc = console_server_add(&process->server, &console->port);

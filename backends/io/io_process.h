@@ -51,8 +51,8 @@ struct io_process {
 };
 
 /* config must outlive the process. */
-void io_process_init(struct io_process *process,
-		     const struct io_config *config, struct event_loop *loop);
+void io_process_init(struct io_process *process, const struct io_config *config,
+		     struct event_loop *loop);
 /*
  * ram[i] is where config->ram[i] is mapped, state the restart area.  0, or
  * negative errno with *ret_what naming the step that failed; stop it then, too.

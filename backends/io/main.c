@@ -121,8 +121,8 @@ static void *map_zone(uint64_t offset, uint64_t size)
 static int map_all(struct hvd_io *io)
 {
 	for (size_t i = 0; i < io->config.ram_count; i++) {
-		io->ram[i] = map_zone(io->config.ram[i].gpa,
-				      io->config.ram[i].size);
+		io->ram[i] =
+			map_zone(io->config.ram[i].gpa, io->config.ram[i].size);
 		if (io->ram[i] == NULL) {
 			return -errno;
 		}
@@ -135,9 +135,8 @@ static int set_nonblocking(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 
-	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ?
-		       -errno :
-		       0;
+	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno
+								       : 0;
 }
 
 /* Returns what failed, or NULL. */

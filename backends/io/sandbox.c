@@ -70,8 +70,8 @@ int sandbox_drop(uint32_t uid, uint32_t gid)
 #define FILTER_WANTED 1
 #endif
 
-#define ALLOW(name)                                                            \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1),                 \
+#define ALLOW(name)                                            \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1), \
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
 /* Anything else fails with EPERM; nothing here can open or start a thing. */
@@ -132,7 +132,7 @@ int sandbox_filter(void)
 	}
 	/* The kernel's struct is not const. */
 	memcpy(code, filter, sizeof(filter));
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0 ?
-		       -errno :
-		       0;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0
+		       ? -errno
+		       : 0;
 }

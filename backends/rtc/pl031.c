@@ -38,8 +38,8 @@ void pl031_tick(struct pl031_state *state, uint32_t now)
 
 uint32_t pl031_alarm(const struct pl031_state *state, uint32_t now)
 {
-	return state->armed != 0 ? state->mr - counter(state, now) :
-				   PL031_NO_ALARM;
+	return state->armed != 0 ? state->mr - counter(state, now)
+				 : PL031_NO_ALARM;
 }
 
 bool pl031_line(const struct pl031_state *state)

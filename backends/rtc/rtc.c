@@ -43,7 +43,8 @@ static bool rtc_settle(struct zone_window *window)
 
 	zone_window_line(window, pl031_line(&rtc->state.regs));
 	event_timer(window->io->loop, &rtc->alarm,
-		    seconds == PL031_NO_ALARM ? EVENT_NEVER : seconds * 1000ull);
+		    seconds == PL031_NO_ALARM ? EVENT_NEVER
+					      : seconds * 1000ull);
 	return true;
 }
 

@@ -30,8 +30,8 @@ void pl011_reset(struct pl011_state *state)
 
 bool pl011_valid(const struct pl011_state *state)
 {
-	return state->fifo_len <= PL011_FIFO &&
-	       (state->ris & ~INT_MASK) == 0 && (state->imsc & ~INT_MASK) == 0;
+	return state->fifo_len <= PL011_FIFO && (state->ris & ~INT_MASK) == 0 &&
+	       (state->imsc & ~INT_MASK) == 0;
 }
 
 /* Without FIFOs there is one holding register (section 2.4). */

@@ -83,9 +83,9 @@ static uint32_t changed_words(struct zone_window *window,
 	window->published_count = count;
 	if (window->forced) {
 		window->forced = false;
-		ret[n++] = (struct zv_shadow_word){
-			base + window->forced_offset, 0
-		};
+		ret[n++] =
+			(struct zv_shadow_word){ base + window->forced_offset,
+						 0 };
 	}
 	return n;
 }

@@ -180,9 +180,9 @@ static void config_write(struct zone_virtio *zv,
 static void make_queue(struct zone_virtio *zv)
 {
 	uint32_t q = zv->state.regs.queue_sel;
-	uint64_t mark = zv->dev->ops->mark_fresh != NULL ?
-				zv->dev->ops->mark_fresh(zv->dev, q) :
-				0;
+	uint64_t mark = zv->dev->ops->mark_fresh != NULL
+				? zv->dev->ops->mark_fresh(zv->dev, q)
+				: 0;
 
 	__atomic_store_n(&zv->dev->mark[q], mark, __ATOMIC_RELEASE);
 	/* A bad layout is found, and told, when the device starts. */
@@ -250,8 +250,7 @@ static size_t config_words(struct zone_virtio *zv, struct zone_word *ret)
 		size_t part = len - at < 4 ? len - at : 4;
 
 		zv->dev->ops->config_read(zv->dev, at, &value, part);
-		ret[n++] =
-			(struct zone_word){ VIRTIO_MMIO_CONFIG + at, value };
+		ret[n++] = (struct zone_word){ VIRTIO_MMIO_CONFIG + at, value };
 	}
 	return n;
 }
@@ -318,8 +317,8 @@ static int bind_eventfds(struct zone_virtio *zv)
 			.doorbell = zv->doorbell + q,
 		};
 
-		rc = event_watch(io->loop, &zv->queue[q].watch,
-				 zv->queue[q].fd, EVENT_READ);
+		rc = event_watch(io->loop, &zv->queue[q].watch, zv->queue[q].fd,
+				 EVENT_READ);
 		if (rc == 0) {
 			rc = io->port->ops->ioeventfd(io->port, &bell);
 		}

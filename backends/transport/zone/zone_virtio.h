@@ -11,7 +11,7 @@
 #include "core/virtio_mmio_regs.h"
 #include "transport/zone/zone_io.h"
 
-#define ZONE_VIRTIO_FEATURES                                                   \
+#define ZONE_VIRTIO_FEATURES \
 	(VIRTIO_F_VERSION_1 | VQ_F_INDIRECT_DESC | VQ_F_EVENT_IDX)
 
 struct zone_virtio_place {

@@ -118,13 +118,13 @@ static void layout_rules(void **state)
 	struct vq vq;
 
 	assert_int_equal(vq_check(&f->gm, &good), 0);
-#define BAD(field, value)                                                      \
-	do {                                                                   \
-		l = good;                                                      \
-		l.field = (value);                                             \
-		assert_int_equal(vq_check(&f->gm, &l), -EPROTO);               \
-		assert_int_equal(vq_init(&vq, &f->gm, &l, 0), -EPROTO);        \
-		assert_int_equal(vq_clear(&f->gm, &l), -EPROTO);               \
+#define BAD(field, value)                                               \
+	do {                                                            \
+		l = good;                                               \
+		l.field = (value);                                      \
+		assert_int_equal(vq_check(&f->gm, &l), -EPROTO);        \
+		assert_int_equal(vq_init(&vq, &f->gm, &l, 0), -EPROTO); \
+		assert_int_equal(vq_clear(&f->gm, &l), -EPROTO);        \
 	} while (0)
 	BAD(size, 0);
 	BAD(size, 3);
@@ -219,6 +219,12 @@ static void chain_order(void **state)
 	desc(f, 1, DATA + 8, 4, 0, 0);
 	ring_driver_offer(&f->ring, 0);
 	assert_int_equal(pop(f), -EPROTO);
+	/* Also where there is nothing to write, and across a table. */
+	desc(f, 0, DATA, 0, VQ_DESC_NEXT | VQ_DESC_WRITE, 1);
+	assert_int_equal(pop(f), -EPROTO);
+	desc(f, 1, TABLE, 16, VQ_DESC_INDIRECT, 0);
+	ring_driver_desc(&f->ring, TABLE, 0, DATA + 8, 4, 0, 0);
+	assert_int_equal(pop(f), -EPROTO);
 }
 
 static void chain_loop_of_nothing(void **state)
@@ -297,9 +303,8 @@ static void total_length_bound(void **state)
 	/* Never touched, so it may claim to be larger than it is. */
 	guest_mem_init(&gm);
 	assert_int_equal(guest_mem_add(&gm, RAM, RAM_SIZE, big), 0);
-	assert_int_equal(guest_mem_add(&gm, 0x100000000ull, 0x200000000ull,
-				       big),
-			 0);
+	assert_int_equal(
+		guest_mem_add(&gm, 0x100000000ull, 0x200000000ull, big), 0);
 	f->vq.gm = &gm;
 	desc(f, 0, 0x100000000ull, UINT32_MAX, VQ_DESC_NEXT, 1);
 	desc(f, 1, 0x100000000ull, 1, 0, 0);

@@ -112,9 +112,9 @@ static int fake_irqfd(struct zone_port *port, const struct zv_ioc_irqfd *bind)
 	if (bind->intid >= FAKE_INTIDS || fake->irqfd_count == 8) {
 		return -EINVAL;
 	}
-	fake->irqfd[fake->irqfd_count++] = (struct fake_irqfd){
-		bind->fd, bind->intid, bind->addr, bind->mask
-	};
+	fake->irqfd[fake->irqfd_count++] =
+		(struct fake_irqfd){ bind->fd, bind->intid, bind->addr,
+				     bind->mask };
 	return 0;
 }
 
