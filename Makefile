@@ -83,7 +83,7 @@ include mk/guests.mk
 include mk/images.mk
 include mk/tests.mk
 
-all: hypervisor kmod toolstack images
+all: hypervisor kmod toolstack images $(O)/versions.txt
 
 .PHONY: run run-native install clean distclean help
 run: $(zonevisor-bin) $(bundle) ## boot zone0 under Zonevisor in QEMU
