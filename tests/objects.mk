@@ -153,3 +153,24 @@ fuzzers-y += tests/fuzz/hvd_rpc_fuzz
 hvd_rpc_fuzz-src := toolstack/daemon/rpc.c toolstack/daemon/frame.c $(zcommon-y)
 hvd_rpc_fuzz-cflags := -Itoolstack/daemon
 hvd_rpc_fuzz-libs := json-c libfdt
+
+# The hypervisor's core on the fake architecture.
+core-whole := $(hv-core-y) $(hv-fake-y)
+unit-tests-y += tests/unit/core/test_frame
+test_frame-src := $(core-whole)
+unit-tests-y += tests/unit/core/test_hvcall
+test_hvcall-src := $(core-whole)
+unit-tests-y += tests/unit/core/test_io
+test_io-src := $(core-whole)
+unit-tests-y += tests/unit/core/test_mmio
+test_mmio-src := $(core-whole)
+unit-tests-y += tests/unit/core/test_pgtable
+test_pgtable-src := $(core-whole)
+unit-tests-y += tests/unit/core/test_sched
+test_sched-src := $(core-whole)
+unit-tests-y += tests/unit/core/test_timer
+test_timer-src := $(core-whole)
+unit-tests-y += tests/unit/core/test_zone
+test_zone-src := $(core-whole)
+fuzzers-y += tests/fuzz/hvcall_fuzz
+hvcall_fuzz-src := $(core-whole)

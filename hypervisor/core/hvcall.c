@@ -146,9 +146,9 @@ static s64 call_log_read(struct call *c)
 	while (err == 0 && done < len) {
 		u64 at = pos;
 		u64 first;
-		size_t n = log_read(&at, part,
-				    (size_t)MIN(len - done, sizeof(part)),
-				    &first);
+		size_t n =
+			log_read(&at, part,
+				 (size_t)MIN(len - done, sizeof(part)), &first);
 
 		if (done == 0) {
 			start = first;
@@ -287,8 +287,8 @@ static s64 call_vcpu_get(struct call *c)
 	if (fits_u32(c->arg[1])) {
 		err = zone_vcpu_get(c->zone, (u32)c->arg[1], &state);
 	}
-	return err != 0 ? err :
-			  store(c, c->arg[2], c->arg[3], &state, sizeof(state));
+	return err != 0 ? err
+			: store(c, c->arg[2], c->arg[3], &state, sizeof(state));
 }
 
 /* -------------------------------------------------------------------- I/O */
@@ -412,12 +412,9 @@ static s64 dispatch(u32 nr, struct call *c)
 	return call_table[nr].fn(c);
 }
 
-void hvcall(struct vcpu *v, u32 nr, const u64 arg[5],
-	    struct hvcall_result *ret)
+void hvcall(struct vcpu *v, u32 nr, const u64 arg[5], struct hvcall_result *ret)
 {
-	struct call c = {
-		.caller = v->zone, .arg = arg, .out = ret->out
-	};
+	struct call c = { .caller = v->zone, .arg = arg, .out = ret->out };
 
 	ret->out[0] = 0;
 	ret->out[1] = 0;

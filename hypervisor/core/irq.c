@@ -39,6 +39,6 @@ int irq_assign(u32 intid, u16 zone)
 
 u16 irq_owner(u32 intid)
 {
-	return intid < owner_count ? atomic_load_acquire(&owner_table[intid]) :
-				     (u16)IRQ_OWNER_NONE;
+	return intid < owner_count ? atomic_load_acquire(&owner_table[intid])
+				   : (u16)IRQ_OWNER_NONE;
 }

@@ -112,9 +112,9 @@ static void tlb_flush(const struct pgtable *pt, u64 in, u64 size)
 
 static void stats_leaf(struct pgtable *pt, u32 level, s64 n)
 {
-	u64 *count = level == 1 ? &pt->stats.leaf_1g :
-		     level == 2 ? &pt->stats.leaf_2m :
-				  &pt->stats.leaf_4k;
+	u64 *count = level == 1	  ? &pt->stats.leaf_1g
+		     : level == 2 ? &pt->stats.leaf_2m
+				  : &pt->stats.leaf_4k;
 
 	*count += (u64)n;
 }
@@ -193,11 +193,11 @@ static int map_scan(const struct walk *w, const u64 *table, u32 level, u64 in,
 	}
 	while (in < end) {
 		u64 next = entry_end(level, in, end);
-		u64 pte = table != NULL ?
-				  table[table_index(&w->geometry, level, in)] :
-				  0;
-		enum pte_kind kind = table != NULL ? arch_pte_kind(pte, level) :
-						     PTE_INVALID;
+		u64 pte = table != NULL
+				  ? table[table_index(&w->geometry, level, in)]
+				  : 0;
+		enum pte_kind kind =
+			table != NULL ? arch_pte_kind(pte, level) : PTE_INVALID;
 		const u64 *child = NULL;
 		bool descend = false;
 		int err;
@@ -287,18 +287,17 @@ static void map_commit(struct walk *w, u64 *table, u32 level, u64 in, u64 end,
 
 		if (kind == PTE_INVALID &&
 		    leaf_fits(level, in, next - in, out)) {
-			arch_pte_write(entry,
-				       arch_pte_make_leaf(w->pt->stage, level,
-							  pa_make(out),
-							  w->attrs));
+			arch_pte_write(entry, arch_pte_make_leaf(
+						      w->pt->stage, level,
+						      pa_make(out), w->attrs));
 			stats_leaf(w->pt, level, 1);
 		} else {
 			if (kind == PTE_INVALID) {
 				paddr_t pa = stack_pop(&w->reserve);
 
-				arch_pte_write(entry, arch_pte_make_table(
-							      w->pt->stage,
-							      pa));
+				arch_pte_write(
+					entry,
+					arch_pte_make_table(w->pt->stage, pa));
 				w->pt->stats.tables++;
 			}
 			map_commit(w, table_of(*entry, level), level + 1, in,
@@ -328,9 +327,8 @@ int pgtable_map(struct pgtable *pt, u64 in, paddr_t out, u64 size, u32 attrs)
 	arch_pt_geometry(pt->stage, &w.geometry);
 	top = w.geometry.start_level;
 	out_end = 1ull << w.geometry.out_bits;
-	if (!range_ok(&w.geometry, in, size) ||
-	    !IS_ALIGNED(out.v, PAGE_SIZE) || out.v >= out_end ||
-	    size > out_end - out.v) {
+	if (!range_ok(&w.geometry, in, size) || !IS_ALIGNED(out.v, PAGE_SIZE) ||
+	    out.v >= out_end || size > out_end - out.v) {
 		return -EINVAL;
 	}
 	err = map_scan(&w, root, top, in, in + size, out.v, &tables);
@@ -400,9 +398,9 @@ static void leaf_split(struct walk *w, u64 *entry, u32 level, u64 in)
 	for (u32 i = 0; i < ENTRIES; i++) {
 		paddr_t at = pa_add(pa, i * level_size(level + 1));
 
-		arch_pte_write(&child[i], arch_pte_make_leaf(pt->stage,
-							     level + 1, at,
-							     attrs));
+		arch_pte_write(
+			&child[i],
+			arch_pte_make_leaf(pt->stage, level + 1, at, attrs));
 	}
 	/* Break before make, as in table_merge(). */
 	arch_pte_write(entry, 0);

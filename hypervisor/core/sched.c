@@ -294,7 +294,8 @@ static void preempt_locked(struct runqueue *rq, u64 now)
 }
 
 /* Who goes first; a vCPU that has waited too long before all others. */
-static struct vcpu *first_locked(struct runqueue *rq, u64 now, bool *ret_starved)
+static struct vcpu *first_locked(struct runqueue *rq, u64 now,
+				 bool *ret_starved)
 {
 	struct vcpu *oldest = NULL;
 
@@ -302,7 +303,7 @@ static struct vcpu *first_locked(struct runqueue *rq, u64 now, bool *ret_starved
 	if (list_empty(&rq->ready)) {
 		return NULL;
 	}
-	list_for_each(node, &rq->ready) {
+	list_for_each (node, &rq->ready) {
 		if (oldest == NULL ||
 		    vcpu_of(node)->ready_since < oldest->ready_since) {
 			oldest = vcpu_of(node);

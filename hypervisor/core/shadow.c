@@ -343,8 +343,8 @@ static int complete_locked(struct zone *z, const struct zv_io_complete *c,
 	words_apply_locked(z, c->word, c->count);
 	pages_hide_locked(z, mask, false);
 	v->io_wait = VCPU_IO_NONE;
-	v->io_result = (c->flags & ZV_COMPLETE_ABORT) != 0 ? VCPU_IO_ABORT :
-							     VCPU_IO_DONE;
+	v->io_result = (c->flags & ZV_COMPLETE_ABORT) != 0 ? VCPU_IO_ABORT
+							   : VCPU_IO_DONE;
 	if (!v->io_access.write) {
 		v->io_access.value = c->value & size_mask(v->io_access.size);
 	}
@@ -467,8 +467,8 @@ static enum mmio_result read_access(struct vcpu *v, struct shadow_page *p,
 
 	if (!traps_reads(p)) {
 		/* It was hidden for an update; this waits until that is done. */
-		return zone_mem_allows(v->zone, m->gpa, MAP_R) ? MMIO_RETRY :
-								 MMIO_ABORT;
+		return zone_mem_allows(v->zone, m->gpa, MAP_R) ? MMIO_RETRY
+							       : MMIO_ABORT;
 	}
 	if (action_load(p, word).read == ZV_RD_FORWARD) {
 		return io_forward(v, m, addr);
@@ -488,6 +488,6 @@ enum mmio_result shadow_access(struct vcpu *v, struct mmio_access *a, void *ctx)
 	if (a->size > 4) {
 		return MMIO_ABORT;
 	}
-	return a->write ? write_access(v, p, a, addr) :
-			  read_access(v, p, a, addr);
+	return a->write ? write_access(v, p, a, addr)
+			: read_access(v, p, a, addr);
 }

@@ -15,9 +15,9 @@ static struct timer *timer_of(struct list *node)
 
 static void program_locked(struct percpu *cpu)
 {
-	u64 deadline = list_empty(&cpu->timers) ?
-			       UINT64_MAX :
-			       timer_of(cpu->timers.next)->deadline;
+	u64 deadline = list_empty(&cpu->timers)
+			       ? UINT64_MAX
+			       : timer_of(cpu->timers.next)->deadline;
 
 	arch_timer_set(deadline);
 }

@@ -124,8 +124,8 @@ static void vcpus_place(struct zone *z, const u32 *pcpu)
 {
 	spin_lock(&zone_table_lock);
 	for (u32 i = 0; i < z->vcpu_count; i++) {
-		u32 cpu = pcpu[i] == ZV_PCPU_ANY ? pcpu_choose_locked() :
-						   pcpu[i];
+		u32 cpu =
+			pcpu[i] == ZV_PCPU_ANY ? pcpu_choose_locked() : pcpu[i];
 
 		z->vcpus[i]->pcpu = cpu;
 		pcpu_vcpus[cpu]++;
@@ -381,8 +381,8 @@ int zone_create(const struct zv_zone_create *args, u16 *ret_id)
 	z->vcpu_count = args->vcpu_count;
 	z->priority = args->priority;
 	z->event_index = args->event_index;
-	z->slice_ns = 1000ull * (args->slice_us != 0 ? args->slice_us :
-						       ZONE_SLICE_DEFAULT_US);
+	z->slice_ns = 1000ull * (args->slice_us != 0 ? args->slice_us
+						     : ZONE_SLICE_DEFAULT_US);
 	memcpy(z->name, args->name, sizeof(z->name));
 	memcpy(z->uuid, args->uuid, sizeof(z->uuid));
 	err = zone_build(z, args->pcpu);

@@ -10,8 +10,8 @@
 #include <zv/zone.h>
 
 static const char *const state_name[] = {
-	[ZV_ZONE_CREATED] = "created",	 [ZV_ZONE_RUNNING] = "running",
-	[ZV_ZONE_PAUSED] = "paused",	 [ZV_ZONE_OFF] = "off",
+	[ZV_ZONE_CREATED] = "created",	   [ZV_ZONE_RUNNING] = "running",
+	[ZV_ZONE_PAUSED] = "paused",	   [ZV_ZONE_OFF] = "off",
 	[ZV_ZONE_RESETTING] = "resetting", [ZV_ZONE_CRASHED] = "crashed",
 	[ZV_ZONE_DYING] = "dying",
 };
@@ -244,10 +244,9 @@ void zone_crash(struct vcpu *v, u32 reason, u64 addr, u64 ipa, u64 syndrome)
 		halt_locked(z, ZV_ZONE_CRASHED, reason);
 		if (z == zone0) {
 			/* The other zones go on; nobody can command them. */
-			log_error("zone0 crashed: vcpu %u pc %lx addr %lx syndrome %lx",
-				  v->index, s.pc,
-				  addr,
-				  syndrome);
+			log_error(
+				"zone0 crashed: vcpu %u pc %lx addr %lx syndrome %lx",
+				v->index, s.pc, addr, syndrome);
 		}
 	}
 	spin_unlock(&z->lock);

@@ -25,10 +25,16 @@ static void memory_init(const struct fake_config *c)
 {
 	struct mem_range range = { FAKE_RAM_BASE, c->ram_size };
 
-	ram = mmap(NULL, c->ram_size, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	CHECK(ram != MAP_FAILED);
-	fake_ram_size = c->ram_size;
+	/* The same RAM again keeps what it held: nobody may rely on zeroes. */
+	if (fake_ram_size != c->ram_size) {
+		if (ram != NULL) {
+			munmap(ram, fake_ram_size);
+		}
+		ram = mmap(NULL, c->ram_size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		CHECK(ram != MAP_FAILED);
+		fake_ram_size = c->ram_size;
+	}
 	fake_direct_map_offset = (u64)(uintptr_t)ram - FAKE_RAM_BASE;
 	/* A heap block of its own, so that ASan sees what leaves it. */
 	table = malloc(frame_table_size(&range, 1));
@@ -54,7 +60,8 @@ static void cpus_init(u32 count)
 
 static void zone0_init(const struct fake_config *c)
 {
-	struct zv_vcpu_state boot = { .pc = FAKE_RAM_BASE, .flags = ZV_VCPU_ON };
+	struct zv_vcpu_state boot = { .pc = FAKE_RAM_BASE,
+				      .flags = ZV_VCPU_ON };
 	struct zone *z;
 	paddr_t host;
 
@@ -122,6 +129,5 @@ void fake_machine_fini(void)
 		zone_put(z);
 	}
 	zone0 = NULL;
-	munmap(ram, fake_ram_size);
 	free(table);
 }

@@ -18,15 +18,14 @@ u64 fake_direct_map_offset;
 
 void arch_pt_geometry(enum pt_stage stage, struct pt_geometry *ret)
 {
-	*ret = stage == PT_STAGE2 ?
-		       (struct pt_geometry){ .start_level = 1,
-					     .root_order = 1,
-					     .in_bits = 40,
-					     .out_bits = 44 } :
-		       (struct pt_geometry){ .start_level = 0,
-					     .root_order = 0,
-					     .in_bits = 48,
-					     .out_bits = 44 };
+	*ret = stage == PT_STAGE2 ? (struct pt_geometry){ .start_level = 1,
+							  .root_order = 1,
+							  .in_bits = 40,
+							  .out_bits = 44 }
+				  : (struct pt_geometry){ .start_level = 0,
+							  .root_order = 0,
+							  .in_bits = 48,
+							  .out_bits = 44 };
 }
 
 u64 arch_pte_make_leaf(enum pt_stage stage, u32 level, paddr_t pa, u32 attrs)
@@ -80,8 +79,8 @@ static bool is_broken(const u64 *p)
 void arch_pte_write(u64 *p, u64 v)
 {
 	if ((v & PTE_VALID) != 0) {
-		fake_record.break_violations += (*p & PTE_VALID) != 0 ||
-						is_broken(p);
+		fake_record.break_violations +=
+			(*p & PTE_VALID) != 0 || is_broken(p);
 	} else if ((*p & PTE_VALID) != 0) {
 		if (fake_record.unflushed < BROKEN_MAX) {
 			broken[fake_record.unflushed] = p;

@@ -13,7 +13,10 @@
 
 #include <zv/types.h>
 
-enum pt_stage { PT_STAGE1, PT_STAGE2 };
+enum pt_stage {
+	PT_STAGE1,
+	PT_STAGE2
+};
 
 /* Mapping attributes; both stages. */
 #define MAP_R BIT(0)

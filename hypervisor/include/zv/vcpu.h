@@ -24,7 +24,13 @@
 
 struct zone;
 
-enum vcpu_run { VCPU_OFF, VCPU_READY, VCPU_RUNNING, VCPU_IDLE, VCPU_IO };
+enum vcpu_run {
+	VCPU_OFF,
+	VCPU_READY,
+	VCPU_RUNNING,
+	VCPU_IDLE,
+	VCPU_IO
+};
 
 struct mmio_access {
 	u64 gpa;
@@ -34,9 +40,18 @@ struct mmio_access {
 };
 
 /* What a vCPU in VCPU_IO waits for; under zone.io.lock. */
-enum vcpu_io_wait { VCPU_IO_NONE, VCPU_IO_ANSWER, VCPU_IO_RING };
+enum vcpu_io_wait {
+	VCPU_IO_NONE,
+	VCPU_IO_ANSWER,
+	VCPU_IO_RING
+};
 /* How its access ended; applied by its own pCPU before it runs again. */
-enum vcpu_io_result { VCPU_IO_PENDING, VCPU_IO_DONE, VCPU_IO_ABORT, VCPU_IO_RETRY };
+enum vcpu_io_result {
+	VCPU_IO_PENDING,
+	VCPU_IO_DONE,
+	VCPU_IO_ABORT,
+	VCPU_IO_RETRY
+};
 
 enum vcpu_exit_kind {
 	VCPU_EXIT_NONE, /* finished by the architecture; run again */

@@ -51,9 +51,9 @@ static inline void *buf_at(u64 gpa)
 
 static inline struct zv_zone_create test_create_args(u32 vcpus)
 {
-	struct zv_zone_create a = {
-		.name = "test", .vcpu_count = vcpus, .priority = 8
-	};
+	struct zv_zone_create a = { .name = "test",
+				    .vcpu_count = vcpus,
+				    .priority = 8 };
 
 	for (u32 i = 0; i < vcpus; i++) {
 		a.pcpu[i] = ZV_PCPU_ANY;

@@ -77,8 +77,7 @@ static void act(struct zv_shadow_action a)
 
 static void word_set(u32 addr, u32 value)
 {
-	struct zv_shadow_update u = { .count = 1,
-				      .word = { { addr, value } } };
+	struct zv_shadow_update u = { .count = 1, .word = { { addr, value } } };
 
 	assert_int_equal(io_shadow_update(zone, &u), 0);
 }
@@ -129,9 +128,9 @@ static void test_create_checks(void **state)
 	(void)state;
 	assert_int_equal(io_shadow_create(zone, SHADOW_GPA, 0, &i), -EEXIST);
 	assert_int_equal(io_shadow_create(zone, RAM_GPA, 0, &i), -EEXIST);
-	assert_int_equal(io_shadow_create(zone, RAM_GPA,
-					  ZV_SHADOW_TRAP_READS, &i),
-			 -EEXIST);
+	assert_int_equal(
+		io_shadow_create(zone, RAM_GPA, ZV_SHADOW_TRAP_READS, &i),
+		-EEXIST);
 	assert_int_equal(io_shadow_create(zone, 0x08000000, 0, &i), -EEXIST);
 	assert_int_equal(io_shadow_create(zone, 0x1008, 0, &i), -EINVAL);
 	assert_int_equal(io_shadow_create(zone, 0x1000, 2, &i), -EINVAL);
@@ -385,9 +384,8 @@ static void test_raising_again(void **state)
 static void test_write_one_to_clear(void **state)
 {
 	(void)state;
-	act((struct zv_shadow_action){ .addr = 0x64,
-				       .write = ZV_WR_W1C,
-				       .word = 0x60 });
+	act((struct zv_shadow_action){
+		.addr = 0x64, .write = ZV_WR_W1C, .word = 0x60 });
 	word_set(0x60, 0xff03);
 	fake_record.cleans = 0;
 	assert_int_equal(wr(SHADOW_GPA + 0x64, 4, 1), MMIO_DONE);
@@ -619,9 +617,8 @@ static void test_reset_forgets_accesses(void **state)
 
 	(void)state;
 	act((struct zv_shadow_action){ .addr = 0x70, .write = ZV_WR_FORWARD });
-	act((struct zv_shadow_action){ .addr = 0x50,
-				       .write = ZV_WR_DOORBELL,
-				       .count = 1 });
+	act((struct zv_shadow_action){
+		.addr = 0x50, .write = ZV_WR_DOORBELL, .count = 1 });
 	guest_access(SHADOW_GPA + 0x70, 4, true, 1);
 	(void)wr(SHADOW_GPA + 0x50, 4, 0);
 	assert_int_equal(zone_reset(zone), 0);
@@ -679,9 +676,9 @@ static void test_injection_checks(void **state)
 	assert_int_equal(io_inject(zone, 48, 3, 0, 0), -EINVAL);
 	assert_int_equal(io_inject(zone, 48, UINT32_MAX, 0, 0), -EINVAL);
 	assert_int_equal(io_inject(zone, 48, ZV_IRQ_PULSE, 2, 1), -EINVAL);
-	assert_int_equal(io_inject(zone, 48, ZV_IRQ_PULSE,
-				   ZV_SHADOW_ADDR(2, 0), 1),
-			 -EINVAL);
+	assert_int_equal(
+		io_inject(zone, 48, ZV_IRQ_PULSE, ZV_SHADOW_ADDR(2, 0), 1),
+		-EINVAL);
 	assert_int_equal(io_inject(zone, 48, ZV_IRQ_PULSE, UINT32_MAX - 3, 1),
 			 -EINVAL);
 	assert_int_equal(io_inject(zone, 31, ZV_IRQ_PULSE, 0, 0), -EINVAL);

@@ -70,8 +70,8 @@ static void test_routes_to_the_right_region(void **state)
 static void test_misaligned_and_crossing_abort(void **state)
 {
 	(void)state;
-	assert_int_equal(mmio_register(&zone->mmio, 0x1000, 0x1004, answer, NULL),
-			 0);
+	assert_int_equal(
+		mmio_register(&zone->mmio, 0x1000, 0x1004, answer, NULL), 0);
 	assert_int_equal(access_at(0x1002, 4, false), MMIO_ABORT);
 	assert_int_equal(access_at(0x1001, 2, false), MMIO_ABORT);
 	assert_int_equal(access_at(0x2000, 8, false), MMIO_ABORT);

@@ -4,8 +4,7 @@
 
 #define RWX (MAP_R | MAP_W | MAP_X)
 
-static const struct fake_config bare = { .ram_size = MIB(4),
-					 .no_zone0 = true };
+static const struct fake_config bare = { .ram_size = MIB(4), .no_zone0 = true };
 static struct pgtable pt;
 static u64 free_before;
 
@@ -169,9 +168,9 @@ static void test_remap_merges_back(void **state)
 	assert_int_equal(pgtable_unmap(&pt, GIB(1) + MIB(4) + KIB(4), KIB(4)),
 			 0);
 	expect_stats(0, 511, 511, 4);
-	assert_int_equal(map(GIB(1) + MIB(4) + KIB(4),
-			     GIB(2) + MIB(4) + KIB(4), KIB(4)),
-			 0);
+	assert_int_equal(
+		map(GIB(1) + MIB(4) + KIB(4), GIB(2) + MIB(4) + KIB(4), KIB(4)),
+		0);
 	expect_stats(1, 0, 0, 2);
 	expect_at(GIB(1) + MIB(4) + KIB(4), GIB(2) + MIB(4) + KIB(4),
 		  GIB(1) - MIB(4) - KIB(4));
@@ -234,9 +233,9 @@ static void test_unmap_across_leaves(void **state)
 {
 	(void)state;
 	assert_int_equal(map(0, 0, GIB(3)), 0);
-	assert_int_equal(pgtable_unmap(&pt, GIB(1) - MIB(2),
-				       GIB(1) + MIB(2) + KIB(4)),
-			 0);
+	assert_int_equal(
+		pgtable_unmap(&pt, GIB(1) - MIB(2), GIB(1) + MIB(2) + KIB(4)),
+		0);
 	/* 0: 511 x 2M; 1: gone; 2: 511 x 2M + 511 x 4K */
 	expect_stats(0, 1022, 511, 2 + 3);
 	expect_at(GIB(1) - MIB(2) - 1, GIB(1) - MIB(2) - 1, 1);
@@ -299,9 +298,8 @@ static void test_stage1_has_four_levels(void **state)
 	assert_int_equal(pgtable_map(&s1, 0, pa_make(0), GIB(512), MAP_R), 0);
 	assert_int_equal(s1.stats.leaf_1g, 513);
 	assert_int_equal(pgtable_unmap(&s1, 0x7f0000000000, KIB(4)), 0);
-	assert_int_equal(pgtable_lookup(&s1, 0x7f0000001000, &pa, &attrs,
-					&left),
-			 0);
+	assert_int_equal(
+		pgtable_lookup(&s1, 0x7f0000001000, &pa, &attrs, &left), 0);
 	assert_int_equal(pa.v, GIB(4) + KIB(4));
 	assert_int_equal(attrs, MAP_R | MAP_X);
 	assert_true(fake_record.flush_stage1 >= 2);

@@ -426,9 +426,9 @@ static void test_populate_in_chunks(void **state)
 	assert_int_equal(zone_mem_populate(z, RAM_GPA, 0, &done), -EINVAL);
 	assert_int_equal(zone_mem_populate(z, 1ull << 40, MIB(2), &done),
 			 -EINVAL);
-	assert_int_equal(zone_mem_populate(z, RAM_GPA, UINT64_MAX - MIB(2) + 1,
-					   &done),
-			 -EINVAL);
+	assert_int_equal(
+		zone_mem_populate(z, RAM_GPA, UINT64_MAX - MIB(2) + 1, &done),
+		-EINVAL);
 	/* The interrupt controller is there. */
 	assert_int_equal(zone_mem_populate(z, 0x08000000, MIB(2), &done),
 			 -EEXIST);

@@ -74,16 +74,16 @@ extern jmp_buf fake_panic_jump;
 extern bool fake_panic_expected;
 extern char fake_panic_text[256];
 extern int fake_reset_kind; /* enum arch_reset, -1: none asked for */
-#define FAKE_EXPECT_PANIC(stmt)                                       \
-	({                                                            \
-		volatile bool panicked_ = true;                       \
-		fake_panic_expected = true;                           \
-		if (setjmp(fake_panic_jump) == 0) {                   \
-			stmt;                                         \
-			panicked_ = false;                            \
-		}                                                     \
-		fake_panic_expected = false;                          \
-		panicked_;                                            \
+#define FAKE_EXPECT_PANIC(stmt)                     \
+	({                                          \
+		volatile bool panicked_ = true;     \
+		fake_panic_expected = true;         \
+		if (setjmp(fake_panic_jump) == 0) { \
+			stmt;                       \
+			panicked_ = false;          \
+		}                                   \
+		fake_panic_expected = false;        \
+		panicked_;                          \
 	})
 
 #endif /* ZV_ARCH_HARNESS_H */
