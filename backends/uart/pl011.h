@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The registers of an Arm PrimeCell UART, PL011 r1p5 (Arm DDI 0183), as a pure
- * machine.  The transmit FIFO is always empty: a byte is gone when written.
+ * The registers of an Arm PrimeCell UART, PL011 r1p1 (Arm DDI 0183), as a pure
+ * machine: the revision whose FIFOs hold 16 bytes.  The transmit FIFO is always
+ * empty: a byte is gone when written.
  */
 #ifndef ZV_BACKENDS_UART_PL011_H
 #define ZV_BACKENDS_UART_PL011_H

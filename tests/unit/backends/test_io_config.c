@@ -100,6 +100,7 @@ static void refused(void **state)
 		{ BEGIN "\"ram\":[null]}", "$.ram[0]" },
 		{ BEGIN RAM ",\"uart\":{}}", "$.uart.shadow" },
 		{ BEGIN RAM ",\"uart\":{\"shadow\":16}}", "$.uart.shadow" },
+		{ BEGIN RAM ",\"uart\":{\"shadow\":-1}}", "$.uart.shadow" },
 		{ BEGIN RAM ",\"rtc\":{\"shadow\":1,\"intid\":31}}",
 		  "$.rtc.intid" },
 		{ BEGIN RAM ",\"gpio\":7}", "$.gpio" },

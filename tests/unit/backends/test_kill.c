@@ -278,7 +278,9 @@ static void register_writes_survive(void **state)
 		      (uint32_t)p->tx.at.avail);
 	process_write(p, VIRTIO_MMIO_QUEUE_DEVICE_LOW, (uint32_t)p->tx.at.used);
 	check_access(p, VIRTIO_MMIO_QUEUE_READY, 1);
+	assert_int_equal(ring_driver_used_idx(&p->tx), 0);
 	check_access(p, VIRTIO_MMIO_STATUS, 0xf);
+	assert_int_equal(process_read(p, VIRTIO_MMIO_STATUS), 0xf);
 	check_access(p, VIRTIO_MMIO_STATUS, 0);
 	forget(p);
 }

@@ -55,7 +55,7 @@ static void pl011_defaults(void **state)
 	assert_int_equal(pl011_read(&s, PL011_IFLS), 0x12);
 	assert_int_equal(pl011_read(&s, PL011_FR), 0x90);
 	assert_int_equal(pl011_read(&s, 0xfe0), 0x11);
-	assert_int_equal(pl011_read(&s, 0xfe8), 0x34);
+	assert_int_equal(pl011_read(&s, 0xfe8), 0x14);
 	assert_int_equal(pl011_read(&s, 0xffc), 0xb1);
 	assert_int_equal(pl011_read(&s, PL011_DR), 0);
 	assert_int_equal(pl011_read(&s, 0x800), 0);

@@ -82,6 +82,7 @@ static void guest_mem_bounds(void **state)
 	assert_null(guest_mem_map(gm, RAM, RAM_SIZE + 1));
 	assert_null(guest_mem_map(gm, RAM - 1, 2));
 	assert_null(guest_mem_map(gm, RAM + RAM_SIZE, 1));
+	assert_null(guest_mem_map(gm, RAM + RAM_SIZE, 0));
 	assert_null(guest_mem_map(gm, RAM + 1, UINT64_MAX));
 	assert_null(guest_mem_map(gm, UINT64_MAX, 2));
 	assert_int_equal(guest_mem_read(gm, RAM + RAM_SIZE, &byte, 1), -EFAULT);

@@ -122,7 +122,8 @@ int process_start(struct process *p)
 	rc = io_process_start(&p->io, &p->zone.port, ram, p->state,
 			      p->listen_fd, &what);
 	if (rc == 0) {
-		must(event_pump_run(&p->pump), "the loop does not come to rest");
+		must(event_pump_run(&p->pump),
+		     "the loop does not come to rest");
 		fake_zone_sync(&p->zone);
 	}
 	return rc;
