@@ -148,6 +148,47 @@ static int add_key(struct scan *s, size_t start, bool escaped)
 	return rc;
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static size_t digits(const char *p)
+{
+	size_t count = 0;
+
+	while (is_digit(p[count])) {
+		count++;
+	}
+	return count;
+}
+
+/* RFC 8259, section 6; json-c takes "1." too.  The text ends in NUL. */
+static int scan_number(struct scan *s)
+{
+	const char *p = s->text + s->at;
+	bool good;
+
+	p += *p == '-';
+	good = digits(p) == 1 || (digits(p) > 1 && *p != '0');
+	p += digits(p);
+	if (*p == '.') {
+		good = good && digits(p + 1) > 0;
+		p += 1 + digits(p + 1);
+	}
+	if (*p == 'e' || *p == 'E') {
+		p++;
+		p += *p == '+' || *p == '-';
+		good = good && digits(p) > 0;
+		p += digits(p);
+	}
+	if (!good) {
+		return fail_at(s->text, s->at, "a malformed number", s->error);
+	}
+	s->at = (size_t)(p - s->text);
+	return 0;
+}
+
 static int scan_token(struct scan *s)
 {
 	struct level *l = s->depth ? &s->level[s->depth - 1] : NULL;
@@ -176,16 +217,21 @@ static int scan_token(struct scan *s)
 		l->index++;
 		l->want_key = l->keys != NULL;
 		break;
-	case 'N':
-	case 'I':
-		return fail_at(s->text, s->at, "NaN and Infinity are not JSON",
-			       s->error);
 	case '"':
 		if (scan_string(s, &start, &escaped) < 0) {
 			return -1;
 		}
 		return l && l->want_key ? add_key(s, start, escaped) : 0;
 	default:
+		if (c == '-' || is_digit(c)) {
+			return scan_number(s);
+		}
+		/* white space, colons, and the letters of true, false, null;
+		 * json-c takes more: 'text', NaN, Infinity */
+		if (!strchr(" \t\r\n:truefalsn", c)) {
+			return fail_at(s->text, s->at, "unexpected character",
+				       s->error);
+		}
 		break;
 	}
 	s->at++;

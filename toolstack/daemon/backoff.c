@@ -11,7 +11,8 @@ uint64_t backoff_next(struct backoff *backoff, uint64_t now_ms)
 {
 	uint64_t delay = 0;
 
-	if (backoff->count && now_ms - backoff->last_ms > FORGET_MS) {
+	/* last_ms lies ahead while a wait is not over */
+	if (now_ms > backoff->last_ms + FORGET_MS) {
 		backoff->count = 0;
 	}
 	if (backoff->count >= FREE_COUNT) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "shadow_layout.h"
 #include "strict_json.h"
 
+#define USER "hvd-io"
 #define READY_TIMEOUT_MS 10000u
 #define STOP_TIMEOUT_MS 2000u
 #define EXIT_TIMEOUT_MS 1000u
@@ -76,6 +78,17 @@ static struct json_object *device_config(const struct zone_device *device,
 	return json;
 }
 
+/* The user that hvd-io becomes, if the machine has one for it. */
+static void add_user(struct json_object *json)
+{
+	const struct passwd *user = geteuid() == 0 ? getpwnam(USER) : NULL;
+
+	if (user && user->pw_uid != 0 && user->pw_gid != 0) {
+		add_uint(json, "uid", user->pw_uid);
+		add_uint(json, "gid", user->pw_gid);
+	}
+}
+
 char *io_process_config(const struct zone_def *def)
 {
 	struct json_object *json = json_object_new_object();
@@ -99,6 +112,7 @@ char *io_process_config(const struct zone_def *def)
 				      device_config(&def->devices[i], i));
 	}
 	json_object_object_add(json, "devices", devices);
+	add_user(json);
 	text = strdup(json_object_to_json_string_ext(
 		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(json);

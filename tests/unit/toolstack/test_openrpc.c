@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The method table and the OpenRPC document say the same, both ways; so do the
+ * error codes.  And what hvd tells an I/O process is what hvd-io understands.
+ */
+#include "openrpc.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmocka_all.h"
+#include "io/io_config.h"
+#include "methods.h"
+#include "rpc.h"
+#include "strict_json.h"
+#include "zone_def.h"
+
+/* hvd's and hvd-io's headers of this name cannot meet in one file. */
+char *io_process_config(const struct zone_def *def);
+
+static struct json_object *document;
+
+static int setup(void **state)
+{
+	struct zerror error;
+
+	(void)state;
+	document = strict_json_parse(openrpc_text, openrpc_len(), &error);
+	if (!document) {
+		fail_msg("%s", error.message);
+	}
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	json_object_put(document);
+	return 0;
+}
+
+static const char *text(struct json_object *json, const char *key)
+{
+	return json_object_get_string(json_object_object_get(json, key));
+}
+
+static struct json_object *find(struct json_object *list, const char *name)
+{
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *item = json_object_array_get_idx(list, i);
+
+		if (strcmp(text(item, "name"), name) == 0) {
+			return item;
+		}
+	}
+	return NULL;
+}
+
+static unsigned int types_of(struct json_object *schema)
+{
+	const char *ref = text(schema, "$ref");
+	const char *type = text(schema, "type");
+
+	if (ref) {
+		return strstr(ref, "ZoneName") ? RPC_STRING : RPC_OBJECT;
+	}
+	if (json_object_object_get_ex(schema, "oneOf", NULL)) {
+		return RPC_STRING | RPC_INT;
+	}
+	return strcmp(type, "string") == 0    ? RPC_STRING
+	       : strcmp(type, "integer") == 0 ? RPC_INT
+	       : strcmp(type, "boolean") == 0 ? RPC_BOOL
+					      : RPC_OBJECT;
+}
+
+static void compare_params(const struct rpc_method *m,
+			   struct json_object *described)
+{
+	struct json_object *params =
+		json_object_object_get(described, "params");
+	size_t count = 0;
+
+	for (const struct rpc_param *p = m->params; p->name; p++, count++) {
+		struct json_object *param = find(params, p->name);
+		struct json_object *required =
+			param ? json_object_object_get(param, "required")
+			      : NULL;
+
+		if (!param ||
+		    !!json_object_get_boolean(required) != p->required ||
+		    types_of(json_object_object_get(param, "schema")) !=
+			    p->types) {
+			fail_msg("%s: parameter %s", m->name, p->name);
+		}
+	}
+	if (json_object_array_length(params) != count) {
+		fail_msg("%s: %zu parameters in the table", m->name, count);
+	}
+}
+
+static void test_methods(void **state)
+{
+	struct json_object *methods =
+		json_object_object_get(document, "methods");
+	size_t count = 0;
+
+	(void)state;
+	for (const struct rpc_method *m = methods_table; m->name;
+	     m++, count++) {
+		struct json_object *described = find(methods, m->name);
+
+		if (!described) {
+			fail_msg("%s is not described", m->name);
+		}
+		compare_params(m, described);
+		assert_int_equal(json_object_get_boolean(json_object_object_get(
+					 described, "x-readonly")),
+				 m->readonly);
+	}
+	/* as many, each found: the document has no other */
+	assert_int_equal(json_object_array_length(methods), count);
+}
+
+static void test_errors(void **state)
+{
+	struct json_object *errors = json_object_object_get(
+		json_object_object_get(document, "components"), "errors");
+	struct json_object *methods =
+		json_object_object_get(document, "methods");
+
+	(void)state;
+	json_object_object_foreach (errors, name, error) {
+		int code = json_object_get_int(
+			json_object_object_get(error, "code"));
+
+		assert_string_equal(zerror_name(code), name);
+	}
+	assert_int_equal(json_object_object_length(errors), 17);
+	for (size_t i = 0; i < json_object_array_length(methods); i++) {
+		struct json_object *list = json_object_object_get(
+			json_object_array_get_idx(methods, i), "errors");
+
+		for (size_t j = 0; j < json_object_array_length(list); j++) {
+			const char *ref = text(
+				json_object_array_get_idx(list, j), "$ref");
+
+			assert_true(json_object_object_get_ex(
+				errors, strrchr(ref, '/') + 1, NULL));
+		}
+	}
+}
+
+static void test_hvd_io_understands(void **state)
+{
+	struct zone_def def = {
+		.name = "z1",
+		.vcpus = 2,
+		.memory = 64ull << 20,
+		.device_count = ZONE_DEF_CONSOLES_MAX,
+	};
+	struct io_config config;
+	struct zerror error;
+	char *line;
+
+	(void)state;
+	assert_int_equal(ZONE_DEF_CONSOLES_MAX, IO_CONFIG_DEVICES_MAX);
+	for (uint32_t i = 0; i < def.device_count; i++) {
+		snprintf(def.devices[i].name, sizeof(def.devices[i].name),
+			 "console%u", i);
+	}
+	line = io_process_config(&def);
+	if (io_config_parse(line, strlen(line), &config, &error) != 0) {
+		fail_msg("%s: %s %s", line, error.path, error.message);
+	}
+	assert_string_equal(config.zone, "z1");
+	assert_int_equal(config.ram[0].size, def.memory);
+	assert_int_equal(config.console_count, def.device_count);
+	assert_int_equal(config.console[4].doorbell, 4 * 32);
+	assert_int_equal(config.console[4].offset, 4 * 0x200);
+	free(line);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_hvd_io_understands),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

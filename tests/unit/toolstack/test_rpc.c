@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "rpc.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmocka_all.h"
+
+static struct rpc_call *kept[128];
+static unsigned int kept_count;
+static unsigned int runs;
+static char output[65536];
+static unsigned int messages;
+
+static void on_echo(struct rpc_call *call, struct json_object *params)
+{
+	runs++;
+	rpc_result(call, json_object_get(params));
+}
+
+static void on_later(struct rpc_call *call, struct json_object *params)
+{
+	(void)params;
+	runs++;
+	kept[kept_count++] = call;
+}
+
+static void on_fail(struct rpc_call *call, struct json_object *params)
+{
+	struct zerror error;
+
+	(void)params;
+	zerror_set(&error, ZERROR_BUSY, "$.p", "wait", "it is busy");
+	rpc_fail(call, &error);
+}
+
+static const struct rpc_method methods[] = {
+	{ "echo",
+	  true,
+	  on_echo,
+	  { { "s", RPC_STRING, false },
+	    { "i", RPC_INT, false },
+	    { "b", RPC_BOOL, false },
+	    { "o", RPC_OBJECT, false },
+	    { "si", RPC_STRING | RPC_INT, false } } },
+	{ "later", false, on_later, { { "must", RPC_INT, true } } },
+	{ "fail", true, on_fail, { { 0 } } },
+	{ 0 },
+};
+
+static void take(struct rpc_peer *peer, const char *text, size_t len)
+{
+	(void)peer;
+	assert_int_equal(strlen(text), len);
+	assert_null(strchr(text, '\n'));
+	snprintf(output, sizeof(output), "%s", text);
+	messages++;
+}
+
+static struct rpc_peer peer = { .methods = methods, .send = take };
+
+static int setup(void **state)
+{
+	(void)state;
+	kept_count = runs = messages = 0;
+	output[0] = '\0';
+	peer = (struct rpc_peer){ .methods = methods, .send = take };
+	return 0;
+}
+
+static void receive(const char *line)
+{
+	rpc_receive(&peer, line, strlen(line));
+}
+
+static void expect(const char *line, const char *answer)
+{
+	output[0] = '\0';
+	receive(line);
+	if (strcmp(output, answer) != 0) {
+		fail_msg("%s\n gave %s\n not %s", line, output, answer);
+	}
+}
+
+#define OK(id, result) \
+	"{\"jsonrpc\":\"2.0\",\"result\":" result ",\"id\":" id "}"
+#define CALL(id, method, params)                                  \
+	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"" method \
+	"\",\"params\":" params "}"
+
+static void test_results(void **state)
+{
+	(void)state;
+	expect(CALL("1", "echo", "{}"), OK("1", "{}"));
+	expect("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\"}",
+	       OK("1", "{}"));
+	expect(CALL("\"a/b\"", "echo", "{\"s\":\"/\",\"i\":1,\"b\":true}"),
+	       OK("\"a/b\"", "{\"s\":\"/\",\"i\":1,\"b\":true}"));
+	expect(CALL("null", "echo", "{\"si\":5}"), OK("null", "{\"si\":5}"));
+	assert_int_equal(peer.inflight, 0);
+}
+
+static void test_errors_carry_data(void **state)
+{
+	(void)state;
+	expect(CALL("7", "fail", "{}"),
+	       "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":10,\"message\":"
+	       "\"it is busy\",\"data\":{\"code\":\"BUSY\",\"path\":\"$.p\","
+	       "\"hint\":\"wait\"}},\"id\":7}");
+}
+
+static int code_of(const char *line)
+{
+	struct json_object *answer;
+	int code;
+
+	messages = 0;
+	receive(line);
+	assert_int_equal(messages, 1);
+	answer = json_tokener_parse(output);
+	code = json_object_get_int(json_object_object_get(
+		json_object_object_get(answer, "error"), "code"));
+	json_object_put(answer);
+	return code;
+}
+
+static void test_bad_requests(void **state)
+{
+	static const struct {
+		const char *line;
+		int code;
+	} cases[] = {
+		{ "", -32700 },
+		{ "{", -32700 },
+		{ "[]", -32600 },
+		{ "\"x\"", -32600 },
+		{ "{}", -32600 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1}", -32600 },
+		{ "{\"id\":1,\"method\":\"echo\"}", -32600 },
+		{ "{\"jsonrpc\":2.0,\"id\":1,\"method\":\"echo\"}", -32600 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"echo\"}",
+		  -32600 },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":true,\"method\":\"echo\"}",
+		  -32600 },
+		{ CALL("1", "echo", "null"), -32600 },
+		{ CALL("1", "none", "{}"), -32601 },
+		{ CALL("1", "echo", "[]"), -32602 },
+		{ CALL("1", "echo", "\"x\""), -32602 },
+		{ CALL("1", "echo", "{\"s\":1}"), -32602 },
+		{ CALL("1", "echo", "{\"s\":null}"), -32602 },
+		{ CALL("1", "echo", "{\"i\":\"1\"}"), -32602 },
+		{ CALL("1", "echo", "{\"i\":1.5}"), -32602 },
+		{ CALL("1", "echo", "{\"b\":0}"), -32602 },
+		{ CALL("1", "echo", "{\"o\":[]}"), -32602 },
+		{ CALL("1", "echo", "{\"x\":1}"), -32602 },
+		{ CALL("1", "later", "{}"), -32602 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		int code = code_of(cases[i].line);
+
+		if (code != cases[i].code) {
+			fail_msg("%s: %s", cases[i].line, output);
+		}
+	}
+	assert_int_equal(runs, 0);
+	assert_int_equal(peer.inflight, 0);
+}
+
+static void test_notifications_are_silent(void **state)
+{
+	(void)state;
+	receive("{\"jsonrpc\":\"2.0\",\"method\":\"echo\"}");
+	receive("{\"jsonrpc\":\"2.0\",\"method\":\"fail\"}");
+	receive("{\"jsonrpc\":\"2.0\",\"method\":\"none\"}");
+	receive("[{\"jsonrpc\":\"2.0\",\"method\":\"echo\"}]");
+	assert_int_equal(runs, 2);
+	assert_int_equal(messages, 0);
+}
+
+static void test_readonly_peer(void **state)
+{
+	(void)state;
+	peer.readonly = true;
+	assert_int_equal(code_of(CALL("1", "later", "{\"must\":1}")),
+			 ZERROR_PERMISSION);
+	expect(CALL("1", "echo", "{}"), OK("1", "{}"));
+}
+
+static void test_answers_out_of_order(void **state)
+{
+	(void)state;
+	receive(CALL("1", "later", "{\"must\":1}"));
+	receive(CALL("2", "later", "{\"must\":1}"));
+	assert_int_equal(peer.inflight, 2);
+	rpc_result(kept[1], NULL);
+	assert_string_equal(output, OK("2", "{}"));
+	rpc_result(kept[0], NULL);
+	assert_string_equal(output, OK("1", "{}"));
+	assert_int_equal(peer.inflight, 0);
+}
+
+static void test_batch_answers_together(void **state)
+{
+	(void)state;
+	receive("[" CALL("1", "later", "{\"must\":1}") "," CALL(
+		"2", "echo",
+		"{}") ",5,"
+		      "{\"jsonrpc\":\"2.0\",\"method\":\"echo\"}]");
+	assert_int_equal(messages, 0);
+	rpc_result(kept[0], NULL);
+	assert_int_equal(messages, 1);
+	assert_int_equal(output[0], '[');
+	assert_non_null(strstr(output, OK("1", "{}")));
+	assert_non_null(strstr(output, OK("2", "{}")));
+	assert_non_null(strstr(output, "-32600"));
+}
+
+static void test_batch_limits(void **state)
+{
+	char line[65536] = "[";
+
+	(void)state;
+	for (unsigned int i = 0; i <= RPC_BATCH_MAX; i++) {
+		strcat(line, i ? "," CALL("1", "echo", "{}")
+			       : CALL("1", "echo", "{}"));
+		if (i + 1 == RPC_BATCH_MAX) {
+			char full[sizeof(line) + 2];
+
+			snprintf(full, sizeof(full), "%s]", line);
+			receive(full);
+			assert_int_equal(runs, RPC_BATCH_MAX);
+			assert_int_equal(messages, 1);
+		}
+	}
+	strcat(line, "]");
+	assert_int_equal(code_of(line), -32600);
+	assert_int_equal(runs, RPC_BATCH_MAX);
+}
+
+static void test_peer_leaves(void **state)
+{
+	(void)state;
+	receive(CALL("1", "later", "{\"must\":1}"));
+	receive("[" CALL("2", "later", "{\"must\":1}") "," CALL(
+		"3", "later", "{\"must\":1}") "]");
+	rpc_peer_leave(&peer);
+	assert_int_equal(peer.inflight, 0);
+	for (unsigned int i = 0; i < kept_count; i++) {
+		assert_null(rpc_call_peer(kept[i]));
+		rpc_result(kept[i], NULL);
+	}
+	assert_int_equal(messages, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_results, setup),
+		cmocka_unit_test_setup(test_errors_carry_data, setup),
+		cmocka_unit_test_setup(test_bad_requests, setup),
+		cmocka_unit_test_setup(test_notifications_are_silent, setup),
+		cmocka_unit_test_setup(test_readonly_peer, setup),
+		cmocka_unit_test_setup(test_answers_out_of_order, setup),
+		cmocka_unit_test_setup(test_batch_answers_together, setup),
+		cmocka_unit_test_setup(test_batch_limits, setup),
+		cmocka_unit_test_setup(test_peer_leaves, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

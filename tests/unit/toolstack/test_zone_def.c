@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Runs in the top folder: it reads the shipped definitions and the schema. */
+#include "zone_def.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmocka_all.h"
+
+/* A good definition with one member's text exchanged or added. */
+static char *with(const char *member, const char *value)
+{
+	static const struct {
+		const char *name;
+		const char *value;
+	} base[] = {
+		{ "name", "\"z\"" },
+		{ "vcpus", "2" },
+		{ "memory", "\"256M\"" },
+		{ "kernel", "\"/k\"" },
+	};
+	static char text[100000];
+	size_t len = 0;
+	bool done = false;
+
+	len += (size_t)sprintf(text + len, "{");
+	for (size_t i = 0; i < COUNT(base); i++) {
+		bool same = strcmp(base[i].name, member) == 0;
+
+		done |= same;
+		if (same && !value) {
+			continue; /* left out */
+		}
+		len += (size_t)sprintf(text + len, "%s\"%s\":%s",
+				       len > 1 ? "," : "", base[i].name,
+				       same ? value : base[i].value);
+	}
+	if (!done && value) {
+		len += (size_t)sprintf(text + len, ",\"%s\":%s", member, value);
+	}
+	sprintf(text + len, "}");
+	return text;
+}
+
+static struct zone_def *parse(const char *text)
+{
+	struct zone_def *def = NULL;
+	struct zerror error;
+
+	if (zone_def_parse_text(text, strlen(text), &def, &error) < 0) {
+		fail_msg("%s: %s %s", text, error.path, error.message);
+	}
+	return def;
+}
+
+static void test_defaults(void **state)
+{
+	struct zone_def *def = parse(with("", NULL));
+
+	(void)state;
+	assert_string_equal(def->name, "z");
+	assert_true(uuid_is_null(def->uuid));
+	assert_int_equal(def->vcpus, 2);
+	assert_int_equal(def->memory, 256ull << 20);
+	assert_string_equal(def->kernel, "/k");
+	assert_null(def->initrd);
+	assert_null(def->dtb_overlay);
+	assert_string_equal(def->cmdline, "");
+	assert_false(def->pinned);
+	assert_int_equal(def->priority, 8);
+	assert_int_equal(def->slice_us, 0);
+	assert_false(def->autostart);
+	assert_int_equal(def->on_crash, ZONE_POLICY_PRESERVE);
+	assert_int_equal(def->on_reboot, ZONE_POLICY_RESTART);
+	assert_int_equal(def->on_poweroff, ZONE_POLICY_DESTROY);
+	assert_int_equal(def->device_count, 1);
+	assert_string_equal(def->devices[0].name, "console0");
+	zone_def_destroy(def);
+}
+
+static void test_everything(void **state)
+{
+	static const char text[] =
+		"{\"name\":\"web-1\",\"vcpus\":2,\"memory\":\"1G\","
+		"\"uuid\":\"6f0c1e5a-94d2-4c39-8a51-0f9b7c2d3e48\","
+		"\"kernel\":\"/k\",\"initrd\":\"/i\",\"dtb-overlay\":\"/o\","
+		"\"cmdline\":\"quiet\",\"cpus\":[2,3],\"priority\":20,"
+		"\"slice\":\"5ms\",\"autostart\":true,"
+		"\"on_crash\":\"restart\",\"on_reboot\":\"destroy\","
+		"\"on_poweroff\":\"restart\",\"devices\":[{\"type\":\"uart\"},"
+		"{\"type\":\"console\",\"name\":\"b\"},"
+		"{\"type\":\"console\"}]}";
+	struct zone_def *def = parse(text);
+	struct zone_def *copy = zone_def_copy(def);
+	struct zone_def *again;
+	struct json_object *json;
+
+	(void)state;
+	assert_true(def->pinned);
+	assert_int_equal(def->cpus[1], 3);
+	assert_int_equal(def->slice_us, 5000);
+	assert_int_equal(def->device_count, 2);
+	assert_string_equal(def->devices[0].name, "b");
+	assert_string_equal(def->devices[1].name, "console0");
+	assert_true(zone_def_equal(def, copy));
+	json = zone_def_to_json(def);
+	again = parse(json_object_to_json_string(json));
+	assert_true(zone_def_equal(def, again));
+	again->priority++;
+	assert_false(zone_def_equal(def, again));
+	json_object_put(json);
+	zone_def_destroy(again);
+	zone_def_destroy(copy);
+	zone_def_destroy(def);
+}
+
+static void test_errors(void **state)
+{
+	static const struct {
+		const char *member;
+		const char *value;
+		const char *path;
+		const char *says;
+	} cases[] = {
+		{ "name", NULL, "$.name", "missing" },
+		{ "name", "5", "$.name", "string" },
+		{ "name", "\"\"", "$.name", "not a zone name" },
+		{ "name", "\"-a\"", "$.name", "not a zone name" },
+		{ "name", "\"a/b\"", "$.name", "not a zone name" },
+		{ "name", "\"a b\"", "$.name", "not a zone name" },
+		{ "name", "\"\xc3\xa9\"", "$.name", "not a zone name" },
+		{ "name", "\"zone0\"", "$.name", "root zone" },
+		{ "uuid", "\"x\"", "$.uuid", "UUID" },
+		{ "uuid", "\"00000000-0000-0000-0000-000000000000\"", "$.uuid",
+		  "UUID" },
+		{ "uuid", "null", "$.uuid", "null" },
+		{ "vcpus", NULL, "$.vcpus", "missing" },
+		{ "vcpus", "0", "$.vcpus", "1 to 32" },
+		{ "vcpus", "33", "$.vcpus", "1 to 32" },
+		{ "vcpus", "-1", "$.vcpus", "1 to 32" },
+		{ "vcpus", "99999999999999999999", "$.vcpus", "1 to 32" },
+		{ "vcpus", "2.0", "$.vcpus", "int" },
+		{ "vcpus", "\"2\"", "$.vcpus", "int" },
+		{ "memory", "256", "$.memory", "string" },
+		{ "memory", "\"256\"", "$.memory", "unit" },
+		{ "memory", "\"2M\"", "$.memory", "4M to 255G" },
+		{ "memory", "\"256G\"", "$.memory", "4M to 255G" },
+		{ "memory", "\"257M\"", "$.memory", "multiple of 2M" },
+		{ "kernel", NULL, "$.kernel", "missing" },
+		{ "kernel", "\"vmlinuz\"", "$.kernel", "absolute" },
+		{ "kernel", "\"\"", "$.kernel", "absolute" },
+		{ "initrd", "1", "$.initrd", "string" },
+		{ "initrd", "\"x\"", "$.initrd", "absolute" },
+		{ "dtb-overlay", "\"x\"", "$.dtb-overlay", "absolute" },
+		{ "dtb_overlay", "\"/x\"", "$.dtb_overlay", "no such" },
+		{ "cmdline", "[]", "$.cmdline", "string" },
+		{ "cpus", "1", "$.cpus", "array" },
+		{ "cpus", "[1]", "$.cpus", "1 entries for 2 vCPU" },
+		{ "cpus", "[1,2,3]", "$.cpus", "3 entries" },
+		{ "cpus", "[1,64]", "$.cpus[1]", "0 to 63" },
+		{ "cpus", "[1,null]", "$.cpus[1]", "int" },
+		{ "priority", "32", "$.priority", "0 to 31" },
+		{ "slice", "5", "$.slice", "string" },
+		{ "slice", "\"5\"", "$.slice", "unit" },
+		{ "slice", "\"99us\"", "$.slice", "100us to 1s" },
+		{ "slice", "\"2s\"", "$.slice", "100us to 1s" },
+		{ "autostart", "1", "$.autostart", "boolean" },
+		{ "on_crash", "\"reboot\"", "$.on_crash", "policy" },
+		{ "on_reboot", "\"preserve\"", "$.on_reboot", "policy" },
+		{ "on_poweroff", "\"preserve\"", "$.on_poweroff", "policy" },
+		{ "on_poweroff", "true", "$.on_poweroff", "string" },
+		{ "devices", "{}", "$.devices", "array" },
+		{ "devices", "[1]", "$.devices[0]", "object" },
+		{ "devices", "[{}]", "$.devices[0].type", "missing" },
+		{ "devices", "[{\"type\":1}]", "$.devices[0].type", "string" },
+		{ "devices", "[{\"type\":\"console\"},{\"type\":\"warp\"}]",
+		  "$.devices[1].type", "not a device type" },
+		{ "devices", "[{\"type\":\"uart\"},{\"type\":\"uart\"}]",
+		  "$.devices[1]", "second uart" },
+		{ "devices", "[{\"type\":\"uart\",\"name\":\"u\"}]",
+		  "$.devices[0].name", "no such" },
+		{ "devices", "[{\"type\":\"console\",\"size\":1}]",
+		  "$.devices[0].size", "no such" },
+		{ "devices", "[{\"type\":\"console\",\"name\":\"uart0\"}]",
+		  "$.devices[0].name", "taken" },
+		{ "devices", "[{\"type\":\"console\",\"name\":\"../x\"}]",
+		  "$.devices[0].name", "device name" },
+		{ "devices",
+		  "[{\"type\":\"console\",\"name\":\"a\"},"
+		  "{\"type\":\"console\",\"name\":\"a\"}]",
+		  "$.devices[1].name", "taken" },
+		{ "devices",
+		  "[{\"type\":\"console\"},{\"type\":\"console\"},"
+		  "{\"type\":\"console\"},{\"type\":\"console\"},"
+		  "{\"type\":\"console\"},{\"type\":\"console\"}]",
+		  "$.devices[5]", "more than 5" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const char *text = with(cases[i].member, cases[i].value);
+		struct zone_def *def = NULL;
+		struct zerror error;
+
+		if (zone_def_parse_text(text, strlen(text), &def, &error) ==
+		    0) {
+			fail_msg("accepted: %s", text);
+		}
+		assert_null(def);
+		if (error.code != ZERROR_INVALID_DEFINITION ||
+		    strcmp(error.path, cases[i].path) != 0 ||
+		    !strstr(error.message, cases[i].says)) {
+			fail_msg("%s: %d %s %s", text, error.code, error.path,
+				 error.message);
+		}
+	}
+}
+
+static void test_limits_of_texts(void **state)
+{
+	static char value[ZONE_DEF_PATH_MAX + 10];
+	struct zone_def *def = NULL;
+	struct zerror error;
+	char *text;
+
+	(void)state;
+	memset(value, 'a', sizeof(value));
+	value[0] = '"';
+	value[ZONE_DEF_CMDLINE_MAX + 1] = '"';
+	value[ZONE_DEF_CMDLINE_MAX + 2] = '\0';
+	zone_def_destroy(parse(with("cmdline", value)));
+	value[ZONE_DEF_CMDLINE_MAX + 1] = 'a';
+	value[ZONE_DEF_CMDLINE_MAX + 2] = '"';
+	value[ZONE_DEF_CMDLINE_MAX + 3] = '\0';
+	text = with("cmdline", value);
+	assert_int_equal(zone_def_parse_text(text, strlen(text), &def, &error),
+			 -1);
+	assert_string_equal(error.path, "$.cmdline");
+
+	memset(value, 'a', sizeof(value));
+	value[0] = '"';
+	value[64] = '"'; /* 63 characters */
+	value[65] = '\0';
+	def = parse(with("name", value));
+	assert_int_equal(strlen(def->name), 63);
+	zone_def_destroy(def);
+	value[64] = 'a';
+	value[65] = '"';
+	value[66] = '\0';
+	text = with("name", value);
+	assert_int_equal(zone_def_parse_text(text, strlen(text), &def, &error),
+			 -1);
+}
+
+static void test_whole_text_limit(void **state)
+{
+	static char text[ZONE_DEF_TEXT_MAX + 2];
+	struct zone_def *def;
+	struct zerror error;
+
+	(void)state;
+	memset(text, ' ', sizeof(text) - 1);
+	assert_int_equal(zone_def_parse_text(text, strlen(text), &def, &error),
+			 -1);
+	assert_int_equal(error.code, ZERROR_TOO_LARGE);
+}
+
+static char *read_file(const char *path)
+{
+	static char text[ZONE_DEF_TEXT_MAX];
+	FILE *file = fopen(path, "r");
+	size_t len;
+
+	if (!file) {
+		fail_msg("%s: run in the top folder", path);
+	}
+	len = fread(text, 1, sizeof(text) - 1, file);
+	text[len] = '\0';
+	fclose(file);
+	return text;
+}
+
+static void test_shipped_definitions(void **state)
+{
+	(void)state;
+	zone_def_destroy(parse(read_file("configs/zones/linux1.json")));
+	zone_def_destroy(parse(read_file("configs/zones/linux2.json")));
+}
+
+static void test_schema_has_the_same_members(void **state)
+{
+	struct json_object *schema =
+		json_tokener_parse(read_file("configs/zone.schema.json"));
+	struct json_object *properties =
+		json_object_object_get(schema, "properties");
+	const char *const *names = zone_def_members();
+	int count = 0;
+
+	(void)state;
+	assert_non_null(properties);
+	for (; names[count]; count++) {
+		if (!json_object_object_get_ex(properties, names[count],
+					       NULL)) {
+			fail_msg("the schema lacks %s", names[count]);
+		}
+	}
+	assert_int_equal(json_object_object_length(properties), count);
+	json_object_put(schema);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_limits_of_texts),
+		cmocka_unit_test(test_whole_text_limit),
+		cmocka_unit_test(test_shipped_definitions),
+		cmocka_unit_test(test_schema_has_the_same_members),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
