@@ -298,6 +298,11 @@ void arch_vcpu_run(struct vcpu *v, struct vcpu_exit *e)
 		switch (guest_enter(&v->arch.regs)) {
 		case GUEST_EXIT_SYNC:
 			trap_sync(v, e);
+			if (e->kind == VCPU_EXIT_MMIO &&
+			    vgic_mmio(v, &e->mmio)) {
+				arch_vcpu_mmio_done(v, &e->mmio);
+				e->kind = VCPU_EXIT_NONE;
+			}
 			break;
 		case GUEST_EXIT_SERROR:
 			trap_serror(v);

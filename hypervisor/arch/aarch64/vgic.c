@@ -88,6 +88,7 @@ void vgic_dequeue_locked(struct vgic_irq *q)
 {
 	if (q->queued_on != NULL) {
 		list_remove(&q->node);
+		q->queued_on->arch.vgic.queued--;
 		q->queued_on = NULL;
 	}
 }
@@ -108,6 +109,7 @@ void vgic_update_locked(struct zone *z, struct vgic_irq *q)
 			return;
 		}
 		list_push_back(&v->arch.vgic.queue, &q->node);
+		v->arch.vgic.queued++;
 		q->queued_on = v;
 		zone_count(z, injected);
 	}
@@ -282,6 +284,7 @@ void vgic_vcpu_init(struct vcpu *v)
 	struct vgic_cpu *c = &v->arch.vgic;
 
 	list_init(&c->queue);
+	c->queued = 0;
 	c->asleep = true;
 	for (u32 i = 0; i < VGIC_PRIVATE; i++) {
 		irq_init(&c->private[i], i, v);

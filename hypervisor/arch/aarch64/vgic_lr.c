@@ -68,10 +68,11 @@ void vgic_cpu_init(void)
 
 /* ----------------------------------------------------------- registers */
 
-#define EACH_LR(X)                                                           \
-	X(0)                                                                 \
-	X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) \
-		X(14) X(15)
+#define EACH_LR(X)                                                            \
+	X(0)                                                                  \
+	X(1)                                                                  \
+	X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) \
+		X(15)
 
 static u64 lr_read(u32 i)
 {
@@ -149,14 +150,6 @@ static void apr_write(u32 group, u32 n, u64 value)
 	default:
 		write_sysreg(value, ICH_AP1R3_EL2);
 		break;
-	}
-}
-
-static void set_hcr(struct vgic_cpu *c, u64 hcr)
-{
-	if (c->hcr != hcr) {
-		c->hcr = hcr;
-		write_sysreg(hcr, ICH_HCR_EL2);
 	}
 }
 
@@ -244,13 +237,10 @@ static void sample_timer(struct vcpu *v)
 	}
 }
 
-void vgic_fold_locked(struct vcpu *v)
+static void fold_all(struct vcpu *v)
 {
 	struct vgic_cpu *c = &v->arch.vgic;
 
-	if (!c->live || this_cpu()->loaded != v) {
-		return;
-	}
 	count_eois(c);
 	for (u32 i = 0; i < c->lr_used; i++) {
 		if (c->lr_irq[i] != NULL) {
@@ -260,7 +250,14 @@ void vgic_fold_locked(struct vcpu *v)
 	}
 	sample_timer(v);
 	/* lr_used stays: the hardware still has what fill must overwrite. */
-	vcpu_work(v, VCPU_WORK_VGIC);
+}
+
+void vgic_fold_locked(struct vcpu *v)
+{
+	if (v->arch.vgic.live && this_cpu()->loaded == v) {
+		fold_all(v);
+		vcpu_work(v, VCPU_WORK_VGIC);
+	}
 }
 
 /* ---------------------------------------------------------------- fill */
@@ -278,9 +275,8 @@ static bool shows_pending(const struct vgic *g, const struct vgic_irq *q)
 	       !(q->active && !q->edge);
 }
 
-static void lr_give(struct vcpu *v, u32 i, struct vgic_irq *q)
+static void lr_give(struct vcpu *v, u32 i, struct vgic_irq *q, bool pending)
 {
-	bool pending = shows_pending(vgic_of(v), q);
 	u64 lr = q->intid | (u64)q->priority << ICH_LR_PRIORITY_SHIFT;
 
 	lr |= q->group1 ? ICH_LR_GROUP1 : 0;
@@ -299,9 +295,7 @@ static void lr_give(struct vcpu *v, u32 i, struct vgic_irq *q)
 	q->in_lr = true;
 	q->lr_latch = pending && q->latch;
 	q->lr_active = q->active;
-	if (pending) {
-		q->latch = false;
-	}
+	q->latch = q->latch && !pending;
 	q->active = false;
 	v->arch.vgic.lr_irq[i] = q;
 	lr_write(i, lr);
@@ -314,19 +308,17 @@ static bool goes_before(const struct vgic_irq *a, const struct vgic_irq *b)
 }
 
 /*
- * The best lr_count interrupts of the queue.  Returns the ICH_HCR_EL2 bits for
- * what had to stay outside.
+ * The best lr_count interrupts of the queue, which is longer than that.  Returns
+ * how many.
  */
-static u64 choose(struct vcpu *v, struct vgic_irq *top[VGIC_LRS_MAX])
+static u32 choose(struct vcpu *v, struct vgic_irq *top[VGIC_LRS_MAX])
 {
 	const struct vgic *g = vgic_of(v);
-	struct vgic_cpu *c = &v->arch.vgic;
 	struct vgic_irq *best = NULL;
 	bool best_inside = false;
 	u32 n = 0;
-	u64 hcr = 0;
 
-	list_for_each (node, &c->queue) {
+	list_for_each (node, &v->arch.vgic.queue) {
 		struct vgic_irq *q = irq_of(node);
 		bool pending = shows_pending(g, q);
 		u32 at;
@@ -351,56 +343,90 @@ static u64 choose(struct vcpu *v, struct vgic_irq *top[VGIC_LRS_MAX])
 	for (u32 i = 0; i < n; i++) {
 		best_inside = best_inside || top[i] == best;
 	}
+	/* Or what could be taken next would wait for an end that needs it. */
 	if (best != NULL && !best_inside) {
 		top[n - 1] = best;
 	}
-	for (u32 i = 0; i < n; i++) {
-		top[i]->in_lr = true;
-	}
-	list_for_each (node, &c->queue) {
+	return n;
+}
+
+/* ICH_HCR_EL2 bits for what had to stay outside. */
+static u64 left_out(const struct vcpu *v)
+{
+	const struct vgic *g = vgic_of(v);
+	u64 hcr = 0;
+
+	list_for_each (node, &v->arch.vgic.queue) {
 		const struct vgic_irq *q = irq_of(node);
 
-		if (q->in_lr) {
-			continue;
+		if (!q->in_lr) {
+			hcr |= shows_pending(g, q) ? ICH_HCR_NPIE : 0;
+			hcr |= q->active ? ICH_HCR_LRENPIE | hcr_trap_dir : 0;
 		}
-		hcr |= shows_pending(g, q) ? ICH_HCR_NPIE : 0;
-		hcr |= q->active ? ICH_HCR_LRENPIE | hcr_trap_dir : 0;
 	}
 	return hcr;
 }
 
-static void fill_locked(struct vcpu *v)
+static void settle_queue(struct vcpu *v)
 {
-	const struct vgic *g = vgic_of(v);
 	struct vgic_cpu *c = &v->arch.vgic;
-	struct vgic_irq *top[VGIC_LRS_MAX];
-	u64 hcr = ICH_HCR_EN;
-	u32 n = 0;
 
 	for (struct list *node = c->queue.next; node != &c->queue;) {
 		struct vgic_irq *q = irq_of(node);
 
 		node = node->next;
 		vgic_settle_locked(v, q);
-		if (q->queued_on == v && (q->active || shows_pending(g, q))) {
-			if (n < lr_count) {
-				top[n] = q;
-			}
-			n++;
+	}
+}
+
+static u32 fill_all(struct vcpu *v)
+{
+	const struct vgic *g = vgic_of(v);
+	u32 n = 0;
+
+	list_for_each (node, &v->arch.vgic.queue) {
+		struct vgic_irq *q = irq_of(node);
+		bool pending = shows_pending(g, q);
+
+		if (pending || q->active) {
+			lr_give(v, n++, q, pending);
 		}
 	}
-	if (n > lr_count) {
-		hcr |= choose(v, top);
-		n = lr_count;
-	}
+	return n;
+}
+
+static u32 fill_best(struct vcpu *v)
+{
+	struct vgic_irq *top[VGIC_LRS_MAX];
+	u32 n = choose(v, top);
+
 	for (u32 i = 0; i < n; i++) {
-		lr_give(v, i, top[i]);
+		lr_give(v, i, top[i], shows_pending(vgic_of(v), top[i]));
+	}
+	return n;
+}
+
+static void fill_locked(struct vcpu *v)
+{
+	struct vgic_cpu *c = &v->arch.vgic;
+	u64 hcr = ICH_HCR_EN;
+	u32 n;
+
+	settle_queue(v);
+	if (c->queued <= lr_count) {
+		n = fill_all(v);
+	} else {
+		n = fill_best(v);
+		hcr |= left_out(v);
 	}
 	for (u32 i = n; i < c->lr_used; i++) {
 		lr_write(i, 0);
 	}
 	c->lr_used = n;
-	set_hcr(c, hcr);
+	if (c->hcr != hcr) {
+		c->hcr = hcr;
+		write_sysreg(hcr, ICH_HCR_EL2);
+	}
 }
 
 void vgic_flush(struct vcpu *v)
@@ -408,7 +434,7 @@ void vgic_flush(struct vcpu *v)
 	struct vgic *g = vgic_of(v);
 
 	spin_lock(&g->lock);
-	vgic_fold_locked(v);
+	fold_all(v);
 	(void)__atomic_fetch_and(&v->arch.work, ~(u32)VCPU_WORK_VGIC,
 				 __ATOMIC_RELAXED);
 	g->rwp &= ~(1u << v->index);
@@ -453,13 +479,8 @@ void vgic_put(struct vcpu *v)
 	struct vgic_cpu *c = &v->arch.vgic;
 
 	spin_lock(&g->lock);
-	vgic_fold_locked(v);
-	for (struct list *n = c->queue.next; n != &c->queue;) {
-		struct vgic_irq *q = irq_of(n);
-
-		n = n->next;
-		vgic_settle_locked(v, q);
-	}
+	fold_all(v);
+	settle_queue(v);
 	g->rwp &= ~(1u << v->index);
 	c->live = false;
 	spin_unlock(&g->lock);

@@ -12,12 +12,13 @@
  */
 #include "vgic_internal.h"
 
-#include <zv/errno.h>
+#include <zv/atomic.h>
 #include <zv/gicv3.h>
 #include <zv/mmio.h>
 #include <zv/platform_aarch64.h>
 #include <zv/sysreg.h>
 
+#define GICD_SIZE ZV_A64_GICD_SIZE /* as on any GICv3 (12.8) */
 #define GICD_CTLR 0x0000
 #define GICD_TYPER 0x0004
 #define GICD_IIDR 0x0008
@@ -291,8 +292,8 @@ static void dist_control(struct vcpu *v, struct mmio_access *a)
 	u32 ctlr = (u32)a->value & CTLR_ENABLES;
 
 	if (!a->write) {
-		a->value = g->ctlr | CTLR_ARE | CTLR_DS |
-			   (g->rwp != 0 ? CTLR_RWP : 0);
+		a->value = atomic_load_relaxed(&g->ctlr) | CTLR_ARE | CTLR_DS |
+			   (atomic_load_relaxed(&g->rwp) != 0 ? CTLR_RWP : 0);
 		return;
 	}
 	if (g->ctlr == ctlr) {
@@ -339,9 +340,6 @@ static void word_read(struct mmio_access *a, u32 value)
 
 static void interrupts_access(struct vcpu *v, u32 offset, struct mmio_access *a)
 {
-	if (offset < GIC_IGROUPR) {
-		return;
-	}
 	if (offset < GIC_IPRIORITYR) {
 		bits_access(v, offset, a);
 	} else if (offset < GIC_ITARGETSR) {
@@ -363,23 +361,28 @@ static bool is_private_offset(u32 offset)
 	return offset < GIC_ICFGR + VGIC_PRIVATE / 4;
 }
 
-static void dist_register(struct vcpu *v, u32 offset, struct mmio_access *a)
+/* Reading these needs no lock: each is one word. */
+static void dist_word(struct vcpu *v, u32 offset, struct mmio_access *a)
 {
 	switch (offset) {
 	case GICD_CTLR:
 		if (a->size == 4) {
 			dist_control(v, a);
 		}
-		return;
+		break;
 	case GICD_TYPER:
 		word_read(a, typer_value(vgic_of(v)));
-		return;
+		break;
 	case GICD_IIDR:
 		word_read(a, IIDR_VALUE);
-		return;
+		break;
 	default:
 		break;
 	}
+}
+
+static void dist_register(struct vcpu *v, u32 offset, struct mmio_access *a)
+{
 	if (offset >= GIC_ID_REGISTERS) {
 		word_read(a, id_register(offset));
 	} else if (offset >= GICD_IROUTER) {
@@ -387,6 +390,20 @@ static void dist_register(struct vcpu *v, u32 offset, struct mmio_access *a)
 	} else if (offset < GIC_IGRPMODR && !is_private_offset(offset)) {
 		interrupts_access(v, offset, a);
 	}
+}
+
+__attribute__((noinline)) static void dist_locked(struct vcpu *v, u32 offset,
+						  struct mmio_access *a)
+{
+	spin_lock(&vgic_of(v)->lock);
+	if (offset < GIC_IGROUPR) {
+		dist_word(v, offset, a);
+	} else {
+		/* Some of the state may be in this vCPU's LRs. */
+		vgic_fold_locked(v);
+		dist_register(v, offset, a);
+	}
+	spin_unlock(&vgic_of(v)->lock);
 }
 
 static enum mmio_result dist_access(struct vcpu *v, struct mmio_access *a,
@@ -398,14 +415,23 @@ static enum mmio_result dist_access(struct vcpu *v, struct mmio_access *a,
 	if (!a->write) {
 		a->value = 0;
 	}
-	spin_lock(&vgic_of(v)->lock);
-	/* Beyond the control words, state may be in this vCPU's LRs. */
-	if (offset >= GIC_IGROUPR) {
-		vgic_fold_locked(v);
+	if (!a->write && offset < GIC_IGROUPR) {
+		dist_word(v, offset, a);
+	} else {
+		dist_locked(v, offset, a);
 	}
-	dist_register(v, offset, a);
-	spin_unlock(&vgic_of(v)->lock);
 	return MMIO_DONE;
+}
+
+bool vgic_mmio(struct vcpu *v, struct mmio_access *a)
+{
+	u64 *base = &vgic_of(v)->dist_base;
+
+	if (a->gpa - *base >= GICD_SIZE || !IS_ALIGNED(a->gpa, (u64)a->size)) {
+		return false;
+	}
+	(void)dist_access(v, a, base);
+	return true;
 }
 
 /* ------------------------------------------------------ redistributors */
@@ -488,7 +514,8 @@ static void redist_control(struct vcpu *target, u32 offset,
 static void redist_interrupts(struct vcpu *target, u32 offset,
 			      struct mmio_access *a)
 {
-	if (offset < GIC_IGRPMODR && is_private_offset(offset)) {
+	if (offset >= GIC_IGROUPR && offset < GIC_IGRPMODR &&
+	    is_private_offset(offset)) {
 		interrupts_access(target, offset, a);
 	}
 }

@@ -62,6 +62,7 @@ struct vgic_irq {
 
 struct vgic_cpu {
 	struct list queue;
+	u32 queued; /* its length */
 	struct vgic_irq *lr_irq[VGIC_LRS_MAX];
 	u32 lr_used; /* LRs 0..lr_used-1 may hold something */
 	bool live; /* the hardware has its CPU interface */
@@ -123,6 +124,12 @@ void vgic_write_ctlr(struct vcpu *v, u64 value);
 u64 vgic_read_pmr(struct vcpu *v);
 void vgic_write_pmr(struct vcpu *v, u64 value);
 u64 vgic_read_rpr(struct vcpu *v);
+
+/*
+ * An access to the distributor, answered without the way through the core's
+ * table (where it is registered all the same).  False: not there.
+ */
+bool vgic_mmio(struct vcpu *v, struct mmio_access *a);
 
 /* Level of a private line of v (timers). */
 void vgic_set_private_line(struct vcpu *v, u32 intid, bool level);
