@@ -141,6 +141,7 @@ static void test_bad_create_arguments(void **state)
 	REFUSED(a.slice_us = 99);
 	REFUSED(a.slice_us = 1000001);
 	REFUSED(a.pcpu[1] = 4);
+	REFUSED(a.pcpu[1] = 0x7fffffff);
 	REFUSED(a.pcpu[2] = 1);
 	REFUSED(percpu_get(3)->online = false; a.pcpu[0] = 3);
 	percpu_get(3)->online = true;

@@ -23,7 +23,11 @@ void arch_vcpu_reset(struct vcpu *v, u64 entry, u64 arg);
 
 /* Hardware <-> struct.  Only the main loop, on the vCPU's pCPU. */
 void arch_vcpu_load(struct vcpu *v);
-/* Also arms a software timer for the guest's timer while it is away. */
+/*
+ * Also arms a software timer for the guest's timer while it is away.  After it
+ * this pCPU walks the zone's stage-2 no more, not even speculatively: the
+ * tables may be freed and the VMID used again before another vCPU is loaded.
+ */
 void arch_vcpu_put(struct vcpu *v);
 /* Enters the (loaded) guest until the next exit that core must see. */
 void arch_vcpu_run(struct vcpu *v, struct vcpu_exit *ret_exit);
