@@ -72,7 +72,7 @@ static void resched_locked(struct percpu *cpu)
 {
 	atomic_store_release(&cpu->rq.resched, true);
 	if (cpu != this_cpu()) {
-		arch_ipi_send(cpu->id, ARCH_IPI_KICK);
+		this_cpu()->ipi_due |= BIT(cpu->id);
 	}
 }
 
@@ -180,7 +180,7 @@ void sched_kick(struct vcpu *v, bool fresh)
 		make_ready_locked(cpu, v, true);
 	} else if (v->run == VCPU_RUNNING && fresh && cpu != this_cpu()) {
 		/* Once for each time `kicked` was clear is enough. */
-		arch_ipi_send(cpu->id, ARCH_IPI_KICK);
+		this_cpu()->ipi_due |= BIT(cpu->id);
 	}
 	spin_unlock(&cpu->rq.lock);
 }
@@ -408,6 +408,18 @@ static struct vcpu *pick(struct percpu *cpu)
 
 /* ------------------------------------------------------------ main loop */
 
+void sched_send_ipis(void)
+{
+	struct percpu *cpu = this_cpu();
+
+	while (cpu->ipi_due != 0) {
+		u32 to = (u32)__builtin_ctzll(cpu->ipi_due);
+
+		cpu->ipi_due &= cpu->ipi_due - 1;
+		arch_ipi_send(to, ARCH_IPI_KICK);
+	}
+}
+
 static void put_loaded(struct percpu *cpu)
 {
 	struct vcpu *v = cpu->loaded;
@@ -516,6 +528,7 @@ bool sched_step(void)
 		if (v == NULL) {
 			u64 since = arch_time_ns();
 
+			sched_send_ipis();
 			arch_cpu_idle();
 			cpu->idle_ns += arch_time_ns() - since;
 			arch_irq_handle();

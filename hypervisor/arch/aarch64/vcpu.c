@@ -15,6 +15,7 @@
 #include <zv/percpu.h>
 #include <zv/platform_aarch64.h>
 #include <zv/gicv3.h>
+#include <zv/sched.h>
 #include <zv/sysreg.h>
 #include <zv/vtimer.h>
 
@@ -294,6 +295,9 @@ void arch_vcpu_run(struct vcpu *v, struct vcpu_exit *e)
 		e->kind = VCPU_EXIT_NONE;
 		if (atomic_load_acquire(&v->arch.work) != 0 && do_work(v, e)) {
 			return;
+		}
+		if (this_cpu()->ipi_due != 0) {
+			sched_send_ipis();
 		}
 		switch (guest_enter(&v->arch.regs)) {
 		case GUEST_EXIT_SYNC:

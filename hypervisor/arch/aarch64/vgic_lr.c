@@ -230,7 +230,8 @@ static void sample_timer(struct vcpu *v)
 	struct vgic_irq *q = &v->arch.vgic.private[v->zone->arch.vtimer_intid];
 
 	if (q->queued_on != NULL || q->phys) {
-		q->line = vtimer_level();
+		q->line = v->arch.vgic.sampled ? v->arch.vgic.timer_level
+					       : vtimer_level();
 	}
 	if (q->queued_on == NULL && q->phys) {
 		vgic_settle_locked(v, q);
@@ -244,7 +245,8 @@ static void fold_all(struct vcpu *v)
 	count_eois(c);
 	for (u32 i = 0; i < c->lr_used; i++) {
 		if (c->lr_irq[i] != NULL) {
-			fold_one(c->lr_irq[i], lr_read(i));
+			fold_one(c->lr_irq[i],
+				 c->sampled ? c->lr[i] : lr_read(i));
 			c->lr_irq[i] = NULL;
 		}
 	}
@@ -298,7 +300,7 @@ static void lr_give(struct vcpu *v, u32 i, struct vgic_irq *q, bool pending)
 	q->latch = q->latch && !pending;
 	q->active = false;
 	v->arch.vgic.lr_irq[i] = q;
-	lr_write(i, lr);
+	v->arch.vgic.lr[i] = lr;
 }
 
 static bool goes_before(const struct vgic_irq *a, const struct vgic_irq *b)
@@ -420,19 +422,30 @@ static void fill_locked(struct vcpu *v)
 		hcr |= left_out(v);
 	}
 	for (u32 i = n; i < c->lr_used; i++) {
-		lr_write(i, 0);
+		c->lr[i] = 0;
 	}
 	c->lr_used = n;
-	if (c->hcr != hcr) {
-		c->hcr = hcr;
-		write_sysreg(hcr, ICH_HCR_EL2);
-	}
+	c->hcr = hcr;
 }
 
+/*
+ * The zone's lock is held over plain memory only: the registers are read before
+ * and written after it.  They can be slow, and other vCPUs wait for the lock.
+ * Nobody else touches them, and who changes an interrupt meanwhile leaves
+ * VCPU_WORK_VGIC, which is looked at again before the guest is entered.
+ */
 void vgic_flush(struct vcpu *v)
 {
 	struct vgic *g = vgic_of(v);
+	struct vgic_cpu *c = &v->arch.vgic;
+	u32 used = c->lr_used;
+	u64 hcr = c->hcr;
 
+	for (u32 i = 0; i < used; i++) {
+		c->lr[i] = lr_read(i);
+	}
+	c->timer_level = vtimer_level();
+	c->sampled = true;
 	spin_lock(&g->lock);
 	fold_all(v);
 	(void)__atomic_fetch_and(&v->arch.work, ~(u32)VCPU_WORK_VGIC,
@@ -440,6 +453,13 @@ void vgic_flush(struct vcpu *v)
 	g->rwp &= ~(1u << v->index);
 	fill_locked(v);
 	spin_unlock(&g->lock);
+	c->sampled = false;
+	for (u32 i = 0; i < MAX(used, c->lr_used); i++) {
+		lr_write(i, c->lr[i]);
+	}
+	if (hcr != c->hcr) {
+		write_sysreg(c->hcr, ICH_HCR_EL2);
+	}
 }
 
 void vgic_maintenance(void)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Fake guests. */
+#include <zv/sched.h>
 #include <zv/arch/harness.h>
 #include <zv/arch/time.h>
 #include <zv/arch/vcpu.h>
@@ -81,6 +82,7 @@ void arch_vcpu_run(struct vcpu *v, struct vcpu_exit *ret_exit)
 {
 	CHECK(v->arch.loaded && (v->zone->loaded & (1u << v->index)) != 0);
 	this_cpu()->arch.idle = false;
+	sched_send_ipis();
 	memset(ret_exit, 0, sizeof(*ret_exit));
 	/* A kick may still be on its way, but then it ends the entry at once. */
 	if (irq_waits()) {

@@ -31,6 +31,7 @@ struct percpu {
 	struct runqueue rq;
 	struct spinlock timer_lock;
 	struct list timers;
+	u64 ipi_due; /* pCPUs to kick before leaving EL2 or sleeping */
 	u64 idle_ns;
 	struct arch_percpu arch;
 };

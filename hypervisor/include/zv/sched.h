@@ -32,5 +32,10 @@ void sched_hold(struct vcpu *v);
 void sched_release(struct vcpu *v);
 /* The IPI handler's part. */
 void sched_ipi(void);
+/*
+ * Kicks of other pCPUs are noted in percpu.ipi_due and sent here, before this
+ * pCPU enters a guest or sleeps: never under a lock, and once for many.
+ */
+void sched_send_ipis(void);
 
 #endif /* ZV_SCHED_H */

@@ -164,6 +164,7 @@ static void test_wake_preempts_lower_at_once(void **state)
 	assert_ptr_equal(percpu_get(3)->rq.current, low->vcpus[0]);
 	assert_int_equal(ran_ns[high->id], 1);
 	vcpu_kick(high->vcpus[0]);
+	sched_send_ipis();
 	assert_true(fake_record.ipis[3] > 0);
 	step3(3);
 	assert_int_equal(ran_ns[high->id], 2);
@@ -246,15 +247,18 @@ static void test_kick_sends_one_ipi(void **state)
 	vcpu_kick(z->vcpus[0]);
 	vcpu_kick(z->vcpus[0]);
 	vcpu_kick(z->vcpus[0]);
+	sched_send_ipis();
 	assert_int_equal(fake_record.ipis[3], before + 1);
 	step3(2);
 	vcpu_kick(z->vcpus[0]);
+	sched_send_ipis();
 	assert_int_equal(fake_record.ipis[3], before + 2);
 	/* Its own pCPU needs none. */
 	step3(2);
 	fake_cpu_set(3);
 	vcpu_kick(z->vcpus[0]);
 	fake_cpu_set(0);
+	sched_send_ipis();
 	assert_int_equal(fake_record.ipis[3], before + 2);
 	assert_true(z->vcpus[0]->kicked);
 	zone_put(z);

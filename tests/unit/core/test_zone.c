@@ -212,6 +212,7 @@ static void test_pause_until_quiet(void **state)
 	(void)state;
 	assert_int_equal(zone_pause(z), -EAGAIN);
 	assert_int_equal(z->state, ZV_ZONE_PAUSED);
+	sched_send_ipis();
 	assert_true(fake_record.ipis[2] != 0 && fake_record.ipis[3] != 0);
 	assert_int_equal(zone_resume(z), -EAGAIN);
 	assert_int_equal(z->state, ZV_ZONE_PAUSED);

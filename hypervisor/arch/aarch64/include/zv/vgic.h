@@ -64,6 +64,10 @@ struct vgic_cpu {
 	struct list queue;
 	u32 queued; /* its length */
 	struct vgic_irq *lr_irq[VGIC_LRS_MAX];
+	/* vgic_flush(): the registers outside the lock. */
+	u64 lr[VGIC_LRS_MAX];
+	bool sampled;
+	bool timer_level;
 	u32 lr_used; /* LRs 0..lr_used-1 may hold something */
 	bool live; /* the hardware has its CPU interface */
 	bool asleep; /* GICR_WAKER.ProcessorSleep */
