@@ -28,6 +28,7 @@
 	} while (0)
 
 static struct vq_desc reads[READS_MAX];
+static uint64_t read_from[READS_MAX];
 static size_t read_count;
 static bool hostile;
 
@@ -37,7 +38,8 @@ static void after_read(struct guest_mem *gm, uint64_t gpa, size_t len)
 
 	if (len == sizeof(struct vq_desc)) {
 		require(read_count < READS_MAX);
-		memcpy(&reads[read_count++], at, len);
+		memcpy(&reads[read_count], at, len);
+		read_from[read_count++] = gpa;
 	}
 	if (hostile) {
 		for (size_t i = 0; i < len; i++) {
@@ -100,6 +102,46 @@ static void put_chain(struct guest_mem *gm, uint64_t table, uint32_t count,
 
 		(void)guest_mem_write(gm, table + 16ull * i, &desc,
 				      sizeof(desc));
+	}
+}
+
+/* As long as it can be, perhaps going on in a table as long as can be. */
+static void put_long_chain(struct fuzz_input *in, struct guest_mem *gm,
+			   const struct vq_layout *at)
+{
+	struct vq_desc more = {
+		.addr = LOW + 0x2000,
+		.len = 16 * 256,
+		.flags = VQ_DESC_INDIRECT,
+	};
+	uint8_t how = fuzz_u8(in);
+
+	put_chain(gm, at->desc, at->size, how & 1 ? fuzz_u8(in) : 256);
+	put_chain(gm, LOW + 0x2000, 256, how & 2 ? fuzz_u8(in) : 256);
+	if ((how & 4) != 0) {
+		(void)guest_mem_write(
+			gm, at->desc + 16ull * (fuzz_u8(in) % at->size), &more,
+			sizeof(more));
+	}
+	if ((how & 8) != 0) {
+		put_desc(in, gm, at->desc + 16ull * (fuzz_u8(in) % at->size),
+			 at->size);
+	}
+}
+
+/* Descriptors come from the table, or from the indirect one it names. */
+static void check_reads(const struct vq *vq)
+{
+	uint64_t table = vq->at.desc;
+	uint64_t len = 16ull * vq->at.size;
+
+	for (size_t i = 0; i < read_count; i++) {
+		require(read_from[i] >= table && read_from[i] - table < len);
+		require((read_from[i] - table) % 16 == 0);
+		if ((reads[i].flags & VQ_DESC_INDIRECT) != 0) {
+			table = reads[i].addr;
+			len = reads[i].len;
+		}
 	}
 }
 
@@ -195,6 +237,7 @@ static void drain(struct vq *vq)
 		/* The walk ends: two tables, each visited once at most. */
 		require(read_count <= vq->at.size + VQ_SEGS_MAX);
 		require(vq->last_avail == (uint16_t)(at + (rc == 1)));
+		check_reads(vq);
 		if (rc != 1) {
 			break;
 		}
@@ -212,13 +255,13 @@ static void build(struct fuzz_input *in, struct guest_mem *gm,
 	uint16_t idx;
 
 	if (fuzz_u8(in) % 4 == 0) {
-		put_chain(gm, at->desc, at->size, fuzz_u8(in));
-		put_chain(gm, LOW + 0x2000, 256, fuzz_u8(in));
+		put_long_chain(in, gm, at);
+		descs = 0;
 	}
 	for (uint32_t i = 0; i < descs; i++) {
 		put_desc(in, gm, at->desc + 16ull * i, at->size);
 	}
-	for (uint32_t i = fuzz_u8(in) % 64; i != 0; i--) {
+	for (uint32_t i = descs != 0 ? fuzz_u8(in) % 64 : 0; i != 0; i--) {
 		put_desc(in, gm, LOW + 0x2000 + 16ull * i, 64);
 	}
 	for (uint32_t i = 0; i < heads; i++) {
