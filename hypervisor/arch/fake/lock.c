@@ -13,7 +13,7 @@ void spin_init(struct spinlock *l)
 
 bool spin_is_locked(const struct spinlock *l)
 {
-	return l->next != l->owner;
+	return l->taken != 0;
 }
 
 void spin_lock(struct spinlock *l)
@@ -24,7 +24,7 @@ void spin_lock(struct spinlock *l)
 	if (spin_is_locked(l)) {
 		panic("lock %p is taken already", (void *)l);
 	}
-	l->next++;
+	l->taken = 1;
 	fake_record.locks_held++;
 }
 
@@ -33,7 +33,7 @@ void spin_unlock(struct spinlock *l)
 	if (!spin_is_locked(l)) {
 		panic("lock %p is not taken", (void *)l);
 	}
-	l->owner++;
+	l->taken = 0;
 	fake_record.locks_held--;
 	if (fake_lock_hook != NULL) {
 		fake_lock_hook(l, false);
