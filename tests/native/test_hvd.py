@@ -352,6 +352,7 @@ def test_start_loads_the_guest(machine, hvd):
     assert detail["state"] == "running"
     assert detail["io"]["pid"] > 0
     assert detail["info"]["pcpus"] == [1, 2]
+    assert detail["info"]["vcpus_on"] == 1
     hvd.event("z1", "started")
     memory = (machine.fake / "zone-1.mem").read_bytes()
     assert memory[0x200000:0x200000 + 5064] == arm64_image()

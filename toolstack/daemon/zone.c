@@ -200,6 +200,11 @@ static struct json_object *fault_to_json(const struct zv_zone_info *info)
 	return json;
 }
 
+static uint64_t count_bits(uint32_t mask)
+{
+	return (uint64_t)__builtin_popcount(mask);
+}
+
 struct json_object *zone_info_to_json(const struct zv_zone_info *info)
 {
 	struct json_object *json = json_object_new_object();
@@ -213,8 +218,8 @@ struct json_object *zone_info_to_json(const struct zv_zone_info *info)
 	add_uint(json, "map_1g", info->map_1g);
 	add_uint(json, "map_2m", info->map_2m);
 	add_uint(json, "map_4k", info->map_4k);
-	add_uint(json, "vcpus_on", info->vcpus_on);
-	add_uint(json, "vcpus_loaded", info->vcpus_loaded);
+	add_uint(json, "vcpus_on", count_bits(info->vcpus_on));
+	add_uint(json, "vcpus_loaded", count_bits(info->vcpus_loaded));
 	for (uint32_t i = 0; i < info->vcpu_count && i < ZV_VCPUS_MAX; i++) {
 		json_object_array_add(pcpus,
 				      json_object_new_int64(info->pcpu[i]));
