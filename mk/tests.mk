@@ -5,15 +5,22 @@
 
 core-test-cflags := $(hv-warnings) -O1 $(debugflags) -fno-common \
 	$(call hv-includes,fake)
+a64-test-cflags := $(hv-warnings) -O1 $(debugflags) -fno-common \
+	$(call hv-includes,aarch64) -include tests/unit/aarch64/support/a64.h \
+	-Itests/unit/aarch64/support
 user-test-cflags := $(user-cflags) -O1 $(call cflags-of,host,$(all-libs))
 
 # $(call is-core,PATH): does it test the hypervisor rather than a program?
 is-core = $(or $(filter tests/unit/core/%,$1),$(filter hypervisor/%,$($(notdir $1)-src)))
 
+# $(call is-a64,PATH): does it test the part for aarch64, made to run here?
+is-a64 = $(or $(filter tests/unit/aarch64/%,$1),$(filter hypervisor/arch/aarch64/%,$($(notdir $1)-src)))
+test-cflags-of = $(if $(call is-a64,$1),$$(a64-test-cflags),$(if $(call is-core,$1),$$(core-test-cflags),$$(user-test-cflags)))
+
 # $(call test-program,PATH,DIR,COMPILER AND FLAGS,LIBRARIES): link DIR/NAME/NAME
 # from PATH.c and what NAME-src lists.
 define test-program
-$2/$(notdir $1)-cc = $3 $(if $(call is-core,$1),$$(core-test-cflags),$$(user-test-cflags)) \
+$2/$(notdir $1)-cc = $3 $(call test-cflags-of,$1) \
 	$$($(notdir $1)-cflags)
 $2/$(notdir $1)-objs := $$(call objects,$2/$(notdir $1),$1.c $$($(notdir $1)-src))
 $2/$(notdir $1)-link = $3 $$($2/$(notdir $1)-objs) \

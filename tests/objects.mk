@@ -32,10 +32,10 @@ test_string-src := hypervisor/lib/printf.c
 unit-tests-y += tests/unit/core/test_log
 test_log-src := hypervisor/core/log.c hypervisor/lib/printf.c hypervisor/lib/spinlock.c
 fuzzers-y += tests/fuzz/fit_fuzz
-fit_fuzz-src := hypervisor/core/fit.c hypervisor/core/fdt_walk.c
+fit_fuzz-src := tests/fuzz/fdt_edit.c hypervisor/core/fit.c hypervisor/core/fdt_walk.c
 fit_fuzz-libs := -lfdt
 fuzzers-y += tests/fuzz/host_fdt_fuzz
-host_fdt_fuzz-src := hypervisor/core/host_facts.c hypervisor/core/zone0_fdt.c $(boot-src)
+host_fdt_fuzz-src := tests/fuzz/fdt_edit.c hypervisor/core/host_facts.c hypervisor/core/zone0_fdt.c $(boot-src)
 host_fdt_fuzz-libs := -lfdt
 
 # libhvd and hvsh.
@@ -176,3 +176,18 @@ unit-tests-y += tests/unit/core/test_zone
 test_zone-src := $(core-whole)
 fuzzers-y += tests/fuzz/hvcall_fuzz
 hvcall_fuzz-src := $(core-whole)
+
+# Guests on aarch64: traps, virtual GIC, timers, PSCI, on a played machine.
+a64-guest := $(addprefix hypervisor/arch/aarch64/,abort.c decode.c fault.c \
+	idreg.c psci.c smccc.c sysreg.c trap.c vcpu.c vgic.c vgic_lr.c \
+	vgic_mmio.c vtimer.c) tests/unit/aarch64/support/machine.c
+unit-tests-y += tests/unit/aarch64/test_decode
+test_decode-src := hypervisor/arch/aarch64/decode.c
+unit-tests-y += tests/unit/aarch64/test_vgic
+test_vgic-src := $(a64-guest)
+unit-tests-y += tests/unit/aarch64/test_psci
+test_psci-src := $(a64-guest)
+unit-tests-y += tests/unit/aarch64/test_sysreg
+test_sysreg-src := $(a64-guest)
+unit-tests-y += tests/unit/aarch64/test_abort
+test_abort-src := $(a64-guest)
