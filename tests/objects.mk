@@ -191,3 +191,7 @@ unit-tests-y += tests/unit/aarch64/test_sysreg
 test_sysreg-src := $(a64-guest)
 unit-tests-y += tests/unit/aarch64/test_abort
 test_abort-src := $(a64-guest)
+fuzzers-y += tests/fuzz/decode_fuzz
+decode_fuzz-src := hypervisor/arch/aarch64/decode.c
+fuzzers-y += tests/fuzz/vgic_fuzz
+vgic_fuzz-src := $(a64-guest)

@@ -7,6 +7,20 @@
 #define ADDRESS_CELLS_DEFAULT 2
 #define SIZE_CELLS_DEFAULT 1
 
+bool fdt_is_valid(const void *fdt, u64 size)
+{
+	/*
+	 * fdt_check_full() of libfdt 1.6 follows a null pointer in trees before
+	 * version 16, which named nodes otherwise; nobody has written those for
+	 * decades.
+	 */
+	return size >= sizeof(struct fdt_header) &&
+	       fdt_magic(fdt) == FDT_MAGIC && fdt_totalsize(fdt) <= size &&
+	       fdt_totalsize(fdt) <= INT32_MAX &&
+	       fdt_version(fdt) >= FDT_LAST_SUPPORTED_VERSION &&
+	       fdt_check_full(fdt, (size_t)fdt_totalsize(fdt)) == 0;
+}
+
 u64 fdt_cells_get(const fdt32_t *cell, u32 count)
 {
 	u64 v = 0;

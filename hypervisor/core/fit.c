@@ -168,9 +168,7 @@ int fit_read(const void *data, u64 size, struct fit_bundle *ret)
 	struct fit_bundle b = { 0 };
 	int config, err;
 
-	if (size < sizeof(struct fdt_header) || fdt_magic(data) != FDT_MAGIC ||
-	    fdt_totalsize(data) > size || fdt_totalsize(data) > INT32_MAX ||
-	    fdt_check_full(data, (size_t)fdt_totalsize(data)) != 0) {
+	if (!fdt_is_valid(data, size)) {
 		log_error("bundle: the initrd is no valid FIT (%lu bytes)",
 			  size);
 		return -EINVAL;

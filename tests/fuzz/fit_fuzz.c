@@ -3,6 +3,8 @@
  * A bundle with arbitrary content.  The oracle: whatever is accepted lies
  * inside it, strings included.
  */
+#include "fdt_edit.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,31 +29,33 @@ static void check_inside(const void *p, u64 n, const u8 *data, size_t size)
 	}
 }
 
+static const char *const names[] = {
+	"images",  "configurations", "default",	      "kernel",
+	"ramdisk", "data",	     "data-size",     "data-offset",
+	"type",	   "compression",    "data-position", "bootargs",
+	"none",	   "zone0-memory",   "zone0-cpus",    "2G",
+};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* A block of its own, aligned as a loader aligns it. */
-	u8 *copy = malloc(size + 1);
 	struct fit_bundle b = { 0 };
+	size_t fit_size;
+	u8 *fit = fdt_edit(data, size, names, ARRAY_SIZE(names), &fit_size);
 
-	memcpy(copy, data, size);
-	/* Sizes right by construction, so that more gets past the header. */
-	if (size >= sizeof(struct fdt_header) && (data[size - 1] & 1) != 0) {
-		fdt_set_magic(copy, FDT_MAGIC);
-		if (fdt_totalsize(copy) > size) {
-			fdt_set_totalsize(copy, (u32)size);
-		}
+	if (fit == NULL) {
+		return 0;
 	}
-	if (fit_read(copy, size, &b) == 0) {
-		check_inside(b.kernel.data, b.kernel.size, copy, size);
-		check_inside(b.ramdisk.data, b.ramdisk.size, copy, size);
+	if (fit_read(fit, fit_size, &b) == 0) {
+		check_inside(b.kernel.data, b.kernel.size, fit, fit_size);
+		check_inside(b.ramdisk.data, b.ramdisk.size, fit, fit_size);
 		if (b.kernel.size == 0) {
 			abort();
 		}
 		if (b.bootargs != NULL) {
-			check_inside(b.bootargs, strlen(b.bootargs) + 1, copy,
-				     size);
+			check_inside(b.bootargs, strlen(b.bootargs) + 1, fit,
+				     fit_size);
 		}
 	}
-	free(copy);
+	free(fit);
 	return 0;
 }

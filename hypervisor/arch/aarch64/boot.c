@@ -3,7 +3,6 @@
  * EL2's own address space: what head.S began is replaced by the final map, and
  * devices are added to either.
  */
-#include <libfdt.h>
 #include <zv/arch/boot.h>
 #include <zv/arch/irq.h>
 #include <zv/arch/mm.h>
@@ -12,6 +11,7 @@
 #include <zv/console.h>
 #include <zv/el2.h>
 #include <zv/errno.h>
+#include <zv/fdt_walk.h>
 #include <zv/gicv3.h>
 #include <zv/io.h>
 #include <zv/log.h>
@@ -80,7 +80,7 @@ const void *arch_boot_fdt(u64 fdt_pa)
 		      FDT_MAP_SIZE, MAP_R) != 0) {
 		return NULL;
 	}
-	return fdt_check_full(fdt, size) == 0 ? fdt : NULL;
+	return fdt_is_valid(fdt, size) ? fdt : NULL;
 }
 
 int arch_boot_direct_map(const struct mem_range *ram, u32 count)

@@ -15,7 +15,8 @@
 struct host_facts {
 	struct mem_range ram[MEM_RANGES_MAX];
 	u32 ram_count;
-	struct mem_range reserved[MEM_RANGES_MAX]; /* memreserve, /reserved-memory */
+	struct mem_range
+		reserved[MEM_RANGES_MAX]; /* memreserve, /reserved-memory */
 	u32 reserved_count;
 	struct mem_range device[BOOT_DEVICES_MAX]; /* page aligned, merged */
 	u32 device_count;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Walks a device tree with the translation of addresses (Devicetree
- * specification 2.3.8).  The tree has passed fdt_check_full(), so offsets hold;
+ * specification 2.3.8).  The tree has passed fdt_is_valid(), so offsets hold;
  * nothing else about its content is relied on.
  */
 #ifndef ZV_FDT_WALK_H
@@ -12,6 +12,12 @@
 #include <zv/types.h>
 
 #define FDT_WALK_DEPTH_MAX 16
+
+/*
+ * Whether the tree is sound and lies in the `size` bytes at fdt.  Everything
+ * else here wants that first.
+ */
+bool fdt_is_valid(const void *fdt, u64 size);
 
 /* The bus a node's `reg` is an address of; the root's parent is NULL. */
 struct fdt_bus {

@@ -19,7 +19,10 @@ struct spinlock {
 	u16 urgent; /* CPUs that have waited long */
 };
 
-#define SPINLOCK_INIT { 0, 0 }
+#define SPINLOCK_INIT \
+	{             \
+		0, 0  \
+	}
 
 void spin_init(struct spinlock *l);
 void spin_lock(struct spinlock *l);
