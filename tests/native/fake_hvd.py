@@ -2,9 +2,11 @@
 """A scripted daemon: speaks hvd's protocol, holds zones in memory, and can be
 told to misbehave. Each test owns one, in its own folder."""
 
+import contextlib
 import json
 import os
 import socket
+import subprocess
 import threading
 from pathlib import Path
 
@@ -104,6 +106,7 @@ class Console:
         self.output = b""
         self.received = b""
         self.base = 0  # position of the oldest byte that is kept
+        self.early = 0  # begins that many bytes before the place wanted
         self.greetings = []
         self.writer = True
         self.changed = threading.Condition()
@@ -129,7 +132,7 @@ class Console:
             where = greeting["from"]
             end = len(self.output)
             start = {"start": self.base, "end": end}.get(where, where)
-            start = min(max(start, self.base), end)
+            start = min(max(start - self.early, self.base), end)
             connection.sendall(json.dumps(
                 {"ok": True, "device": greeting.get("device", "console0"),
                  "offset": start,
@@ -302,10 +305,25 @@ class FakeHvd:
 
     def emit(self, name, event):
         self.events.append({"seq": len(self.events) + 1,
-                            "time": "2026-01-02T03:04:05Z",
+                            "time": 1767323045.5,
                             "kind": "lifecycle", "zone": name, "event": event})
         for connection in self.subscribers:
             self.send_event(connection, self.events[-1])
+
+
+@contextlib.contextmanager
+def running(env, *words, stdin=None):
+    """hvsh with pipes; a test that fails or hangs does not leave it behind."""
+    with subprocess.Popen([hvsh_path(), *words], env=env, stdin=stdin,
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        watchdog = threading.Timer(30, process.kill)
+        watchdog.start()
+        try:
+            yield process
+        finally:
+            watchdog.cancel()
+            process.kill()
 
 
 def hvsh_path():

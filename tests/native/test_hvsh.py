@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_hvd import FakeHvd, RpcError, hvsh_path, zone
+from fake_hvd import FakeHvd, RpcError, hvsh_path, running, zone
 
 ROOT = Path(__file__).resolve().parents[2]
 HVSH = hvsh_path()
@@ -38,7 +38,7 @@ def hvd(tmp_path):
 def env(tmp_path):
     return dict(os.environ, HVD_SOCKET=str(tmp_path / "hvd.sock"),
                 XDG_CACHE_HOME=str(tmp_path / "cache"), HOME=str(tmp_path),
-                TERM="xterm", LC_ALL="C.UTF-8")
+                TERM="xterm", LC_ALL="C.UTF-8", TZ="UTC")
 
 
 @pytest.fixture
@@ -157,8 +157,7 @@ def test_log(hvd, hvsh):
 
 
 def test_log_follow_ends_with_interrupt(hvd, env):
-    with subprocess.Popen([HVSH, "log", "-f"], env=env,
-                          stdout=subprocess.PIPE) as process:
+    with running(env, "log", "-f") as process:
         assert process.stdout.readline() == b"first line\n"
         while len(hvd.called("host.log")) < 2:
             time.sleep(0.05)
@@ -250,8 +249,7 @@ def test_usage(hvsh, words):
 
 def test_interrupt(hvd, env):
     hvd.raw["zone.start"] = lambda _: b""
-    with subprocess.Popen([HVSH, "start", "rt"], env=env,
-                          stderr=subprocess.PIPE) as process:
+    with running(env, "start", "rt") as process:
         while not hvd.called("zone.start"):
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
@@ -301,10 +299,9 @@ def test_large_answer(hvd, hvsh):
 
 def test_events(hvd, env):
     hvd.emit("linux1", "started")
-    with subprocess.Popen([HVSH, "events", "--since", "0"], env=env,
-                          stdout=subprocess.PIPE) as process:
+    with running(env, "events", "--since", "0") as process:
         assert process.stdout.readline() == \
-            b"1 2026-01-02T03:04:05Z linux1 started\n"
+            b"1 2026-01-02 03:04:05.500 linux1 started\n"
         hvd.emit("linux1", "stopped")
         assert process.stdout.readline().endswith(b"linux1 stopped\n")
         process.send_signal(signal.SIGINT)
@@ -312,9 +309,7 @@ def test_events(hvd, env):
 
 
 def test_events_survive_a_restart_of_the_daemon(hvd, env):
-    with subprocess.Popen([HVSH, "events", "--json"], env=env,
-                          stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE) as process:
+    with running(env, "events", "--json") as process:
         while not hvd.subscribers:
             time.sleep(0.02)
         hvd.emit("a", "started")
@@ -327,6 +322,23 @@ def test_events_survive_a_restart_of_the_daemon(hvd, env):
         assert [json.loads(process.stdout.readline())["seq"]
                 for _ in range(2)] == [2, 3]
         assert hvd.subscriptions == [{}, {"since": 1}]
+        process.terminate()
+        assert process.wait(SECONDS) == 143
+
+
+def test_events_of_a_daemon_that_counts_anew(hvd, env):
+    for name in ("a", "b", "c"):
+        hvd.emit(name, "started")
+    with running(env, "events", "--json", "--since", "1") as process:
+        assert [json.loads(process.stdout.readline())["zone"]
+                for _ in range(2)] == ["b", "c"]
+        hvd.subscribers.clear()
+        hvd.events.clear()
+        hvd.emit("d", "started")
+        hvd.listener.drop()
+        event = json.loads(process.stdout.readline())
+        assert (event["seq"], event["zone"]) == (1, "d")
+        assert hvd.subscriptions[1:] == [{"since": 3}, {"since": 0}]
         process.terminate()
         assert process.wait(SECONDS) == 143
 
@@ -492,6 +504,38 @@ def test_console_tells_of_lost_output(hvd, terminal):
     assert term.wait() == 0
 
 
+@pytest.mark.parametrize("told", [False, True])
+def test_console_of_another_stream_starts_over(hvd, terminal, told):
+    """The stream is shorter than what was shown: it is a new one."""
+    if not told:  # a daemon that does not know the stream's range
+        hvd.overrides["console.attach"] = lambda params: {
+            "socket": hvd.console.listener.path, "device": "console0"}
+    term = terminal("console", "linux1")
+    hvd.console.print(b"much output")
+    term.expect(b"much output")
+    with hvd.console.changed:
+        hvd.console.output = b"new"
+    hvd.console.drop()
+    assert term.expect(b"new") == b""
+    hvd.console.print(b"er")
+    assert term.expect(b"er") == b""
+    term.write(b"\x1d")
+    assert term.wait() == 0
+
+
+def test_console_skips_what_was_shown(hvd, terminal):
+    """A server that begins earlier than asked doubles nothing."""
+    term = terminal("console", "linux1")
+    hvd.console.print(b"0123456789")
+    term.expect(b"0123456789")
+    hvd.console.early = 4
+    hvd.console.drop()
+    hvd.console.print(b"abc")
+    assert term.expect(b"abc") == b""
+    term.write(b"\x1d")
+    assert term.wait() == 0
+
+
 def test_console_survives_the_daemon(hvd, terminal):
     term = terminal("console", "linux1")
     hvd.console.print(b"seen")
@@ -546,9 +590,7 @@ def test_console_restores_the_terminal_on_signals(hvd, terminal, sig):
 
 def test_console_from_a_pipe(hvd, env):
     hvd.console.print(b"login: ")
-    with subprocess.Popen([HVSH, "console", "linux1"], env=env,
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE) as process:
+    with running(env, "console", "linux1", stdin=subprocess.PIPE) as process:
         assert process.stdout.read(7) == b"login: "
         text = b"root\n\x1d" + b"z" * 500000  # Ctrl-] is a byte like others
         process.stdin.write(text)

@@ -20,17 +20,19 @@ static void on_event(struct hvd_conn *conn, const struct hvd_event *event,
 		     void *arg)
 {
 	struct printer *printer = arg;
+	char time[40];
 
 	(void)conn;
 	if (printer->json) {
 		puts(event->json);
 	} else {
-		printf("%" PRIu64 " %s%s%s %s", event->seq,
-		       event->time != NULL ? event->time : "",
-		       event->time != NULL ? " " : "", event->zone,
+		format_time(event->time, time, sizeof(time));
+		printf("%" PRIu64 " %s %s %s", event->seq, time, event->zone,
 		       event->event);
 		if (event->reason != NULL) {
-			printf(" (%s)", event->reason);
+			fputs(" (", stdout);
+			print_clean(event->reason);
+			putchar(')');
 		}
 		putchar('\n');
 	}

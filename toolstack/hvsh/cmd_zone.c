@@ -152,15 +152,6 @@ static void print_run(const struct hvd_zone_detail *detail)
 	}
 }
 
-/* Reasons may be a guest's words: no control characters to the terminal. */
-static void print_clean(const char *text)
-{
-	for (; *text != '\0'; text++) {
-		putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?'
-								    : *text);
-	}
-}
-
 static void print_detail(struct context *ctx,
 			 const struct hvd_zone_detail *detail)
 {

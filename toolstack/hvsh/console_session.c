@@ -43,6 +43,7 @@ struct session {
 	struct hvd_console *console; /* NULL: disconnected */
 	struct offset_key key;
 	char *uuid;
+	char *device; /* its name, as the daemon tells it */
 	uint64_t offset; /* of the next byte to show */
 	uint64_t skip; /* bytes to come that have been shown already */
 	bool was_writer;
@@ -125,23 +126,39 @@ static void tell_lost(const struct session *s, uint64_t bytes)
 	notice(s, text);
 }
 
-/* Lines the stream up with what has been shown. */
-static void align(struct session *s, const struct hvd_console *console)
+/*
+ * Lines the stream up with what has been shown.  False: it ends before that
+ * place, so it is another stream, to be shown from its start.
+ */
+static bool align(struct session *s, const struct hvd_console *console)
 {
-	bool wanted = s->options.from == HVD_CONSOLE_FROM_OFFSET;
-	uint64_t offset = s->options.offset;
+	uint64_t wanted = s->options.offset;
 
 	s->skip = 0;
+	if (s->options.from == HVD_CONSOLE_FROM_OFFSET) {
+		if (console->offset > wanted) {
+			tell_lost(s, console->offset - wanted);
+		} else if (console->offset < wanted) {
+			if (console->newest < wanted) {
+				return false;
+			}
+			s->skip = wanted - console->offset;
+		}
+	}
 	s->offset = console->offset;
-	if (!wanted || console->offset == offset) {
-		return;
+	return true;
+}
+
+static void adopt_console(struct session *s, struct hvd_console *console)
+{
+	if (s->was_writer && !console->writer) {
+		notice(s, "another client writes now");
 	}
-	if (console->offset > offset) {
-		tell_lost(s, console->offset - offset);
-	} else if (console->newest >= offset) {
-		s->skip = offset - console->offset;
-	}
-	/* Else the stream ends before what was shown: it is a new one. */
+	s->was_writer = console->writer;
+	s->console = console;
+	s->noticed = false;
+	/* Who was refused the right to write once does not take it later. */
+	s->options.flags &= ~HVD_CONSOLE_FORCE;
 }
 
 static int open_console(struct session *s)
@@ -150,20 +167,19 @@ static int open_console(struct session *s)
 	int err =
 		hvd_console_open(s->ctx->conn, s->zone, &s->options, &console);
 
-	if (err != 0) {
-		return err;
+	if (err == 0 && !align(s, console)) {
+		hvd_console_close(console);
+		s->options.from = HVD_CONSOLE_FROM_START;
+		err = hvd_console_open(s->ctx->conn, s->zone, &s->options,
+				       &console);
+		if (err == 0) {
+			align(s, console);
+		}
 	}
-	align(s, console);
-	if (s->was_writer && !console->writer) {
-		notice(s, "another client writes now");
+	if (err == 0) {
+		adopt_console(s, console);
 	}
-	s->was_writer = console->writer;
-	s->console = console;
-	s->lost_at = 0;
-	s->noticed = false;
-	/* Who was refused the right to write once does not take it later. */
-	s->options.flags &= ~HVD_CONSOLE_FORCE;
-	return 0;
+	return err;
 }
 
 static void lose_console(struct session *s)
@@ -459,8 +475,7 @@ static void greet(const struct session *s)
 {
 	if (s->terminal) {
 		fprintf(stderr, "[%s: %s; Ctrl-] leaves]\n", s->zone,
-			s->console->device != NULL ? s->console->device
-						   : "console");
+			s->device != NULL ? s->device : "console");
 	}
 	if (!s->console->writer &&
 	    (s->options.flags & HVD_CONSOLE_READONLY) == 0) {
@@ -468,6 +483,16 @@ static void greet(const struct session *s)
 			"[%s: another client writes, this one only looks; "
 			"--force takes over]\n",
 			s->zone);
+	}
+}
+
+/* Also under the device's own name, if the daemon chose it. */
+static void save_place(struct session *s)
+{
+	offset_save(&s->key, s->offset + s->skip);
+	if (s->key.device == NULL && s->device != NULL) {
+		s->key.device = s->device;
+		offset_save(&s->key, s->offset + s->skip);
 	}
 }
 
@@ -487,7 +512,7 @@ static void run_session(struct session *s)
 		term_restore();
 		fputs("\r\n", stderr);
 	}
-	offset_save(&s->key, s->offset + s->skip);
+	save_place(s);
 }
 
 static int begin(struct session *s, bool resume)
@@ -504,6 +529,9 @@ static int begin(struct session *s, bool resume)
 			set_resume(s);
 		}
 		err = open_console(s);
+	}
+	if (err == 0 && s->console->device != NULL) {
+		s->device = strdup(s->console->device);
 	}
 	return err != 0 ? report(s->ctx, err, "console %s", s->zone) : EXIT_OK;
 }
@@ -529,5 +557,6 @@ int console_session(struct context *ctx, const struct console_request *request)
 	hvd_console_close(s.console);
 	free(s.input);
 	free(s.uuid);
+	free(s.device);
 	return status;
 }

@@ -232,6 +232,10 @@ enum paint paint_of_state(const char *state);
 void format_bytes(uint64_t bytes, char *buf, size_t size);
 /* "1d 02:03:04" or "12.345 s". */
 void format_duration(uint64_t ns, char *buf, size_t size);
+/* Local time with milliseconds, or "-". */
+void format_time(double seconds, char *buf, size_t size);
+/* Text that may be a guest's, without control characters. */
+void print_clean(const char *text);
 /* Indented for people; false if text is not JSON. */
 bool print_json(const char *text);
 /* One line of stderr: "hvsh: ...". */

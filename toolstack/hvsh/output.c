@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char *const paints[] = {
 	[PAINT_NONE] = "",	   [PAINT_GOOD] = "\033[32m",
@@ -83,6 +84,29 @@ void format_duration(uint64_t ns, char *buf, size_t size)
 	} else {
 		snprintf(buf, size, "%llud %02llu:%02llu:%02llu", s / 86400,
 			 s / 3600 % 24, s / 60 % 60, s % 60);
+	}
+}
+
+void format_time(double seconds, char *buf, size_t size)
+{
+	time_t whole = (time_t)seconds;
+	struct tm tm;
+	char text[32];
+
+	if (seconds <= 0 || localtime_r(&whole, &tm) == NULL ||
+	    strftime(text, sizeof(text), "%F %T", &tm) == 0) {
+		snprintf(buf, size, "-");
+		return;
+	}
+	snprintf(buf, size, "%s.%03u", text,
+		 (unsigned int)((seconds - (double)whole) * 1000));
+}
+
+void print_clean(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?'
+								    : *text);
 	}
 }
 

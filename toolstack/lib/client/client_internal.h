@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "hvd.h"
 
@@ -163,6 +164,7 @@ struct hvd_conn {
 	pthread_cond_t changed;
 	char *path;
 	int sock; /* -1: not connected */
+	pid_t peer; /* the daemon */
 	int poll_fd; /* epoll: sock and deliver_fd */
 	int deliver_fd; /* eventfd: deliveries, or a lost connection */
 	int wake_fd; /* eventfd: wakes the reader */
@@ -188,6 +190,7 @@ struct hvd_conn {
 	hvd_event_fn event_cb;
 	void *event_arg;
 	bool event_seen;
+	pid_t event_peer; /* whose numbers they are */
 	uint64_t event_seq;
 
 	struct hvd__error_slot *errors;
@@ -228,6 +231,8 @@ int hvd__fail_reply(struct hvd_conn *conn, const char *method,
 
 void hvd__event_received_locked(struct hvd_conn *conn,
 				struct json_object *params);
+/* After a new connection; 0 if there was no subscription. */
+int hvd__events_renew(struct hvd_conn *conn);
 void hvd__event_dispatch(struct hvd_conn *conn, struct json_object *params);
 
 #endif /* ZV_TOOLSTACK_LIB_CLIENT_INTERNAL_H */

@@ -140,6 +140,17 @@ static int connect_failed(struct hvd_conn *conn, int err)
 			 conn->path, strerror(-err));
 }
 
+/* Who listens: another process, another daemon. */
+static pid_t peer_of(int fd)
+{
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0
+		       ? cred.pid
+		       : 0;
+}
+
 static int install_socket(struct hvd_conn *conn, int fd)
 {
 	int err;
@@ -150,23 +161,10 @@ static int install_socket(struct hvd_conn *conn, int fd)
 	err = poll_add(conn, fd);
 	if (err == 0) {
 		conn->sock = fd;
+		conn->peer = peer_of(fd);
 	}
 	pthread_mutex_unlock(&conn->lock);
 	return err;
-}
-
-static int renew_subscription(struct hvd_conn *conn)
-{
-	hvd_event_fn cb;
-	uint64_t since;
-	void *arg;
-
-	pthread_mutex_lock(&conn->lock);
-	cb = conn->event_cb;
-	arg = conn->event_arg;
-	since = conn->event_seen ? conn->event_seq : HVD_EVENTS_NEW;
-	pthread_mutex_unlock(&conn->lock);
-	return cb != NULL ? hvd_subscribe(conn, since, cb, arg, NULL) : 0;
 }
 
 int hvd_connect(struct hvd_conn *conn)
@@ -189,7 +187,7 @@ int hvd_connect(struct hvd_conn *conn)
 		close(fd);
 		return connect_failed(conn, err);
 	}
-	return renew_subscription(conn);
+	return hvd__events_renew(conn);
 }
 
 int hvd_reconnect(struct hvd_conn *conn)

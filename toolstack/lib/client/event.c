@@ -14,12 +14,18 @@ void hvd__event_received_locked(struct hvd_conn *conn,
 	hvd__conn_deliver_event_locked(conn, json_object_get(params));
 }
 
+static bool is_number(struct json_object *json)
+{
+	return json_object_is_type(json, json_type_double) ||
+	       json_object_is_type(json, json_type_int);
+}
+
 void hvd__event_dispatch(struct hvd_conn *conn, struct json_object *params)
 {
 	struct json_object *time = hvd__json_get(params, "time");
 	struct hvd_event event = {
 		.seq = hvd__json_u64(params, "seq", 0),
-		.time = time != NULL ? json_object_get_string(time) : NULL,
+		.time = is_number(time) ? json_object_get_double(time) : 0,
 		.kind = hvd__json_string(params, "kind"),
 		.zone = hvd__json_string(params, "zone"),
 		.event = hvd__json_string(params, "event"),
@@ -69,16 +75,21 @@ static void set_start(struct hvd_conn *conn, uint64_t since, uint64_t newest)
 		conn->event_seq = since != HVD_EVENTS_NEW ? since : newest;
 		conn->event_seen = true;
 	}
+	conn->event_peer = conn->peer;
 	pthread_mutex_unlock(&conn->lock);
 }
 
-int hvd_subscribe(struct hvd_conn *conn, uint64_t since, hvd_event_fn cb,
-		  void *arg, uint64_t *ret_seq)
+static void reset_start(struct hvd_conn *conn)
+{
+	pthread_mutex_lock(&conn->lock);
+	conn->event_seen = false;
+	pthread_mutex_unlock(&conn->lock);
+}
+
+static int subscribe(struct hvd_conn *conn, uint64_t since, uint64_t *ret_seq)
 {
 	struct json_object *params = json_object_new_object();
 	struct json_object *result;
-	struct handler old;
-	uint64_t seq;
 	int err;
 
 	if (params == NULL ||
@@ -88,22 +99,65 @@ int hvd_subscribe(struct hvd_conn *conn, uint64_t since, hvd_event_fn cb,
 		json_object_put(params);
 		return hvd__fail_nomem(conn);
 	}
-	/* Before the call: events may follow on the heels of its answer. */
-	old = swap_handler(conn, (struct handler){ cb, arg });
 	err = hvd__invoke(conn, "event.subscribe", params, 0, &result);
 	if (err != 0) {
-		/* A renewal that failed is tried again at the next reconnect:
-		 * the old handler is the same. */
+		return err;
+	}
+	*ret_seq = hvd__json_u64(result, "seq", 0);
+	json_object_put(result);
+	set_start(conn, since, *ret_seq);
+	return 0;
+}
+
+int hvd_subscribe(struct hvd_conn *conn, uint64_t since, hvd_event_fn cb,
+		  void *arg, uint64_t *ret_seq)
+{
+	struct handler old;
+	uint64_t seq;
+	int err;
+
+	/* Before the call: events may follow on the heels of its answer. */
+	old = swap_handler(conn, (struct handler){ cb, arg });
+	err = subscribe(conn, since, &seq);
+	if (err != 0) {
 		swap_handler(conn, old);
 		return err;
 	}
-	seq = hvd__json_u64(result, "seq", 0);
-	json_object_put(result);
-	set_start(conn, since, seq);
 	if (ret_seq != NULL) {
 		*ret_seq = seq;
 	}
 	return 0;
+}
+
+/*
+ * A daemon that was restarted counts from the beginning, and all it has is new.
+ * It is known by its process, or, where a service manager listens in its place,
+ * by numbers lower than those seen already.
+ */
+int hvd__events_renew(struct hvd_conn *conn)
+{
+	uint64_t since, seq;
+	bool wanted, same;
+	int err;
+
+	pthread_mutex_lock(&conn->lock);
+	wanted = conn->event_cb != NULL;
+	same = conn->event_peer == conn->peer;
+	since = conn->event_seen ? conn->event_seq : HVD_EVENTS_NEW;
+	pthread_mutex_unlock(&conn->lock);
+	if (!wanted) {
+		return 0;
+	}
+	if (!same && since != HVD_EVENTS_NEW) {
+		since = 0;
+		reset_start(conn);
+	}
+	err = subscribe(conn, since, &seq);
+	if (err == 0 && since != HVD_EVENTS_NEW && seq < since) {
+		reset_start(conn);
+		err = subscribe(conn, 0, &seq);
+	}
+	return err;
 }
 
 int hvd_unsubscribe(struct hvd_conn *conn)

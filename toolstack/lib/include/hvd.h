@@ -112,7 +112,8 @@ int hvd_open(const char *path, struct hvd_conn **ret_conn);
 /*
  * After -ECONNRESET: connects again.  Calls in flight have failed with
  * -ECONNRESET.  An event subscription is renewed from the last event received,
- * so that none is lost or repeated if the daemon still has them.
+ * so that none is lost or repeated if the daemon still has them; from a daemon
+ * that was restarted, which counts anew, come all events since its start.
  */
 int hvd_reconnect(struct hvd_conn *conn);
 
@@ -317,7 +318,7 @@ int hvd_zone_resume(struct hvd_conn *conn, const char *name);
 /* Valid during the callback only. */
 struct hvd_event {
 	uint64_t seq;
-	const char *time; /* as the daemon wrote it, or NULL */
+	double time; /* seconds since 1970, UTC; 0 if unknown */
 	const char *kind; /* "lifecycle" */
 	const char *zone;
 	const char *event; /* "started", "stopped", ... */
@@ -361,7 +362,8 @@ struct hvd_console_options {
 /*
  * fd:     connected, non-blocking, close-on-exec; raw bytes both ways.
  * offset: position in the output stream of the first byte that fd delivers.
- * oldest, newest: the range of positions kept when the console was opened.
+ * oldest, newest: the range of positions kept when the console was opened, or
+ *         0 where the daemon does not tell.
  * writer: false if what is written to fd is discarded.
  */
 struct hvd_console {

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""hvsh with the real daemon on the hypervisor made of files: the two agree on
+methods, states, errors and events."""
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from fake_hvd import hvsh_path, running
+from test_hvd import HVD, machine, state, wait  # noqa: F401 (a fixture)
+
+HVSH = hvsh_path()
+SECONDS = 20
+
+pytestmark = pytest.mark.skipif(
+    not (HVD.exists() and os.access(HVSH, os.X_OK)),
+    reason=f"{HVD} or {HVSH} is not built: make host")
+
+
+@pytest.fixture
+def hvd(machine):  # noqa: F811
+    client = machine.start()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def env(machine, tmp_path):  # noqa: F811
+    return dict(os.environ, HVD_SOCKET=str(machine.socket),
+                XDG_CACHE_HOME=str(tmp_path / "cache"), LC_ALL="C.UTF-8")
+
+
+@pytest.fixture
+def hvsh(env):
+    def run(*words, stdin="", status=0):
+        result = subprocess.run([HVSH, *words], env=env, input=stdin,
+                                capture_output=True, text=True,
+                                timeout=SECONDS, check=False)
+        assert result.returncode == status, result.stderr
+        return result.stderr if status else result.stdout
+    return run
+
+
+@pytest.fixture
+def defined(machine, hvd, hvsh):  # noqa: F811
+    hvsh("define", "-", stdin=json.dumps(machine.definition()))
+    return "z1"
+
+
+def test_life(machine, hvd, hvsh, defined):  # noqa: F811
+    assert "z1" not in hvsh("list")
+    assert "shut off" in hvsh("list", "--all")
+    assert hvsh("start", "z1") == "z1: started\n"
+    assert [z["name"] for z in json.loads(hvsh("list", "--json"))] == \
+        ["zone0", "z1"]
+    assert "running" in hvsh("info", "z1")
+    assert "INVALID" not in hvsh("start", "z1", status=1)
+    assert hvsh("pause", "z1") == "z1: paused\n"
+    assert "paused" in hvsh("list")
+    hvsh("resume", "z1")
+    hvsh("reset", "z1")
+    wait(lambda: state(hvd, "z1") == "running")
+    assert hvsh("shutdown", "z1", "--wait") == "z1: shut off\n"
+    hvsh("start", "z1", "--paused")
+    assert hvsh("destroy", "z1") == "z1: stopped\n"
+    hvsh("undefine", "z1")
+    assert "no zone" in hvsh("info", "z1", status=1).lower() or \
+        "z1" in hvsh("info", "z1", status=1)
+
+
+def test_definition_round_trip(machine, hvd, hvsh, defined):  # noqa: F811
+    text = hvsh("dumpdef", "z1")
+    assert json.loads(text)["memory"]
+    assert "generation 2" in hvsh("define", "-", stdin=text)
+    assert json.loads(hvsh("dumpdef", "z1")) == json.loads(text)
+
+
+def test_definition_error_names_the_member(machine, hvd, hvsh):  # noqa: F811
+    bad = machine.definition(devices=[{"type": "console"}, {"type": "warp"}])
+    error = hvsh("define", "-", stdin=json.dumps(bad), status=1)
+    assert "\n  at $.devices[1].type\n" in error
+
+
+def test_shutdown_that_takes_too_long(machine, hvd, hvsh,  # noqa: F811
+                                      defined):
+    machine.inject("io-z1", "ignore-power")
+    hvsh("start", "z1")
+    error = hvsh("shutdown", "z1", "--timeout", "1", status=4)
+    assert "hvsh destroy z1" in error
+
+
+def test_host(machine, hvd, hvsh):  # noqa: F811
+    (machine.fake / "log").write_bytes(b"[0] hello\n")
+    assert "free:" in hvsh("host")
+    assert hvsh("log") == "[0] hello\n"
+    assert "exits.hvc" in hvsh("counters")
+    assert "connected" in hvsh("version")
+
+
+def test_events_over_a_restart(machine, hvd, hvsh, env):  # noqa: F811
+    with running(env, "events", "--since", "0", "--json") as process:
+        hvsh("define", "-", stdin=json.dumps(machine.definition()))
+        event = json.loads(process.stdout.readline())
+        assert (event["zone"], event["event"]) == ("z1", "defined")
+        machine.stop()
+        machine.start().close()
+        # Number 1 again, perhaps before the connection is back.
+        hvsh("start", "z1")
+        event = json.loads(process.stdout.readline())
+        assert (event["seq"], event["event"]) == (1, "started")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0
+
+
+def test_console_of_a_zone_that_is_off(hvd, hvsh, defined):
+    error = hvsh("console", "z1", status=1)
+    assert "hint: start it first" in error
