@@ -137,7 +137,8 @@ struct zv_event {
 	uint32_t type; /* ZV_EVENT_* */
 	uint32_t vcpu; /* ACCESS */
 	uint32_t addr; /* ACCESS, POSTED: shadow address */
-	uint32_t seq; /* ACCESS: give it back in IO_COMPLETE; STATE: state_seq */
+	uint32_t
+		seq; /* ACCESS: give it back in IO_COMPLETE; STATE: state_seq */
 	uint64_t value; /* ACCESS (write), POSTED; STATE: ZV_ZONE_* */
 	uint64_t gpa; /* ACCESS */
 	uint8_t size; /* ACCESS: 1, 2, 4, 8 */

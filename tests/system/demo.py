@@ -7,7 +7,7 @@ Exit status 0 only if every step held.
 import sys
 import time
 
-from machine import Machine
+from machine import OFF, Machine
 
 BOOT_LIMIT = 400
 
@@ -84,12 +84,12 @@ def tour(demo, machine):
 
     def shutdown():
         machine.run("hvsh shutdown linux1")
-        machine.wait_state("linux1", "shut off", 300)
+        machine.wait_state("linux1", OFF, 300)
     demo.step("shut linux1 down", shutdown)
 
     def destroy():
         machine.run("hvsh destroy linux2")
-        machine.wait_state("linux2", "shut off")
+        machine.wait_state("linux2", OFF)
     demo.step("destroy linux2", destroy)
 
     def same():

@@ -27,6 +27,7 @@ SLOW = float(os.environ.get("ZV_TEST_SLOWDOWN", "1"))
 PROMPT_LIMIT = 240 * SLOW  # boot to a shell
 COMMAND_LIMIT = 120 * SLOW
 CTRL_RBRACKET = "\x1d"
+OFF = "defined"  # the state of a zone that does not run
 
 
 class CommandFailed(Exception):
@@ -155,7 +156,7 @@ class Machine:
     # -- zones -------------------------------------------------------------
     def zones(self):
         """hvsh list: {name: summary}."""
-        return {z["name"]: z for z in self.json("hvsh list --json")}
+        return {z["name"]: z for z in self.json("hvsh list --all --json")}
 
     def zone(self, name):
         return self.json(f"hvsh info {name} --json")
@@ -185,7 +186,7 @@ class Machine:
     def destroy(self, name):
         """Destroys a zone if it is there and waits until it is gone."""
         self.try_run(f"hvsh destroy {name}")
-        self.wait_state(name, "shut off")
+        self.wait_state(name, OFF)
 
     def start(self, name):
         self.run(f"hvsh start {name}")
@@ -193,16 +194,16 @@ class Machine:
     @contextlib.contextmanager
     def console(self, name, device="uart0", options="--from start"):
         """hvsh console, as a person uses it; left with Ctrl-]."""
-        self.send(f"hvsh console {name} --device {device} {options}\n")
+        self.commands += 1
+        mark = f"@@{self.commands}"
+        self.send(f"hvsh console {name} --device {device} {options};"
+                  f" echo \"{mark}=$?\"\n")
+        self.expect(re.escape(f"[{name}: {device};"))
         try:
             yield self
         finally:
             self.send(CTRL_RBRACKET)
-            self.commands += 1
-            mark = f"@@{self.commands}"
-            self.send(f"\necho \"{mark}=$?\"\n")
             self.expect(re.escape(mark) + r"=\d+\r?\n")
-            self.run("stty -echo")
 
     def run_guest(self, name, mode, options="", timeout=COMMAND_LIMIT,
                   **settings):

@@ -11,7 +11,7 @@ import random
 import sys
 import time
 
-from machine import Machine
+from machine import OFF, Machine
 
 ZONES = {"s1": ("tick", 1), "s2": ("hello", 2), "s3": ("flood", 1),
          "s4": ("spin", 2), "s5": ("flood_config", 1)}
@@ -22,7 +22,7 @@ def settle(machine):
     machine.wait_until(
         lambda: machine.try_run("hvsh list --json")[0] == 0, "hvd answers")
     machine.wait_until(
-        lambda: all(z["state"] in ("running", "paused", "shut off", "crashed")
+        lambda: all(z["state"] in ("running", "paused", OFF, "crashed")
                     for z in machine.zones().values()), "states settle")
 
 

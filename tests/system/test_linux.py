@@ -2,6 +2,8 @@
 """Stock Linux zones: the main job, and the death of every process."""
 import pytest
 
+from machine import OFF
+
 BOOT_LIMIT = 400
 SHELL = r"linux\d?[^\r\n]*# "
 
@@ -133,7 +135,7 @@ def test_reboot_from_inside(two):
 def test_power_off_from_inside(two):
     with two.console("linux2", device="console0", options="--from end"):
         two.send("poweroff\r")
-    two.wait_state("linux2", "shut off")
+    two.wait_state("linux2", OFF)
 
 
 def test_panic_is_contained(two):
@@ -147,15 +149,15 @@ def test_panic_is_contained(two):
 @pytest.mark.parametrize("round_", range(3))
 def test_life_cycle(machine, round_):
     for name in ("linux1", "linux2"):
-        if machine.state(name) != "shut off":
+        if machine.state(name) != OFF:
             machine.destroy(name)
     before = machine.free_bytes()
     machine.start("linux1")
     at_prompt(machine, "linux1")
     machine.start("linux2")
     machine.run("hvsh shutdown linux1")
-    machine.wait_state("linux1", "shut off", 300)
+    machine.wait_state("linux1", OFF, 300)
     at_prompt(machine, "linux2")
     machine.run("hvsh destroy linux2")
-    machine.wait_state("linux2", "shut off")
+    machine.wait_state("linux2", OFF)
     assert machine.free_bytes() == before

@@ -10,7 +10,12 @@
 
 #include <zv/types.h>
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_level {
+	LOG_ERROR,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG
+};
 
 __attribute__((format(printf, 2, 3))) void log_write(enum log_level level,
 						     const char *fmt, ...);
@@ -26,12 +31,12 @@ struct ratelimit {
 	u32 dropped;
 };
 bool ratelimit_ok(struct ratelimit *r);
-#define log_ratelimited(...)                        \
-	do {                                        \
-		static struct ratelimit rl_;        \
-		if (ratelimit_ok(&rl_)) {           \
-			log_info(__VA_ARGS__);      \
-		}                                   \
+#define log_ratelimited(...)                   \
+	do {                                   \
+		static struct ratelimit rl_;   \
+		if (ratelimit_ok(&rl_)) {      \
+			log_info(__VA_ARGS__); \
+		}                              \
 	} while (0)
 
 /*

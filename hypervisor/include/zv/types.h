@@ -55,15 +55,15 @@ static inline ipa_t ipa_add(ipa_t a, u64 n)
 #define MIB(n) ((u64)(n) << 20)
 #define GIB(n) ((u64)(n) << 30)
 
-#define ALIGN_DOWN(x, a) ((x) & ~((a) - 1))
-#define ALIGN_UP(x, a) (((x) + (a) - 1) & ~((a) - 1))
-#define IS_ALIGNED(x, a) (((x) & ((a) - 1)) == 0)
+#define ALIGN_DOWN(x, a) ((x) & ~((a)-1))
+#define ALIGN_UP(x, a) (((x) + (a)-1) & ~((a)-1))
+#define IS_ALIGNED(x, a) (((x) & ((a)-1)) == 0)
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define BIT(n) (1ull << (n))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 #define container_of(p, type, member) \
-	((type *)(void *)((u8 *)(p) - offsetof(type, member)))
+	((type *)(void *)((u8 *)(p)-offsetof(type, member)))
 
 #endif /* ZV_TYPES_H */

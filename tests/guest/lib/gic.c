@@ -48,8 +48,7 @@ void gic_init_cpu(u32 cpu)
 		}
 	}
 	mmio_write32(r + GICR_WAKER, mmio_read32(r + GICR_WAKER) & ~2u);
-	while (mmio_read32(r + GICR_WAKER) & 4) {
-	}
+	while (mmio_read32(r + GICR_WAKER) & 4) {}
 	mmio_write32(r + GICR_SGI + GICD_IGROUPR, ~0u);
 	mmio_write32(r + GICR_SGI + GICD_ISENABLER, 0xffff);
 	write_sysreg(s3_0_c12_c12_5, read_sysreg(s3_0_c12_c12_5) | 1); /* SRE */

@@ -27,8 +27,7 @@ static void (*volatile secondary_fn[GUEST_CPUS_MAX])(u32 cpu);
 
 static void put(char c)
 {
-	while (mmio_read32(UART_FR) & UART_FR_TXFF) {
-	}
+	while (mmio_read32(UART_FR) & UART_FR_TXFF) {}
 	mmio_write32(UART_DR, (u8)c);
 }
 
@@ -70,9 +69,11 @@ static void vprint(const char *fmt, va_list ap)
 		if (*fmt == 's') {
 			puts_raw(va_arg(ap, const char *));
 		} else if (*fmt == 'd' || *fmt == 'u') {
-			put_number(wide ? va_arg(ap, u64) : va_arg(ap, u32), 10);
+			put_number(wide ? va_arg(ap, u64) : va_arg(ap, u32),
+				   10);
 		} else if (*fmt == 'x') {
-			put_number(wide ? va_arg(ap, u64) : va_arg(ap, u32), 16);
+			put_number(wide ? va_arg(ap, u64) : va_arg(ap, u32),
+				   16);
 		} else {
 			put(*fmt);
 		}
@@ -157,7 +158,8 @@ static void fdt_scan(const u8 *fdt)
 
 			p += 8;
 			if (in_memory && str_equal(name, "reg")) {
-				ram_size = (u64)be32(p + 8) << 32 | be32(p + 12);
+				ram_size =
+					(u64)be32(p + 8) << 32 | be32(p + 12);
 			}
 			if (str_equal(name, "bootargs")) {
 				for (u32 i = 0;
@@ -270,8 +272,7 @@ s64 cpu_start(u32 cpu, void (*fn)(u32 cpu))
 {
 	secondary_fn[cpu] = fn;
 	dsb();
-	return (s64)hvc(PSCI_CPU_ON, cpu_mpidr(cpu), (u64)guest_secondary,
-			cpu);
+	return (s64)hvc(PSCI_CPU_ON, cpu_mpidr(cpu), (u64)guest_secondary, cpu);
 }
 
 void guest_secondary_main(u32 cpu)
@@ -296,8 +297,8 @@ void guest_sync(u64 *frame)
 		die("exception", frame);
 	}
 	/* A fetch that failed returns to its caller, others are skipped. */
-	frame[31] = FAULT_EC(last_fault.esr) == EC_IABT ? frame[30] :
-							  frame[31] + 4;
+	frame[31] =
+		FAULT_EC(last_fault.esr) == EC_IABT ? frame[30] : frame[31] + 4;
 }
 
 void guest_serror(u64 *frame)

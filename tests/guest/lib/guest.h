@@ -35,20 +35,20 @@ struct mode {
 	char name[24];
 	s64 run; /* address of the function minus that of this field */
 };
-#define MODE(id)                                                   \
-	__attribute__((used)) static void mode_##id(void);         \
-	__asm__(".pushsection .modes, \"a\"\n"                      \
-		"1: .asciz \"" #id "\"\n"                           \
-		" .org 1b + 24\n"                                  \
-		" .quad mode_" #id " - .\n"                        \
-		".popsection\n");                                  \
+#define MODE(id)                                           \
+	__attribute__((used)) static void mode_##id(void); \
+	__asm__(".pushsection .modes, \"a\"\n"             \
+		"1: .asciz \"" #id "\"\n"                  \
+		" .org 1b + 24\n"                          \
+		" .quad mode_" #id " - .\n"                \
+		".popsection\n");                          \
 	static void mode_##id(void)
 
-#define read_sysreg(r)                                       \
-	({                                                   \
-		u64 v_;                                      \
+#define read_sysreg(r)                                      \
+	({                                                  \
+		u64 v_;                                     \
 		__asm__ volatile("mrs %0, " #r : "=r"(v_)); \
-		v_;                                          \
+		v_;                                         \
 	})
 #define write_sysreg(r, v) \
 	__asm__ volatile("msr " #r ", %0" ::"r"((u64)(v)) : "memory")

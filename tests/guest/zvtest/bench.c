@@ -24,13 +24,13 @@ static void result(const char *name, u64 n, u64 ticks)
 	print("BENCH %s %lu %lu\n", name, n, ticks);
 }
 
-#define MEASURE(name, n, stmt)                       \
-	do {                                         \
-		u64 t0_ = now();                     \
-		for (u64 i_ = 0; i_ < (n); i_++) {   \
-			stmt;                        \
-		}                                    \
-		result(name, n, now() - t0_);        \
+#define MEASURE(name, n, stmt)                     \
+	do {                                       \
+		u64 t0_ = now();                   \
+		for (u64 i_ = 0; i_ < (n); i_++) { \
+			stmt;                      \
+		}                                  \
+		result(name, n, now() - t0_);      \
 	} while (0)
 
 static void responder(u32 cpu)

@@ -58,7 +58,8 @@ MODE(hypercalls)
 		}
 	}
 	report(wrong == 0, "%lu rounds of every hypercall are refused", rounds);
-	report(hypercall(ZV_HC_VERSION, 0, 0, 0, 0) == 0, "VERSION still works");
+	report(hypercall(ZV_HC_VERSION, 0, 0, 0, 0) == 0,
+	       "VERSION still works");
 }
 
 /* Unknown PSCI and SMC functions: NOT_SUPPORTED, and nothing else happens. */
@@ -92,8 +93,7 @@ MODE(smccc)
 	       "CPU_ON of an unknown MPIDR is INVALID_PARAMETERS");
 	report((s64)hvc(PSCI_CPU_ON, 0, 0, 0) == -4,
 	       "CPU_ON of ourselves is ALREADY_ON");
-	report((s64)hvc(0x84000005, 0, 0, 0) == -1,
-	       "MIGRATE is NOT_SUPPORTED");
+	report((s64)hvc(0x84000005, 0, 0, 0) == -1, "MIGRATE is NOT_SUPPORTED");
 }
 
 static bool faults(u64 addr, bool write)
@@ -115,7 +115,10 @@ static bool faults(u64 addr, bool write)
 MODE(unmapped)
 {
 	static const u64 hole[] = {
-		0x00001000, 0x0b000000, 0x10000000, 0x3ffff000,
+		0x00001000,
+		0x0b000000,
+		0x10000000,
+		0x3ffff000,
 	};
 	u32 before;
 	void (*nowhere)(void) = (void (*)(void))0x20000000ull;
@@ -146,16 +149,10 @@ MODE(exotic)
 	u64 c = 0;
 	u32 before;
 
-	__asm__ volatile("ldr %w0, [%1], #4"
-			 : "=r"(b), "+r"(a)
-			 :
-			 : "memory");
+	__asm__ volatile("ldr %w0, [%1], #4" : "=r"(b), "+r"(a) : : "memory");
 	report(b == 0x11 && a == uart_id + 4, "LDR post-index reads the UART");
 	a = uart_id - 4;
-	__asm__ volatile("ldr %w0, [%1, #4]!"
-			 : "=r"(b), "+r"(a)
-			 :
-			 : "memory");
+	__asm__ volatile("ldr %w0, [%1, #4]!" : "=r"(b), "+r"(a) : : "memory");
 	report(b == 0x11 && a == uart_id, "LDR pre-index writes back");
 	__asm__ volatile("ldp %w0, %w1, [%2]"
 			 : "=r"(b), "=r"(c)
@@ -173,12 +170,10 @@ MODE(exotic)
 	before = last_fault.count;
 	expect_fault = true;
 	__asm__ volatile("ldr q0, [%0]" ::"r"(uart_id) : "memory");
-	report(last_fault.count == before + 1, "a SIMD load from a device aborts");
+	report(last_fault.count == before + 1,
+	       "a SIMD load from a device aborts");
 	before = last_fault.count;
-	__asm__ volatile("ldxr %w0, [%1]"
-			 : "=r"(b)
-			 : "r"(uart_id)
-			 : "memory");
+	__asm__ volatile("ldxr %w0, [%1]" : "=r"(b) : "r"(uart_id) : "memory");
 	report(last_fault.count == before + 1, "LDXR from a device aborts");
 	before = last_fault.count;
 	__asm__ volatile("ldr %w0, [%1]"
@@ -190,15 +185,15 @@ MODE(exotic)
 }
 
 /* System registers a guest has no business with. */
-#define UNDEFINED(text, insn)                                              \
-	do {                                                               \
-		u32 n_ = last_fault.count;                                 \
-		expect_fault = true;                                       \
-		__asm__ volatile(insn ::: "x9", "memory");                 \
-		expect_fault = false;                                      \
-		report(last_fault.count == n_ + 1 &&                       \
-			       FAULT_EC(last_fault.esr) == EC_UNKNOWN,     \
-		       text " is UNDEFINED");                              \
+#define UNDEFINED(text, insn)                                          \
+	do {                                                           \
+		u32 n_ = last_fault.count;                             \
+		expect_fault = true;                                   \
+		__asm__ volatile(insn ::: "x9", "memory");             \
+		expect_fault = false;                                  \
+		report(last_fault.count == n_ + 1 &&                   \
+			       FAULT_EC(last_fault.esr) == EC_UNKNOWN, \
+		       text " is UNDEFINED");                          \
 	} while (0)
 
 MODE(sysregs)

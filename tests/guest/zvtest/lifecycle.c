@@ -62,8 +62,7 @@ MODE(offline)
 		u64 end = now() + ticks_from_us(10000000);
 
 		while (hvc(0xc4000004, cpu_mpidr(i), 0, 0) != 1 &&
-		       now() < end) {
-		}
+		       now() < end) {}
 		report(hvc(0xc4000004, cpu_mpidr(i), 0, 0) == 1,
 		       "vCPU %u is off", i);
 	}

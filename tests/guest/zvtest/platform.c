@@ -102,7 +102,8 @@ static void timers(void)
 	write_sysreg(cntv_cval_el0, at);
 	write_sysreg(cntv_ctl_el0, 1);
 	isb();
-	report(wait_for(&seen[0], before + 1, 20000000), "the virtual timer fires");
+	report(wait_for(&seen[0], before + 1, 20000000),
+	       "the virtual timer fires");
 	report(fired_at >= at, "not before its time");
 
 	before = seen[0];

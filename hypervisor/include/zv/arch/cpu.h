@@ -18,11 +18,17 @@ void arch_cpu_idle(void);
 /* Hint inside a short wait for another pCPU's lock. */
 void arch_cpu_relax(void);
 
-enum arch_ipi { ARCH_IPI_KICK, ARCH_IPI_STOP };
+enum arch_ipi {
+	ARCH_IPI_KICK,
+	ARCH_IPI_STOP
+};
 /* Ordered after the caller's earlier stores. */
 void arch_ipi_send(u32 cpu, enum arch_ipi kind);
 
-enum arch_reset { ARCH_RESET_OFF, ARCH_RESET_REBOOT };
+enum arch_reset {
+	ARCH_RESET_OFF,
+	ARCH_RESET_REBOOT
+};
 __attribute__((noreturn)) void arch_reset(enum arch_reset kind);
 /* For panic only. */
 void arch_backtrace(void (*fn)(u64 pc, void *arg), void *arg);

@@ -18,7 +18,11 @@ u32 arch_irq_count(void);
  */
 void arch_irq_handle(void);
 
-enum virq_op { VIRQ_PULSE, VIRQ_RAISE, VIRQ_LOWER };
+enum virq_op {
+	VIRQ_PULSE,
+	VIRQ_RAISE,
+	VIRQ_LOWER
+};
 /*
  * Shared line (SPI) of a zone, any pCPU, any context at EL2. -EINVAL: no such.
  */

@@ -15,7 +15,11 @@ struct pt_geometry {
 /* 4 KiB granule, 9 bits per level; blocks at levels 1 and 2. */
 void arch_pt_geometry(enum pt_stage stage, struct pt_geometry *ret);
 
-enum pte_kind { PTE_INVALID, PTE_LEAF, PTE_TABLE };
+enum pte_kind {
+	PTE_INVALID,
+	PTE_LEAF,
+	PTE_TABLE
+};
 u64 arch_pte_make_leaf(enum pt_stage stage, u32 level, paddr_t pa, u32 attrs);
 u64 arch_pte_make_table(enum pt_stage stage, paddr_t pa);
 enum pte_kind arch_pte_kind(u64 pte, u32 level);
