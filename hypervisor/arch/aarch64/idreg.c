@@ -13,7 +13,8 @@
 #include <zv/idreg.h>
 #include <zv/sysreg.h>
 
-#define FULL 0xf /* no limit */
+/* No limit: also for fields that are signed, where 0xf means "not there". */
+#define FULL 0xf
 
 struct idreg_field {
 	u8 index;
@@ -139,12 +140,6 @@ static u64 aarch32_value(u32 index, u64 value)
 	return value;
 }
 
-/* Fields that are signed: 0xf means "not implemented", and passes any limit. */
-static u64 limited(u64 field, u64 limit)
-{
-	return field != 0xf && field > limit ? limit : field;
-}
-
 u64 idreg_sanitise(u32 index, u64 value)
 {
 	u64 out = is_aarch32(index) ? aarch32_value(index, value) : 0;
@@ -153,7 +148,7 @@ u64 idreg_sanitise(u32 index, u64 value)
 		const struct idreg_field *f = &fields[i];
 
 		if (f->index == index) {
-			out |= limited(value >> f->shift & 0xf, f->limit)
+			out |= MIN(value >> f->shift & 0xf, (u64)f->limit)
 			       << f->shift;
 		}
 	}

@@ -28,11 +28,8 @@ static void call_again(struct vcpu *v, struct vcpu_exit *e)
 
 static s64 cpu_on(struct vcpu *v, const u64 arg[3], bool *ret_again)
 {
-	struct vcpu *target = NULL;
+	struct vcpu *target = vcpu_by_affinity(v->zone, arg[0]);
 
-	if ((arg[0] & ~AFFINITY_MASK64) == 0) {
-		target = vcpu_by_affinity(v->zone, arg[0]);
-	}
 	if (target == NULL) {
 		return PSCI_INVALID_PARAMETERS;
 	}

@@ -76,7 +76,7 @@ static bool runs_here(const struct vcpu *v)
 }
 
 /* v's LRs are out of date.  v itself sees to that before it is entered. */
-static void touch_locked(struct vcpu *v)
+void vgic_touch_locked(struct vcpu *v)
 {
 	vcpu_work(v, VCPU_WORK_VGIC);
 	if (!runs_here(v)) {
@@ -113,7 +113,7 @@ void vgic_update_locked(struct zone *z, struct vgic_irq *q)
 		q->queued_on = v;
 		zone_count(z, injected);
 	}
-	touch_locked(v);
+	vgic_touch_locked(v);
 }
 
 static void end_phys(struct vcpu *v, struct vgic_irq *q)

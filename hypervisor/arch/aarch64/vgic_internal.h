@@ -28,6 +28,8 @@ struct vgic_irq *vgic_spi(struct zone *z, u32 intid);
 /* The same with v's private ones. */
 struct vgic_irq *vgic_get(struct vcpu *v, u32 intid);
 
+/* v's LRs are out of date: it sees to that, kicked if need be. */
+void vgic_touch_locked(struct vcpu *v);
 /*
  * After a change of state: queues the interrupt if it concerns its target, has
  * the LRs looked at and kicks whoever has to.

@@ -68,11 +68,11 @@ void vgic_cpu_init(void)
 
 /* ----------------------------------------------------------- registers */
 
-#define EACH_LR(X)                                                            \
-	X(0)                                                                  \
-	X(1)                                                                  \
-	X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) \
-		X(15)
+#define EACH_LR(X) \
+	X(0)       \
+	X(1)       \
+	X(2)       \
+	X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 
 static u64 lr_read(u32 i)
 {
@@ -361,9 +361,14 @@ static u64 left_out(const struct vcpu *v)
 	list_for_each (node, &v->arch.vgic.queue) {
 		const struct vgic_irq *q = irq_of(node);
 
-		if (!q->in_lr) {
-			hcr |= shows_pending(g, q) ? ICH_HCR_NPIE : 0;
-			hcr |= q->active ? ICH_HCR_LRENPIE | hcr_trap_dir : 0;
+		if (q->in_lr) {
+			continue;
+		}
+		/* One that is active, too, waits for its end, not for room. */
+		if (q->active) {
+			hcr |= ICH_HCR_LRENPIE | hcr_trap_dir;
+		} else if (shows_pending(g, q)) {
+			hcr |= ICH_HCR_NPIE;
 		}
 	}
 	return hcr;

@@ -301,12 +301,8 @@ static void dist_control(struct vcpu *v, struct mmio_access *a)
 	}
 	g->ctlr = ctlr;
 	for (u32 i = 0; i < z->vcpu_count; i++) {
-		struct vgic_cpu *c = &z->vcpus[i]->arch.vgic;
-
-		if (!list_empty(&c->queue)) {
-			vgic_update_locked(z,
-					   container_of(c->queue.next,
-							struct vgic_irq, node));
+		if (z->vcpus[i]->arch.vgic.queued != 0) {
+			vgic_touch_locked(z->vcpus[i]);
 		}
 	}
 }

@@ -68,7 +68,8 @@ static int setup_guest(void **state)
 	return 0;
 }
 
-#define guest_test(fn) cmocka_unit_test_setup_teardown(fn, setup_guest, teardown)
+#define guest_test(fn) \
+	cmocka_unit_test_setup_teardown(fn, setup_guest, teardown)
 
 static void put_insn(u32 insn)
 {
@@ -159,8 +160,8 @@ static void test_big_endian_guest(void **state)
 
 static void test_answer_is_an_abort(void **state)
 {
-	struct vcpu_exit e = fault(DABT | ISV(2, 3) | WNR | TRANSLATION, 0x110,
-				   DEVICE);
+	struct vcpu_exit e =
+		fault(DABT | ISV(2, 3) | WNR | TRANSLATION, 0x110, DEVICE);
 
 	(void)state;
 	assert_int_equal(e.kind, VCPU_EXIT_MMIO);
@@ -299,24 +300,23 @@ static void test_mapped_meanwhile(void **state)
 			 VCPU_EXIT_IRQ);
 	assert_int_equal(v0->arch.regs.pc, PC);
 	/* Cache maintenance must not be skipped then. */
-	assert_int_equal(fault(DABT | ESR_DABT_CM | TRANSLATION, DEVICE, DEVICE)
-				 .kind,
-			 VCPU_EXIT_IRQ);
+	assert_int_equal(
+		fault(DABT | ESR_DABT_CM | TRANSLATION, DEVICE, DEVICE).kind,
+		VCPU_EXIT_IRQ);
 	assert_int_equal(v0->arch.regs.pc, PC);
 	/* Nor a table walk aborted. */
-	assert_int_equal(fault(DABT | ESR_DABT_S1PTW | TRANSLATION, 0x10,
-			       DEVICE)
-				 .kind,
-			 VCPU_EXIT_IRQ);
+	assert_int_equal(
+		fault(DABT | ESR_DABT_S1PTW | TRANSLATION, 0x10, DEVICE).kind,
+		VCPU_EXIT_IRQ);
 	assert_int_equal(v0->arch.regs.pc, PC);
 }
 
 static void test_cache_maintenance_of_a_device(void **state)
 {
 	(void)state;
-	assert_int_equal(fault(DABT | ESR_DABT_CM | TRANSLATION, DEVICE, DEVICE)
-				 .kind,
-			 VCPU_EXIT_IRQ);
+	assert_int_equal(
+		fault(DABT | ESR_DABT_CM | TRANSLATION, DEVICE, DEVICE).kind,
+		VCPU_EXIT_IRQ);
 	assert_int_equal(v0->arch.regs.pc, PC + 4);
 }
 
@@ -371,9 +371,8 @@ static void test_other_faults(void **state)
 		u32 fsc;
 		u32 answer;
 	} cases[] = {
-		{ 0x21, 0x21 }, { 0x35, 0x35 }, { 0x10, 0x10 },
-		{ 0x14, 0x17 }, { 0x17, 0x17 }, { 0x00, 0x10 },
-		{ 0x03, 0x10 },
+		{ 0x21, 0x21 }, { 0x35, 0x35 }, { 0x10, 0x10 }, { 0x14, 0x17 },
+		{ 0x17, 0x17 }, { 0x00, 0x10 }, { 0x03, 0x10 },
 	};
 
 	(void)state;

@@ -58,13 +58,20 @@ static s64 call(bool hvc, u64 fn, u64 a1, u64 a2, u64 a3)
 static void test_version_and_features(void **state)
 {
 	static const u32 known[] = {
-		PSCI_VERSION,	      PSCI_CPU_SUSPEND,
-		PSCI_CPU_SUSPEND_64,  PSCI_CPU_OFF,
-		PSCI_CPU_ON,	      PSCI_CPU_ON_64,
-		PSCI_AFFINITY_INFO,   PSCI_AFFINITY_INFO_64,
-		PSCI_SYSTEM_OFF,      PSCI_SYSTEM_RESET,
-		PSCI_SYSTEM_RESET2,   PSCI_SYSTEM_RESET2_64,
-		PSCI_MIGRATE_INFO_TYPE, PSCI_FEATURES,
+		PSCI_VERSION,
+		PSCI_CPU_SUSPEND,
+		PSCI_CPU_SUSPEND_64,
+		PSCI_CPU_OFF,
+		PSCI_CPU_ON,
+		PSCI_CPU_ON_64,
+		PSCI_AFFINITY_INFO,
+		PSCI_AFFINITY_INFO_64,
+		PSCI_SYSTEM_OFF,
+		PSCI_SYSTEM_RESET,
+		PSCI_SYSTEM_RESET2,
+		PSCI_SYSTEM_RESET2_64,
+		PSCI_MIGRATE_INFO_TYPE,
+		PSCI_FEATURES,
 		SMCCC_VERSION,
 	};
 
@@ -72,12 +79,10 @@ static void test_version_and_features(void **state)
 	for (u32 hvc = 0; hvc < 2; hvc++) {
 		assert_int_equal(call(hvc, PSCI_VERSION, 0, 0, 0), 0x10001);
 		assert_int_equal(call(hvc, SMCCC_VERSION, 0, 0, 0), 0x10001);
-		assert_int_equal(call(hvc, PSCI_MIGRATE_INFO_TYPE, 0, 0, 0),
-				 2);
+		assert_int_equal(call(hvc, PSCI_MIGRATE_INFO_TYPE, 0, 0, 0), 2);
 		for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-			assert_int_equal(call(hvc, PSCI_FEATURES, known[i], 0,
-					      0),
-					 0);
+			assert_int_equal(
+				call(hvc, PSCI_FEATURES, known[i], 0, 0), 0);
 		}
 		/* SYSTEM_SUSPEND, MIGRATE, CPU_FREEZE */
 		assert_int_equal(call(hvc, PSCI_FEATURES, 0xc400000e, 0, 0),
@@ -161,9 +166,9 @@ static void test_vendor_identity(void **state)
 static void test_cpu_on(void **state)
 {
 	(void)state;
-	assert_int_equal(call(true, PSCI_CPU_ON_64, 1, A64_RAM_BASE,
-			      0x123456789abcdef0),
-			 0);
+	assert_int_equal(
+		call(true, PSCI_CPU_ON_64, 1, A64_RAM_BASE, 0x123456789abcdef0),
+		0);
 	assert_ptr_equal(a64.powered_on, v1);
 	assert_int_equal(a64.power_on_entry, A64_RAM_BASE);
 	assert_int_equal(a64.power_on_arg, 0x123456789abcdef0);
@@ -180,12 +185,11 @@ static void test_cpu_on_errors(void **state)
 	(void)state;
 	a64.powered_on = NULL;
 	assert_int_equal(call(true, PSCI_CPU_ON_64, 2, A64_RAM_BASE, 0), -2);
-	assert_int_equal(call(true, PSCI_CPU_ON_64, 1ull << 40, A64_RAM_BASE,
-			      0),
-			 -2);
-	assert_int_equal(call(true, PSCI_CPU_ON_64, 1 | 1ull << 31,
-			      A64_RAM_BASE, 0),
-			 -2);
+	assert_int_equal(
+		call(true, PSCI_CPU_ON_64, 1ull << 40, A64_RAM_BASE, 0), -2);
+	assert_int_equal(
+		call(true, PSCI_CPU_ON_64, 1 | 1ull << 31, A64_RAM_BASE, 0),
+		-2);
 	assert_int_equal(call(true, PSCI_CPU_ON_64, 1, 0x1000, 0), -9);
 	assert_int_equal(call(true, PSCI_CPU_ON_64, 1, A64_RAM_BASE + 2, 0),
 			 -9);
@@ -200,8 +204,8 @@ static void test_cpu_on_again(void **state)
 	(void)state;
 	a64.power_on_result = -EAGAIN;
 	for (u32 hvc = 0; hvc < 2; hvc++) {
-		struct vcpu_exit e = do_call(hvc, PSCI_CPU_ON_64, 1,
-					     A64_RAM_BASE, 0);
+		struct vcpu_exit e =
+			do_call(hvc, PSCI_CPU_ON_64, 1, A64_RAM_BASE, 0);
 
 		assert_int_equal(e.kind, VCPU_EXIT_YIELD);
 		assert_int_equal(v0->arch.regs.pc, PC);

@@ -6,8 +6,8 @@
 #include <zv/idreg.h>
 #include <zv/sysreg.h>
 
-#define ISS(op0, op1, crn, crm, op2, rt, read)                       \
-	((u32)(op0) << 20 | (u32)(op2) << 17 | (u32)(op1) << 14 |    \
+#define ISS(op0, op1, crn, crm, op2, rt, read)                    \
+	((u32)(op0) << 20 | (u32)(op2) << 17 | (u32)(op1) << 14 | \
 	 (u32)(crn) << 10 | (u32)(rt) << 5 | (u32)(crm) << 1 | (read))
 #define PC A64_RAM_BASE
 
@@ -27,6 +27,8 @@ static void test_nothing_unlisted_is_shown(void **state)
 		u64 dfr0 = idreg_sanitise(IDREG(5, 0), all);
 		u64 isar1 = idreg_sanitise(IDREG(6, 1), all);
 
+		assert_in_range(field(pfr0, 0), 1, 2); /* EL0 */
+		assert_in_range(field(pfr0, 56), 1, 1); /* CSV2 */
 		assert_int_equal(field(pfr0, 4), 1); /* EL1: AArch64 */
 		assert_int_equal(field(pfr0, 8), 0); /* EL2 */
 		assert_int_equal(field(pfr0, 24), 1); /* GIC */
@@ -213,8 +215,8 @@ static void test_exception_entry(void **state)
 	r->pstate = 0xfull << 28 | PSR_SS | PSR_IL | 3ull << 10 | BIT(24);
 	fault_undefined(v0); /* from EL0 */
 	assert_int_equal(r->pc, 0x80400);
-	assert_int_equal(r->pstate, 0xfull << 28 | BIT(24) | PSR_PAN |
-					    PSR_SSBS | 0x3c5);
+	assert_int_equal(r->pstate,
+			 0xfull << 28 | BIT(24) | PSR_PAN | PSR_SSBS | 0x3c5);
 	r->pc = PC;
 	r->pstate = PSR_MODE_EL1T;
 	write_sysreg(BIT(23), sctlr_el1);

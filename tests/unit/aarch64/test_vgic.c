@@ -22,7 +22,8 @@ static void write_bit(u32 offset, u32 intid)
 static bool read_bit(u32 offset, u32 intid)
 {
 	return (a64_mmio_read(v0, a64_gicd + offset + intid / 32 * 4, 4) >>
-		(intid % 32) & 1) != 0;
+			(intid % 32) &
+		1) != 0;
 }
 
 static void write_private(struct vcpu *v, u32 offset, u32 value)
@@ -399,12 +400,12 @@ static void test_nested_deeper_than_the_list_registers(void **state)
 	}
 	a64_enter(v0);
 	for (u32 i = depth; i-- > 0;) {
-		assert_true(read_bit(0x300, SPI + i));
-		a64_enter(v0);
 		a64_eoi(SPI + i);
 		if (a64_maintenance()) {
 			vgic_maintenance();
 		}
+	}
+	for (u32 i = 0; i < depth; i++) {
 		assert_false(read_bit(0x300, SPI + i));
 	}
 	assert_int_equal(take(v0), A64_SPURIOUS);
@@ -428,6 +429,9 @@ static void test_deactivation_by_dir_without_list_register(void **state)
 	for (u32 i = 0; i < count; i++) {
 		a64_enter(v0);
 		a64_dir(v0, SPI + i);
+	}
+	a64_enter(v0);
+	for (u32 i = 0; i < count; i++) {
 		assert_false(read_bit(0x300, SPI + i));
 	}
 	assert_int_equal(take(v0), A64_SPURIOUS);
@@ -727,8 +731,7 @@ static void test_zone0_sees_its_own_lines(void **state)
 	write_bit(0x180, PHYS_SPI);
 	assert_false(a64.spi[PHYS_SPI].enabled);
 	/* The machine's lines are nobody's to raise. */
-	assert_int_equal(arch_virq_inject(zone, PHYS_SPI, VIRQ_PULSE),
-			 -EINVAL);
+	assert_int_equal(arch_virq_inject(zone, PHYS_SPI, VIRQ_PULSE), -EINVAL);
 	assert_int_equal(arch_virq_inject(zone, FOREIGN_SPI, VIRQ_PULSE),
 			 -EINVAL);
 	assert_int_equal(arch_virq_inject(zone, A64_PHYS_INTIDS, VIRQ_PULSE),
@@ -839,6 +842,20 @@ static void test_phys_spi_state_written_by_the_guest(void **state)
 	assert_false(a64.spi[PHYS_SPI].active);
 }
 
+/* Taken by EL2 while it was routed to nobody, and cleared by the guest. */
+static void test_phys_spi_cleared_without_target(void **state)
+{
+	(void)state;
+	guest_init(v0);
+	spi_init(PHYS_SPI, true, 0x80);
+	a64_mmio_write(v0, a64_gicd + 0x6000 + PHYS_SPI * 8, 8, 9);
+	assert_true(a64_fire_spi(PHYS_SPI));
+	write_bit(0x280, PHYS_SPI);
+	a64_mmio_write(v0, a64_gicd + 0x6000 + PHYS_SPI * 8, 8, 0);
+	assert_int_equal(take(v0), A64_SPURIOUS);
+	assert_false(a64.spi[PHYS_SPI].active);
+}
+
 static void test_reset_leaves_no_line_active(void **state)
 {
 	(void)state;
@@ -912,6 +929,7 @@ int main(void)
 		zone0_test(test_phys_spi_waits_for_its_vcpu),
 		zone0_test(test_phys_spi_disabled_while_pending),
 		zone0_test(test_phys_spi_state_written_by_the_guest),
+		zone0_test(test_phys_spi_cleared_without_target),
 		zone0_test(test_reset_leaves_no_line_active),
 		zone0_test(test_vcpu_reset_ends_what_it_handled),
 	};

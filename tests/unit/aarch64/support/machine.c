@@ -185,8 +185,8 @@ static const char *const lr_name[A64_LRS] = {
 	A64_STR(ICH_LR3_EL2),
 };
 
-#define LR_PENDING(lr) (((lr) & ICH_LR_PENDING) != 0)
-#define LR_ACTIVE(lr) (((lr) & ICH_LR_ACTIVE) != 0)
+#define LR_PENDING(lr) (((lr)&ICH_LR_PENDING) != 0)
+#define LR_ACTIVE(lr) (((lr)&ICH_LR_ACTIVE) != 0)
 #define LR_VALID(lr) (LR_PENDING(lr) || LR_ACTIVE(lr))
 #define LR_PRIO(lr) ((u32)((lr) >> ICH_LR_PRIORITY_SHIFT) & 0xff)
 #define EOICOUNT (1ull << 27)
@@ -228,8 +228,7 @@ u32 a64_ack(void)
 			found = lr;
 		}
 	}
-	if (found == NULL || best >= (vmcr >> 24 & 0xff) ||
-	    best >= running()) {
+	if (found == NULL || best >= (vmcr >> 24 & 0xff) || best >= running()) {
 		return A64_SPURIOUS;
 	}
 	*found = (*found & ~ICH_LR_PENDING) | ICH_LR_ACTIVE;
@@ -245,8 +244,8 @@ void a64_drop(u32 intid)
 	u64 *ap0 = reg(A64_STR(ICH_AP0R0_EL2));
 
 	(void)intid;
-	if (*ap1 != 0 && (*ap0 == 0 || __builtin_ctzll(*ap1) <
-					       __builtin_ctzll(*ap0))) {
+	if (*ap1 != 0 &&
+	    (*ap0 == 0 || __builtin_ctzll(*ap1) < __builtin_ctzll(*ap0))) {
 		*ap1 &= *ap1 - 1;
 	} else if (*ap0 != 0) {
 		*ap0 &= *ap0 - 1;
@@ -296,7 +295,8 @@ bool a64_maintenance(void)
 	for (u32 i = 0; i < A64_LRS; i++) {
 		u64 lr = *reg(lr_name[i]);
 
-		pending = pending || LR_PENDING(lr);
+		/* The pending state, not "pending and active". */
+		pending = pending || (LR_PENDING(lr) && !LR_ACTIVE(lr));
 		ended = ended || (!LR_VALID(lr) && (lr & ICH_LR_EOI) != 0 &&
 				  (lr & ICH_LR_HW) == 0);
 	}
@@ -422,7 +422,7 @@ static void mmio(struct vcpu *v, struct mmio_access *a)
 			return;
 		}
 	}
-	assert(!"no region");
+	abort(); /* no region */
 }
 
 void timer_init(struct timer *t, void (*fn)(struct timer *))
@@ -501,7 +501,9 @@ void guest_fp_load(const struct guest_fp *fp)
 
 static u64 at(u64 va)
 {
-	return a64.at != NULL ? a64.at(va) : ALIGN_DOWN(va, PAGE_SIZE);
+	*reg("par_el1") =
+		a64.at != NULL ? a64.at(va) : ALIGN_DOWN(va, PAGE_SIZE);
+	return *reg("par_el1");
 }
 
 u64 guest_at_s1e1r(u64 va)
