@@ -156,7 +156,7 @@ class Machine:
     # -- zones -------------------------------------------------------------
     def zones(self):
         """hvsh list: {name: summary}."""
-        return {z["name"]: z for z in self.json("hvsh list --all --json")}
+        return {z["name"]: z for z in self.json("hvsh list --json")}
 
     def zone(self, name):
         return self.json(f"hvsh info {name} --json")
@@ -204,6 +204,7 @@ class Machine:
         finally:
             self.send(CTRL_RBRACKET)
             self.expect(re.escape(mark) + r"=\d+\r?\n")
+            self.run("stty -echo")
 
     def run_guest(self, name, mode, options="", timeout=COMMAND_LIMIT,
                   **settings):

@@ -203,7 +203,7 @@ def test_errors_name_the_cause(machine):
         status, out = machine.try_run(
             f"printf '%s' '{text}' >/tmp/bad.json; hvsh define /tmp/bad.json")
         assert status == 1 and path in out, (change, out)
-    machine.define("t", memory="2000G")
+    machine.define("t", memory="200G")
     status, out = machine.try_run("hvsh start t")
     assert status == 1 and "pool" in out, out
     machine.define("t", kernel="/no/such/file")

@@ -91,7 +91,7 @@ MODE(smccc)
 	report((u32)smc(0x84000000, 0, 0, 0) == 0x10001, "over SMC as well");
 	report((u32)hvc(PSCI_CPU_ON, 0x12345678, 0, 0) == 0xfffffffeu,
 	       "CPU_ON of an unknown MPIDR is INVALID_PARAMETERS");
-	report((s64)hvc(PSCI_CPU_ON, 0, 0, 0) == -4,
+	report((s64)hvc(PSCI_CPU_ON, 0, ZV_A64_RAM_BASE, 0) == -4,
 	       "CPU_ON of ourselves is ALREADY_ON");
 	report((s64)hvc(0x84000005, 0, 0, 0) == -1, "MIGRATE is NOT_SUPPORTED");
 }
