@@ -35,12 +35,6 @@ bool vgic_is_phys_spi(const struct zone *z, u32 intid)
 	       irq_owner(intid) == z->id;
 }
 
-u32 vgic_phys_intid(const struct zone *z, const struct vgic_irq *q)
-{
-	return q->intid == z->arch.vtimer_intid ? gicv3_ppi.virt_timer
-						: q->intid;
-}
-
 /*
  * zone0's distributor stands for the machine's: of its lines it sees those it
  * owns, and above them the event lines, which are no hardware's.
@@ -141,11 +135,8 @@ static void hand_back(struct vcpu *v, struct vgic_irq *q)
 	end_phys(v, q);
 }
 
-void vgic_settle_locked(struct vcpu *v, struct vgic_irq *q)
+void vgic_unsettled_locked(struct vcpu *v, struct vgic_irq *q)
 {
-	if (q->active) {
-		return;
-	}
 	hand_back(v, q);
 	if (!vgic_is_pending(q)) {
 		end_phys(v, q);
@@ -229,39 +220,38 @@ void vgic_inject_phys(struct zone *z, u32 intid)
 /* ICC_SGI1R_EL1 (IHI 0069, 12.2.21) */
 #define SGI_INTID(v) ((u32)((v) >> 24) & 0xf)
 #define SGI_ALL_BUT_SELF(v) (((v) >> 40 & 1) != 0)
-#define SGI_TARGETS(v) ((u32)(v)&0xffff)
-#define SGI_RANGE(v) ((u32)((v) >> 44) & 0xf)
+/* Affinity of the first of the sixteen that the list is about. */
 #define SGI_AFFINITY(v)                                        \
 	(((v) >> 48 & 0xff) << 32 | ((v) >> 32 & 0xff) << 16 | \
-	 ((v) >> 16 & 0xff) << 8)
+	 ((v) >> 16 & 0xff) << 8 | ((v) >> 44 & 0xf) << 4)
 
-static bool sgi_hits(const struct vcpu *v, const struct vcpu *target, u64 value)
+static void sgi_pend_locked(struct vcpu *target, u32 intid, bool all_groups)
 {
-	u64 aff = target->arch.vmpidr & MPIDR_AFF_MASK;
-	u32 aff0 = (u32)aff & 0xff;
+	struct vgic_irq *q = &target->arch.vgic.private[intid];
 
-	if (SGI_ALL_BUT_SELF(value)) {
-		return target != v;
+	/* A group 0 request reaches no group 1 interrupt. */
+	if (all_groups || !q->group1) {
+		q->latch = true;
+		vgic_update_locked(target->zone, q);
 	}
-	return (aff & ~0xffull) == SGI_AFFINITY(value) &&
-	       aff0 >> 4 == SGI_RANGE(value) &&
-	       (SGI_TARGETS(value) >> (aff0 & 15) & 1) != 0;
 }
 
 void vgic_sgi(struct vcpu *v, u64 value, bool all_groups)
 {
 	struct zone *z = v->zone;
 	u32 intid = SGI_INTID(value);
+	u64 first = SGI_AFFINITY(value);
+	bool others = SGI_ALL_BUT_SELF(value);
 
 	spin_lock(&z->arch.vgic.lock);
 	for (u32 i = 0; i < z->vcpu_count; i++) {
 		struct vcpu *target = z->vcpus[i];
-		struct vgic_irq *q = &target->arch.vgic.private[intid];
+		/* A bit of the list, or beyond it. */
+		u64 bit = (target->arch.vmpidr & MPIDR_AFF_MASK) - first;
 
-		/* A group 0 request reaches no group 1 interrupt. */
-		if (sgi_hits(v, target, value) && (all_groups || !q->group1)) {
-			q->latch = true;
-			vgic_update_locked(z, q);
+		if (others ? target != v
+			   : bit < 16 && (value >> bit & 1) != 0) {
+			sgi_pend_locked(target, intid, all_groups);
 		}
 	}
 	spin_unlock(&z->arch.vgic.lock);

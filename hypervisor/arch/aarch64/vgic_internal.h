@@ -6,6 +6,7 @@
 #ifndef ZV_AARCH64_VGIC_INTERNAL_H
 #define ZV_AARCH64_VGIC_INTERNAL_H
 
+#include <zv/gicv3.h>
 #include <zv/vgic.h>
 #include <zv/zone.h>
 
@@ -20,7 +21,13 @@ static inline bool vgic_is_pending(const struct vgic_irq *q)
 }
 
 /* INTID of the physical line behind it; only for lines that have one. */
-u32 vgic_phys_intid(const struct zone *z, const struct vgic_irq *q);
+static inline u32 vgic_phys_intid(const struct zone *z,
+				  const struct vgic_irq *q)
+{
+	return q->intid == z->arch.vtimer_intid ? gicv3_ppi.virt_timer
+						: q->intid;
+}
+
 /* True for an SPI of the zone that is a line of the machine. */
 bool vgic_is_phys_spi(const struct zone *z, u32 intid);
 /* The SPI as the zone sees it, or NULL: none, or another zone's. */
@@ -40,7 +47,15 @@ void vgic_dequeue_locked(struct vgic_irq *q);
  * Neither pending nor active any more (or nothing the guest may see): gives
  * the physical line back and leaves the queue.
  */
-void vgic_settle_locked(struct vcpu *v, struct vgic_irq *q);
+void vgic_unsettled_locked(struct vcpu *v, struct vgic_irq *q);
+
+static inline void vgic_settle_locked(struct vcpu *v, struct vgic_irq *q)
+{
+	if (!q->active &&
+	    !(q->enabled && q->target == v && vgic_is_pending(q))) {
+		vgic_unsettled_locked(v, q);
+	}
+}
 
 /* Where GICD_IROUTER says; router and router_any are set. */
 void vgic_route_locked(struct zone *z, struct vgic_irq *q);

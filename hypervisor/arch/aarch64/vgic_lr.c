@@ -182,9 +182,6 @@ static void count_eois(struct vgic_cpu *c)
 	u64 hcr;
 	u32 count;
 
-	if ((c->hcr & ICH_HCR_LRENPIE) == 0) {
-		return;
-	}
 	hcr = read_sysreg(ICH_HCR_EL2);
 	count = (u32)(hcr >> ICH_HCR_EOICOUNT_SHIFT) & ICH_HCR_EOICOUNT_MASK;
 	if (count == 0) {
@@ -242,7 +239,9 @@ static void fold_all(struct vcpu *v)
 {
 	struct vgic_cpu *c = &v->arch.vgic;
 
-	count_eois(c);
+	if ((c->hcr & ICH_HCR_LRENPIE) != 0) {
+		count_eois(c);
+	}
 	for (u32 i = 0; i < c->lr_used; i++) {
 		if (c->lr_irq[i] != NULL) {
 			fold_one(c->lr_irq[i],
@@ -271,7 +270,8 @@ static bool group_enabled(const struct vgic *g, const struct vgic_irq *q)
 }
 
 /* What the guest can take now.  An active level waits for its end. */
-static bool shows_pending(const struct vgic *g, const struct vgic_irq *q)
+__attribute__((always_inline)) static inline bool
+shows_pending(const struct vgic *g, const struct vgic_irq *q)
 {
 	return q->enabled && vgic_is_pending(q) && group_enabled(g, q) &&
 	       !(q->active && !q->edge);
@@ -386,15 +386,23 @@ static void settle_queue(struct vcpu *v)
 	}
 }
 
+/* There is room for all. */
 static u32 fill_all(struct vcpu *v)
 {
 	const struct vgic *g = vgic_of(v);
+	struct vgic_cpu *c = &v->arch.vgic;
 	u32 n = 0;
 
-	list_for_each (node, &v->arch.vgic.queue) {
+	for (struct list *node = c->queue.next; node != &c->queue;) {
 		struct vgic_irq *q = irq_of(node);
-		bool pending = shows_pending(g, q);
+		bool pending;
 
+		node = node->next;
+		vgic_settle_locked(v, q);
+		if (q->queued_on != v) {
+			continue;
+		}
+		pending = shows_pending(g, q);
 		if (pending || q->active) {
 			lr_give(v, n++, q, pending);
 		}
@@ -419,10 +427,10 @@ static void fill_locked(struct vcpu *v)
 	u64 hcr = ICH_HCR_EN;
 	u32 n;
 
-	settle_queue(v);
 	if (c->queued <= lr_count) {
 		n = fill_all(v);
 	} else {
+		settle_queue(v);
 		n = fill_best(v);
 		hcr |= left_out(v);
 	}
