@@ -41,9 +41,10 @@ int zone_find_id(struct daemon *daemon, const char *name, uint32_t *ret_id,
 		return 0;
 	}
 	if (!z) {
-		return zerror_set(ret_error, ZERROR_ZONE_NOT_FOUND, NULL,
-				  "zone.list names the zones",
-				  "there is no zone %.64s", name);
+		return zerror_set(
+			ret_error, ZERROR_ZONE_NOT_FOUND, NULL,
+			"list the zones to see their names (hvsh list)",
+			"there is no zone %.64s", name);
 	}
 	if (z->id < 0) {
 		return zerror_set(ret_error, ZERROR_INVALID_STATE, NULL,

@@ -34,8 +34,8 @@ static int cancelled(const struct zone_build *b, struct zerror *ret_error)
 static int fail_step(struct zerror *ret_error, const char *step, int err)
 {
 	return zerror_set(ret_error, ZERROR_INTERNAL, NULL,
-			  "host.log may say more", "%s: %s", step,
-			  strerror(err));
+			  "the hypervisor's log may say more (hvsh log)",
+			  "%s: %s", step, strerror(err));
 }
 
 /* ------------------------------------------------------------ create */
@@ -51,7 +51,7 @@ static int check_capacity(const struct zone_build *b,
 		if (b->def->cpus[i] >= info->pcpu_count) {
 			return zerror_set(ret_error, ZERROR_INVALID_DEFINITION,
 					  "$.cpus",
-					  "host.info says how many there are",
+					  "see how many it has (hvsh host)",
 					  "there is no CPU %u on this machine",
 					  b->def->cpus[i]);
 		}

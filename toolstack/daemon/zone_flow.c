@@ -178,8 +178,9 @@ static bool start_job(struct zone *z, enum zone_step step, char *record)
 static void errno_error(struct zone *z, const char *step, int err,
 			struct zerror *ret_error)
 {
-	zerror_set(ret_error, ZERROR_INTERNAL, NULL, "host.log may say more",
-		   "%s: %s: %s", z->name, step, strerror(err));
+	zerror_set(ret_error, ZERROR_INTERNAL, NULL,
+		   "the hypervisor's log may say more (hvsh log)", "%s: %s: %s",
+		   z->name, step, strerror(err));
 }
 
 /* A job says what went wrong in one of two ways; NULL: nothing. */
@@ -665,7 +666,7 @@ static bool can_reload(struct zone *z, struct rpc_call *call)
 			   z->name);
 	} else {
 		zerror_set(&error, ZERROR_UNSUPPORTED, NULL,
-			   "zone.destroy ends it",
+			   "destroy it, then start it again",
 			   "what %s was started with is not known any more",
 			   z->name);
 	}
@@ -697,7 +698,7 @@ static void on_grace_over(uv_timer_t *timer)
 	enter(z, ZONE_EVENT_EXPIRED);
 	log_info("%s: does not react to its power key", z->name);
 	zerror_set(&error, ZERROR_TIMEOUT, NULL,
-		   "the guest may ignore the power key; zone.destroy ends it",
+		   "the guest may ignore the power key; destroy ends it",
 		   "%s did not shut down in time", z->name);
 	finish(z, WAIT_SHUTDOWN, &error);
 	zone_check(z);
@@ -711,7 +712,7 @@ static bool press_power_key(struct zone *z, struct rpc_call *call)
 		return true;
 	}
 	zerror_set(&error, ZERROR_BUSY, NULL,
-		   "try again in a moment; zone.destroy works without it",
+		   "try again in a moment; destroy works without it",
 		   "%s: its I/O process is not ready to press the power key",
 		   z->name);
 	reply(call, &error);

@@ -40,7 +40,7 @@ static struct zone *get_zone(struct rpc_call *call, struct json_object *params)
 			   "zone0 is the root zone: its life is the machine's");
 	} else if (!z || !is_known(z)) {
 		zerror_set(&error, ZERROR_ZONE_NOT_FOUND, "$.name",
-			   "zone.list names the zones",
+			   "list the zones to see their names (hvsh list)",
 			   "there is no zone %.64s", name);
 	} else {
 		return z;
