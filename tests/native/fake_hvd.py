@@ -222,7 +222,7 @@ class FakeHvd:
         if name not in self.zones:
             raise RpcError(1, f"no zone is called '{name}'",
                            code="ZONE_NOT_FOUND",
-                           hint="hvsh list --all shows the zones")
+                           hint="hvsh list shows the zones")
         return self.zones[name]
 
     def hvd_version(self, params):

@@ -58,25 +58,38 @@ def good(result):
 
 # ---- results ----
 
-def test_list_shows_running_zones(hvd, hvsh):
+def test_list_shows_all_zones(hvd, hvsh):
     lines = good(hvsh("list")).splitlines()
     assert lines[0].split() == ["ID", "NAME", "STATE", "VCPUS", "MEMORY",
                                 "AUTOSTART", "REASON"]
-    assert [line.split()[1] for line in lines[1:]] == ["linux1", "rt"]
+    assert [line.split()[1] for line in lines[1:]] == \
+        ["linux1", "rt", "spare"]
     assert "512 MiB" in lines[1]
+    assert re.match(r" *- +spare +shut off ", lines[3])
     assert "\033" not in "".join(lines)
 
 
-def test_list_all(hvd, hvsh):
-    out = good(hvsh("list", "--all"))
-    assert re.search(r"^ *- +spare +shut off ", out, re.M)
+@pytest.mark.parametrize("words", [["--all"], ["-a"], ["--all", "--json"]])
+def test_list_all_is_the_default(hvd, hvsh, words):
+    shown = good(hvsh("list", *words))
+    assert shown == good(hvsh("list", *words[1:]))
+    assert "spare" in shown
 
 
-def test_list_json_keeps_all_members(hvd, hvsh):
-    zones = json.loads(good(hvsh("list", "--json", "-a")))
-    assert [z["name"] for z in zones] == ["linux1", "rt", "spare"]
-    assert zones[0]["memory"] == 512 << 20
-    assert len(json.loads(good(hvsh("list", "--json")))) == 2
+@pytest.mark.parametrize("words", [["--running"], ["-r"], ["-r", "--all"]])
+def test_list_running_leaves_out_what_is_shut_off(hvd, hvsh, words):
+    hvd.add(zone("bad", "crashed"))
+    lines = good(hvsh("list", *words)).splitlines()
+    names = [line.split()[1] for line in lines[1:]]
+    assert names == ["linux1", "rt", "bad"]
+    zones = json.loads(good(hvsh("list", *words, "--json")))
+    assert [z["name"] for z in zones] == names
+
+
+def test_list_json_is_what_the_daemon_said(hvd, hvsh):
+    zones = json.loads(good(hvsh("list", "--json")))
+    assert zones == hvd.zone_list({})
+    assert [z["state"] for z in zones] == ["running", "paused", "defined"]
 
 
 def test_empty_list(hvd, hvsh):
@@ -182,7 +195,7 @@ def test_error_with_hint(hvd, hvsh):
     assert result.stdout == ""
     assert result.stderr == (
         "hvsh: start nosuch: no zone is called 'nosuch'\n"
-        "  hint: hvsh list --all shows the zones\n")
+        "  hint: hvsh list shows the zones\n")
 
 
 def test_error_with_path(hvd, hvsh):
@@ -292,7 +305,7 @@ def test_answer_larger_than_the_limit(hvd, hvsh):
 
 def test_large_answer(hvd, hvsh):
     hvd.add(*(zone(f"zone-{i:05}", "running") for i in range(20000)))
-    assert len(good(hvsh("list")).splitlines()) == 20003
+    assert len(good(hvsh("list")).splitlines()) == 20004
 
 
 # ---- events ----
@@ -654,7 +667,6 @@ def test_table_fits_the_terminal(hvd, terminal):
     rows = plain.splitlines()
     assert all(len(row) <= 80 for row in rows)
     assert any("nnn~" in row for row in rows)
-    assert "hvsh list --all" in plain
 
 
 def test_colors_only_on_terminals(hvd, hvsh, env):
@@ -688,7 +700,7 @@ def test_spinner(hvd, terminal):
 def test_interactive(hvd, terminal, tmp_path):
     term = terminal()
     term.prompt()
-    term.write(b"list --all\n")
+    term.write(b"list\n")
     term.expect(b"shut off")
     term.prompt()
     term.write(b"start 'nosuch'\n")

@@ -4,6 +4,7 @@ methods, states, errors and events."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -51,10 +52,10 @@ def defined(machine, hvd, hvsh):  # noqa: F811
 
 
 def test_life(machine, hvd, hvsh, defined):  # noqa: F811
-    assert "z1" not in hvsh("list")
-    assert "shut off" in hvsh("list", "--all")
+    assert "shut off" in hvsh("list")
+    assert "z1" not in hvsh("list", "--running")
     assert hvsh("start", "z1") == "z1: started\n"
-    assert [z["name"] for z in json.loads(hvsh("list", "--json"))] == \
+    assert [z["name"] for z in json.loads(hvsh("list", "-r", "--json"))] == \
         ["zone0", "z1"]
     assert "running" in hvsh("info", "z1")
     assert "INVALID" not in hvsh("start", "z1", status=1)
@@ -67,8 +68,13 @@ def test_life(machine, hvd, hvsh, defined):  # noqa: F811
     hvsh("start", "z1", "--paused")
     assert hvsh("destroy", "z1") == "z1: stopped\n"
     hvsh("undefine", "z1")
-    assert "no zone" in hvsh("info", "z1", status=1).lower() or \
-        "z1" in hvsh("info", "z1", status=1)
+    error = hvsh("info", "z1", status=1)
+    assert "there is no zone z1" in error
+    assert "(hvsh list)" in error
+
+
+def test_zone0_counts_its_vcpus(machine, hvd, hvsh):  # noqa: F811
+    assert re.search(r"^vCPUs on: +4 of 4$", hvsh("info", "zone0"), re.M)
 
 
 def test_definition_round_trip(machine, hvd, hvsh, defined):  # noqa: F811

@@ -204,7 +204,7 @@ class Machine:
         finally:
             self.send(CTRL_RBRACKET)
             self.expect(re.escape(mark) + r"=\d+\r?\n")
-            self.run("stty -echo")
+            self.run("stty -echo -F /dev/ttyAMA0")
 
     def run_guest(self, name, mode, options="", timeout=COMMAND_LIMIT,
                   **settings):

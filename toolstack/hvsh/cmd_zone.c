@@ -41,9 +41,8 @@ static void add_zone(struct table *table, const struct hvd_zone *zone)
 		  zone->reason != NULL ? zone->reason : "");
 }
 
-static size_t print_zone_table(struct context *ctx,
-			       const struct hvd_zone *zones, size_t count,
-			       bool all)
+static void print_zone_table(struct context *ctx, const struct hvd_zone *zones,
+			     size_t count, bool running)
 {
 	static const struct column columns[] = {
 		{ "ID", true, false },	   { "NAME", false, true },
@@ -52,23 +51,19 @@ static size_t print_zone_table(struct context *ctx,
 		{ "REASON", false, true },
 	};
 	struct table table;
-	size_t hidden = 0;
 
 	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
 	for (size_t i = 0; i < count; i++) {
-		if (all || !is_off(zones[i].state)) {
+		if (!running || !is_off(zones[i].state)) {
 			add_zone(&table, &zones[i]);
-		} else {
-			hidden++;
 		}
 	}
 	table_print(&table, ctx->color);
 	table_fini(&table);
-	return hidden;
 }
 
 /* The daemon's own objects, so that programs get all members. */
-static int print_zone_json(struct context *ctx, bool all)
+static int print_zone_json(struct context *ctx, bool running)
 {
 	struct json_object *list, *shown, *zone, *state;
 	char *text;
@@ -88,7 +83,8 @@ static int print_zone_json(struct context *ctx, bool all)
 	}
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		zone = json_object_array_get_idx(list, i);
-		if (!all && json_object_object_get_ex(zone, "state", &state) &&
+		if (running &&
+		    json_object_object_get_ex(zone, "state", &state) &&
 		    is_off(json_object_get_string(state))) {
 			continue;
 		}
@@ -102,26 +98,22 @@ static int print_zone_json(struct context *ctx, bool all)
 
 int cmd_list(struct context *ctx, const struct args *args)
 {
-	bool all = args_has(args, "all");
+	bool running = args_has(args, "running");
 	struct hvd_zone *zones;
-	size_t count, hidden;
+	size_t count;
 	int err = context_connect(ctx);
 
 	if (err != EXIT_OK) {
 		return err;
 	}
 	if (args_has(args, "json")) {
-		return print_zone_json(ctx, all);
+		return print_zone_json(ctx, running);
 	}
 	err = hvd_zone_list(ctx->conn, &zones, &count);
 	if (err != 0) {
 		return report(ctx, err, "list");
 	}
-	hidden = print_zone_table(ctx, zones, count, all);
-	if (hidden > 0 && term_width() > 0) {
-		fflush(stdout);
-		hint("%zu more shut off: hvsh list --all", hidden);
-	}
+	print_zone_table(ctx, zones, count, running);
 	hvd_zone_list_free(zones, count);
 	return EXIT_OK;
 }

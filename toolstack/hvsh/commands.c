@@ -35,7 +35,9 @@ static const struct option json_options[] = {
 };
 
 static const struct option list_options[] = {
-	{ "all", 'a', NULL, NULL, "also zones that are shut off" },
+	{ "running", 'r', NULL, NULL, "only zones that are not shut off" },
+	{ "all", 'a', NULL, NULL,
+	  "changes nothing: all are shown; virsh users type it" },
 	OPTION_JSON,
 	END_OPTIONS,
 };
@@ -76,7 +78,8 @@ static const struct option log_options[] = {
 /* clang-format off: a table */
 const struct command commands[] = {
 	{ "list", "ls", GROUP_ZONES, OPERAND_NONE, 0, 0, list_options,
-	  "show the zones", NULL, cmd_list },
+	  "show the zones",
+	  "Those that are defined but shut off are shown too.", cmd_list },
 	{ "info", "get", GROUP_ZONES, OPERAND_ZONE, 1, 1, json_options,
 	  "show all about one zone", NULL, cmd_info },
 	{ "start", NULL, GROUP_ZONES, OPERAND_ZONE, 1, 1, start_options,

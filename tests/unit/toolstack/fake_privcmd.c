@@ -258,7 +258,8 @@ int privcmd_zone_next(int device, uint32_t id, struct zv_zone_info *ret_info)
 	if (id == ZV_ZONE0) {
 		*ret_info = (struct zv_zone_info){
 			.state = ZV_ZONE_RUNNING,
-			.vcpu_count = 1,
+			.vcpu_count = 4,
+			.vcpus_on = 0xf,
 			.pages = 900,
 			.name = "zone0",
 		};
