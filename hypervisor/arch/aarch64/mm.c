@@ -177,6 +177,12 @@ void stage2_set_empty_root(paddr_t root)
 	empty_root = root;
 }
 
+void stage2_leave(void)
+{
+	write_sysreg(empty_root.v, vttbr_el2);
+	isb();
+}
+
 /*
  * The operations act on the VMID in VTTBR_EL2, so it is loaded for a moment.
  * Meanwhile the CPU may still walk speculatively for EL1 (also out of an AT

@@ -233,6 +233,7 @@ void arch_vcpu_put(struct vcpu *v)
 	EL1_REGISTERS(EL1_SAVE)
 	/* An SError that the guest has not taken yet is in the hardware's. */
 	a->hcr = read_sysreg(hcr_el2) & ~hcr_features;
+	stage2_leave();
 }
 
 /* ----------------------------------------------------------------- run */

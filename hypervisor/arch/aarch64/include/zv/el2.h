@@ -39,6 +39,11 @@ u32 el2_pa_bits(void);
 u64 el2_stage2_vtcr(void);
 /* An empty root for the moments when VTTBR_EL2 holds a VMID and no table. */
 void stage2_set_empty_root(paddr_t root);
+/*
+ * A vCPU was put: nothing may be walked, not even speculatively, in tables that
+ * its zone is free to give back from now on.
+ */
+void stage2_leave(void);
 
 /*
  * Maps registers into the device window, at the same address for good.  Boot
