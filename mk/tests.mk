@@ -45,7 +45,7 @@ fuzz-cc := $(FUZZCC) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=a
 fuzz-programs := $(foreach t,$(fuzzers-y),$(fuzz-dir)/$(notdir $t)/$(notdir $t))
 $(foreach t,$(fuzzers-y),$(eval $(call test-program,$t,$(fuzz-dir),$$(fuzz-cc),)))
 
-.PHONY: lint unit fuzz native system test demo soak bench
+.PHONY: lint unit fuzz native system test demo soak bench mutate
 run-tests := HVSH=$(abspath $(O))/host/hvsh \
 	HVD_FAKE=$(abspath $(O))/host/hvd-fake $(PYTHON) scripts/run-tests \
 	--log $(O)/test
@@ -80,3 +80,6 @@ soak: $(system-needs) ## start, kill and restart zones for SOAK_SECONDS
 
 bench: $(system-needs) ## count the instructions that zones cost
 	$(Q)$(PYTHON) tests/bench/bench.py
+
+mutate: | $(host-stamp) ## remove each listed safety check: a test must fail
+	$(Q)$(PYTHON) tests/mutate/run.py
