@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Software timers: a sorted list per pCPU. */
+#include <zv/arch/cpu.h>
 #include <zv/arch/time.h>
 #include <zv/atomic.h>
 #include <zv/percpu.h>
@@ -52,6 +53,18 @@ void timer_cancel(struct timer *t)
 	}
 }
 
+void timer_cancel_wait(struct timer *t)
+{
+	struct percpu *cpu;
+
+	timer_cancel(t);
+	/* Off the list, it can only be what that pCPU runs right now. */
+	cpu = percpu_get(atomic_load_relaxed(&t->cpu));
+	while (atomic_load_acquire(&cpu->timer_running) == t) {
+		arch_cpu_relax();
+	}
+}
+
 void timer_arm(struct timer *t, u64 deadline_ns)
 {
 	struct percpu *cpu = this_cpu();
@@ -86,9 +99,12 @@ void timer_run(void)
 			break;
 		}
 		list_remove(&t->node);
+		atomic_store_relaxed(&cpu->timer_running, t);
 		atomic_store_release(&t->queued, false);
 		spin_unlock(&cpu->timer_lock);
 		t->fn(t);
+		/* From here on it may be gone. */
+		atomic_store_release(&cpu->timer_running, NULL);
 		spin_lock(&cpu->timer_lock);
 	}
 	program_locked(cpu);

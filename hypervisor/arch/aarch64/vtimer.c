@@ -211,6 +211,7 @@ void vtimer_reset(struct vcpu *v)
 
 void vtimer_fini(struct vcpu *v)
 {
-	timer_cancel(&v->arch.vtimer.soft);
-	timer_cancel(&v->arch.ptimer.soft);
+	/* Another pCPU may be just in a callback: v must not change under it. */
+	timer_cancel_wait(&v->arch.vtimer.soft);
+	timer_cancel_wait(&v->arch.ptimer.soft);
 }

@@ -11,6 +11,7 @@
 #include <zv/types.h>
 #include <zv/abi_all.h>
 
+struct timer;
 struct vcpu;
 
 struct runqueue {
@@ -31,6 +32,7 @@ struct percpu {
 	struct runqueue rq;
 	struct spinlock timer_lock;
 	struct list timers;
+	struct timer *timer_running; /* compared only, never looked into */
 	u64 ipi_due; /* pCPUs to kick before leaving EL2 or sleeping */
 	u64 idle_ns;
 	struct arch_percpu arch;

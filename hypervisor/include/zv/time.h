@@ -23,6 +23,11 @@ void timer_arm(struct timer *t, u64 deadline_ns);
 /* Any pCPU; when it returns the callback is not queued (it may be running
  * elsewhere only if the caller does not hold what the callback locks). */
 void timer_cancel(struct timer *t);
+/*
+ * The same, and the callback has returned if it was running: a few instructions
+ * of that pCPU.  Not from a callback, nor with a lock that it takes.
+ */
+void timer_cancel_wait(struct timer *t);
 /* Runs what is due on this pCPU and programs the next; from cpu main loop. */
 void timer_run(void);
 void timer_cpu_init(u32 cpu);

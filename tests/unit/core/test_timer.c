@@ -150,6 +150,31 @@ static void test_past_deadlines_do_not_hang(void **state)
 	timer_cancel(&t);
 }
 
+static const struct timer *running_inside;
+
+static void look(struct timer *t)
+{
+	(void)t;
+	running_inside = this_cpu()->timer_running;
+}
+
+/* Whoever frees a timer can tell that its callback is not running. */
+static void test_cancel_wait(void **state)
+{
+	struct timer t;
+
+	(void)state;
+	timer_init(&t, look);
+	timer_arm(&t, arch_time_ns() + 1000);
+	timer_cancel_wait(&t);
+	assert_false(t.queued);
+	timer_arm(&t, arch_time_ns());
+	timer_run();
+	assert_ptr_equal(running_inside, &t);
+	assert_null(this_cpu()->timer_running);
+	timer_cancel_wait(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +184,7 @@ int main(void)
 		core_test(test_cancel_from_another_cpu),
 		core_test(test_one_run_is_bounded),
 		core_test(test_past_deadlines_do_not_hang),
+		core_test(test_cancel_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -442,6 +442,11 @@ void timer_cancel(struct timer *t)
 	t->queued = false;
 }
 
+void timer_cancel_wait(struct timer *t)
+{
+	timer_cancel(t);
+}
+
 /* One tick is one nanosecond. */
 u64 arch_time_ns(void)
 {
@@ -462,6 +467,12 @@ u32 el2_pa_bits(void)
 u64 el2_stage2_vtcr(void)
 {
 	return 0;
+}
+
+/* A zone's stage 2 must not be left for the next to walk. */
+void stage2_leave(void)
+{
+	*reg("vttbr_el2") = 0;
 }
 
 void log_write(enum log_level level, const char *fmt, ...)
