@@ -524,6 +524,13 @@ bool sched_step(void)
 		v = pick(cpu);
 		if (v != cpu->loaded) {
 			switch_to(cpu, v);
+			/*
+			 * Putting one may have woken another of this pCPU, and
+			 * no IPI tells it so.
+			 */
+			if (atomic_load_acquire(&cpu->rq.resched)) {
+				return true;
+			}
 		}
 		if (v == NULL) {
 			u64 since = arch_time_ns();

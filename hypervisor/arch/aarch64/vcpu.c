@@ -294,8 +294,14 @@ void arch_vcpu_run(struct vcpu *v, struct vcpu_exit *e)
 	}
 	do {
 		e->kind = VCPU_EXIT_NONE;
-		if (atomic_load_acquire(&v->arch.work) != 0 && do_work(v, e)) {
-			return;
+		if (atomic_load_acquire(&v->arch.work) != 0) {
+			if (do_work(v, e)) {
+				return;
+			}
+			/* It may have woken another of this pCPU, or ended v. */
+			if (atomic_load_relaxed(&this_cpu()->rq.resched)) {
+				return;
+			}
 		}
 		if (this_cpu()->ipi_due != 0) {
 			sched_send_ipis();
