@@ -319,9 +319,11 @@ static u32 typer_value(const struct vgic *g)
 static u32 id_register(u32 offset)
 {
 	static const u8 cidr[] = { 0x0d, 0xf0, 0x05, 0xb1 };
+	u32 i = (offset - GIC_CIDR0) / 4;
 
 	if (offset >= GIC_CIDR0) {
-		return cidr[(offset - GIC_CIDR0) / 4];
+		/* A host's distributor may be given more than its 64 KiB. */
+		return i < ARRAY_SIZE(cidr) ? cidr[i] : 0;
 	}
 	return offset == GIC_PIDR2 ? PIDR2_GICV3 : 0;
 }
