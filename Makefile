@@ -45,6 +45,8 @@
 MAKEFLAGS += -rR --no-print-directory
 MAKEOVERRIDES =
 SHELL := /bin/sh
+# Where depmod is, which a user's own path may lack.
+export PATH := $(PATH):/usr/sbin:/sbin
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
