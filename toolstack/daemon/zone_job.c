@@ -44,17 +44,6 @@ static void load(struct zone_job *job)
 	zone_build_load(&b, job->control_fd, true, &job->error);
 }
 
-static int reset(struct zone_job *job)
-{
-	struct zv_zone_info info;
-	int rc = privcmd_zone_info(job->control_fd, &info);
-
-	if (rc == 0 && info.state != ZV_ZONE_RESETTING) {
-		rc = privcmd_zone_reset(job->control_fd);
-	}
-	return rc;
-}
-
 /*
  * An I/O process that an earlier daemon left behind may still hold guest
  * memory; a new I/O fd makes its own stale, and it ends.
@@ -117,7 +106,11 @@ static void on_work(uv_work_t *work)
 		job->rc = privcmd_zone_resume(job->control_fd);
 		break;
 	case ZONE_STEP_RESET:
-		job->rc = reset(job);
+		/*
+		 * Also when the guest has asked for it itself: the call waits
+		 * until none of its vCPUs is left inside.
+		 */
+		job->rc = privcmd_zone_reset(job->control_fd);
 		break;
 	default:
 		job->rc = destroy(job);
