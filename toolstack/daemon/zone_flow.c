@@ -902,14 +902,17 @@ static void went_off(struct zone *z, const struct zv_zone_info *info)
 	}
 }
 
-static void wants_reset(struct zone *z)
+static void wants_reset(struct zone *z, const struct zv_zone_info *info)
 {
+	/* One that a daemon began and did not finish: no policy has a say. */
+	bool forced = info->reason == ZV_REASON_FORCED_RESET;
+
 	if (z->running_def &&
-	    z->running_def->on_reboot == ZONE_POLICY_RESTART) {
+	    (forced || z->running_def->on_reboot == ZONE_POLICY_RESTART)) {
 		enter(z, ZONE_EVENT_RESET);
-		begin_reset(z, true);
+		begin_reset(z, !forced);
 	} else {
-		set_reason(z, reason_text(ZV_REASON_GUEST_RESET));
+		set_reason(z, reason_text(info->reason));
 		enter(z, ZONE_EVENT_DESTROY);
 		begin_destroy(z);
 	}
@@ -989,7 +992,7 @@ void zone_check(struct zone *z)
 		went_off(z, &info);
 		break;
 	case ZV_ZONE_RESETTING:
-		wants_reset(z);
+		wants_reset(z, &info);
 		break;
 	case ZV_ZONE_CRASHED:
 		crashed(z, &info);
