@@ -388,7 +388,10 @@ void zone_destroy(struct zone *z, struct rpc_call *call)
 		return;
 	}
 	wait_for(z, WAIT_DESTROY, call);
-	z->restart_wanted = false;
+	if (z->restart_wanted) {
+		z->restart_wanted = z->restart_held = false;
+		finish_state(z, WAIT_START, "it was destroyed");
+	}
 	if (z->state == ZONE_DYING) {
 		return;
 	}
