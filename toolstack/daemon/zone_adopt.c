@@ -254,6 +254,8 @@ static void adopt(struct daemon *daemon, const struct zv_zone_info *info,
 	struct record *record = find_record(records, info->uuid);
 	struct zone_def *def = NULL;
 	struct zone *z = zone_for(daemon, info, record);
+	bool named =
+		z && record && strcmp(z->name, record->stored.def->name) == 0;
 	int fd;
 
 	if (!z) {
@@ -261,14 +263,17 @@ static void adopt(struct daemon *daemon, const struct zv_zone_info *info,
 			    info->id, info->name);
 		return;
 	}
+	/* Kept if the open fails: the zone runs, the next daemon needs it. */
+	if (named) {
+		record->used = true;
+	}
 	fd = privcmd_zone_open(daemon->device, info->id, info->uuid, 0);
 	if (fd < 0) {
 		log_warning("%s: cannot be opened: %s", z->name, strerror(-fd));
 		zone_reap(z);
 		return;
 	}
-	if (record && strcmp(z->name, record->stored.def->name) == 0) {
-		record->used = true;
+	if (named) {
 		def = record->stored.def;
 		record->stored.def = NULL;
 	}
