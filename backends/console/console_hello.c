@@ -41,7 +41,7 @@ static const char *parse_from(struct json_object *value,
 			return NULL;
 		}
 	}
-	return "from must be an offset, \"start\" or \"end\"";
+	return "from must be an offset, start or end";
 }
 
 static const char *parse_bool(struct json_object *value, bool *ret,
