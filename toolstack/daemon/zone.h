@@ -48,6 +48,16 @@ enum zone_step {
 	ZONE_STEP_DESTROY_WAIT, /* pages are still in use: timer */
 };
 
+/*
+ * What follows when the guest powers off.  Set when the power key is pressed;
+ * outlives the wait for it, for a guest may be slow.
+ */
+enum zone_when_off {
+	ZONE_WHEN_OFF_POLICY, /* nobody asked: on_poweroff decides */
+	ZONE_WHEN_OFF_STAY,
+	ZONE_WHEN_OFF_REBOOT,
+};
+
 struct zone {
 	struct zone *next;
 	struct daemon *daemon;
@@ -67,6 +77,7 @@ struct zone {
 	struct zone_watch *watch;
 	struct zone_job *job;
 	bool held; /* paused before its first instruction */
+	enum zone_when_off when_off;
 	bool destroy_wanted; /* as soon as the job is done */
 	bool restart_wanted; /* when it is gone */
 	bool restart_held;

@@ -357,6 +357,7 @@ static void after_destroy(struct zone *z, const struct zone_job *job)
 static void begin_destroy(struct zone *z)
 {
 	z->destroy_wanted = false;
+	z->when_off = ZONE_WHEN_OFF_POLICY;
 	z->destroy_tries = 0;
 	uv_timer_stop(&z->timer);
 	uv_timer_stop(&z->grace);
@@ -466,6 +467,7 @@ void zone_start(struct zone *z, bool held, struct rpc_call *call)
 	}
 	enter(z, ZONE_EVENT_START);
 	z->reason[0] = '\0';
+	z->when_off = ZONE_WHEN_OFF_POLICY;
 	z->held = held;
 	z->running_def = zone_def_copy(z->def);
 	record = zone_adopt_record(z->def, z->generation, held);
@@ -575,6 +577,7 @@ static void begin_reset(struct zone *z, bool by_guest)
 {
 	uint64_t delay = 0;
 
+	z->when_off = ZONE_WHEN_OFF_POLICY;
 	uv_timer_stop(&z->grace);
 	finish_state(z, WAIT_SHUTDOWN, "it was reset instead");
 	if (by_guest) {
@@ -731,6 +734,7 @@ void zone_shutdown(struct zone *z, unsigned int timeout_s,
 		return;
 	}
 	enter(z, ZONE_EVENT_SHUTDOWN);
+	z->when_off = ZONE_WHEN_OFF_STAY;
 	z->step = ZONE_STEP_WAIT_OFF;
 	if (timeout_s) {
 		wait_for(z, WAIT_SHUTDOWN, call);
@@ -748,6 +752,7 @@ void zone_reboot(struct zone *z, struct rpc_call *call)
 		return;
 	}
 	enter(z, ZONE_EVENT_REBOOT);
+	z->when_off = ZONE_WHEN_OFF_REBOOT;
 	z->step = ZONE_STEP_WAIT_OFF;
 	reply(call, NULL);
 	uv_timer_start(&z->grace, on_grace_over, GRACE_MS, 0);
@@ -884,20 +889,18 @@ static void went_off(struct zone *z, const struct zv_zone_info *info)
 {
 	bool by_guest = info->reason == ZV_REASON_GUEST_OFF ||
 			info->reason == ZV_REASON_ALL_OFF;
-	bool again = z->state == ZONE_REBOOTING;
+	bool asked = z->when_off == ZONE_WHEN_OFF_REBOOT;
+	bool policy = by_guest && z->when_off == ZONE_WHEN_OFF_POLICY &&
+		      z->running_def &&
+		      z->running_def->on_poweroff == ZONE_POLICY_RESTART;
 
 	uv_timer_stop(&z->grace);
 	if (by_guest) {
 		publish(z, "shutdown", reason_text(info->reason));
 	}
-	if (!again && by_guest && z->running_def &&
-	    z->state != ZONE_SHUTTING_DOWN &&
-	    z->running_def->on_poweroff == ZONE_POLICY_RESTART) {
+	if (asked || policy) {
 		enter(z, ZONE_EVENT_RESET);
-		begin_reset(z, true);
-	} else if (again) {
-		enter(z, ZONE_EVENT_OFF);
-		begin_reset(z, false);
+		begin_reset(z, policy);
 	} else {
 		set_reason(z, reason_text(info->reason));
 		enter(z, ZONE_EVENT_OFF);
