@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not HVD.exists(),
                                 reason=f"{HVD} is not built: make host")
 
 CREATED, RUNNING, PAUSED, OFF, RESETTING, CRASHED, DYING = range(7)
-GUEST_OFF, GUEST_RESET, BAD_TRAP = 1, 3, 17
+GUEST_OFF, GUEST_RESET, FORCED_RESET, BAD_TRAP = 1, 3, 4, 17
 STATE, REASON, FAULT_PC = 4, 8, 32
 IMAGE_SIZE = 0x300000
 RAM_BASE = 0x40000000
@@ -414,6 +414,15 @@ def test_shutdown_of_a_deaf_guest(machine, hvd):
     assert state(hvd, "z1") == "defined"
 
 
+def test_shutdown_of_a_slow_guest_is_no_reboot(machine, hvd):
+    machine.inject("io-z1", "ignore-power")
+    started(machine, hvd, on_poweroff="restart")
+    fails("TIMEOUT", hvd, "zone.shutdown", name="z1", timeout=1)
+    machine.guest(1, OFF, GUEST_OFF)
+    hvd.event("z1", "stopped")
+    assert state(hvd, "z1") == "defined"
+
+
 def test_reboot_keeps_the_io_process(machine, hvd):
     pid = started(machine, hvd)["io"]["pid"]
     hvd.call("zone.define", definition=machine.definition(vcpus=2))
@@ -489,6 +498,23 @@ def test_crash_policies(machine, hvd, policy, end):
     hvd.event("z1", "crashed")
     hvd.event("z1", "stopped")
     wait(lambda: state(hvd, "z1") == end)
+
+
+def test_destroy_overtakes_the_start_of_a_crashed_zone(machine, hvd):
+    started(machine, hvd)
+    machine.guest(1, CRASHED, BAD_TRAP)
+    hvd.event("z1", "crashed")
+    machine.inject("fail-destroy", "16")
+    other = machine.client()
+    request = other.begin("zone.start", name="z1")
+    wait(lambda: state(hvd, "z1") == "dying")
+    last = hvd.begin("zone.destroy", name="z1")
+    with pytest.raises(RpcError, match="it was destroyed"):
+        other.finish(request)
+    machine.clear("fail-destroy")
+    hvd.finish(last)
+    assert state(hvd, "z1") == "defined"
+    other.close()
 
 
 def test_destroy_waits_for_pages(machine, hvd):
@@ -700,6 +726,29 @@ def test_kill_9_and_adopt(machine):
     client.call("zone.resume", name="z2")
     client.call("zone.destroy", name="z2")
     fails("ZONE_NOT_FOUND", client, "zone.get", name="z2")
+
+
+def test_kill_9_while_resetting(machine):
+    client = machine.start()
+    started(machine, client, on_reboot="destroy")
+    machine.kill()
+    machine.guest(1, RESETTING, FORCED_RESET)
+    client = machine.start()
+    wait(lambda: machine.get(1, STATE) == RUNNING)
+    wait(lambda: state(client, "z1") == "running")
+
+
+def test_a_zone_that_cannot_be_opened_keeps_its_record(machine):
+    client = machine.start()
+    started(machine, client)
+    machine.kill()
+    machine.inject("fail-open-zone", "12")
+    machine.start()
+    machine.stop()
+    machine.clear("fail-open-zone")
+    client = machine.start()
+    assert state(client, "z1") == "running"
+    client.call("zone.reset", name="z1")  # needs the record
 
 
 def test_kill_9_while_building(machine):

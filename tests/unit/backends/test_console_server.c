@@ -179,7 +179,8 @@ static void bad_hellos(void **state)
 		"1 to 31");
 	refused("{\"device\":\"uart1\"}\n", "no such console");
 	refused("{\"device\":\"uart0\",\"from\":-1}\n", "from must be");
-	refused("{\"device\":\"uart0\",\"from\":\"x\"}\n", "from must be");
+	refused("{\"device\":\"uart0\",\"from\":\"x\"}\n",
+		"from must be an offset, start or end\"}");
 	refused("{\"device\":\"uart0\",\"write\":1}\n", "write must be");
 	refused("{\"device\":\"uart0\",\"force\":0}\n", "force must be");
 	refused("{\"device\":\"uart0\",\"x\":0}\n", "members are");
