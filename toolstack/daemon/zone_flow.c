@@ -138,6 +138,23 @@ static void enter(struct zone *z, enum zone_event event)
 	z->state = (enum zone_state)next;
 }
 
+/* What to do about a zone that is in the wrong state for a request. */
+static const char *advice(const struct zone *z)
+{
+	switch (z->state) {
+	case ZONE_DEFINED:
+		return "start it first";
+	case ZONE_SHUTTING_DOWN:
+	case ZONE_REBOOTING:
+		return "wait, or do not: reset and destroy need no answer "
+		       "from the guest";
+	case ZONE_CRASHED:
+		return "destroy or start it: both clean up";
+	default:
+		return "try again when its state has changed";
+	}
+}
+
 /* Is the request allowed now?  Says so to the caller if not. */
 static bool allowed(struct zone *z, enum zone_event event,
 		    struct rpc_call *call, const char *hint)
@@ -146,8 +163,8 @@ static bool allowed(struct zone *z, enum zone_event event,
 	struct zerror error;
 
 	if (zone_fsm_next(z->state, event) < 0) {
-		zerror_set(&error, ZERROR_INVALID_STATE, NULL, hint,
-			   "%s is %s%s", z->name,
+		zerror_set(&error, ZERROR_INVALID_STATE, NULL,
+			   hint ? hint : advice(z), "%s is %s%s", z->name,
 			   z->state == ZONE_DEFINED ? "not running"
 						    : zone_fsm_name(z->state),
 			   z->state == ZONE_RUNNING && event == ZONE_EVENT_START
