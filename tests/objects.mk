@@ -11,7 +11,7 @@ zvtest-src := $(guest-lib) \
 	tests/guest/zvtest/bench.c
 
 # Programs for zone0.
-zone0-tools-y += tests/bench/loops
+zone0-tools-y += tests/bench/loops tests/system/kmodtest
 
 # Boot code of the hypervisor, with the real libfdt.
 boot-src := hypervisor/core/fdt_walk.c hypervisor/core/mem_range.c \

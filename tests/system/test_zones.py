@@ -215,6 +215,12 @@ def test_errors_name_the_cause(machine):
     assert status == 1 and "hint" in out
 
 
+def test_module_interface(machine):
+    """Pins, rights, eventfds, restart area, destroy by reference count."""
+    text = machine.run("/var/lib/hvd/images/tests/kmodtest", timeout=300)
+    assert "FAIL" not in text and "DONE 0 failed" in text, text
+
+
 def test_module_refuses_to_unload(machine, witness):
     """Even when no process holds it: the zone does."""
     status, text = machine.try_run(
