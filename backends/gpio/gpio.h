@@ -7,7 +7,11 @@
 #include "transport/zone/zone_io.h"
 
 #define GPIO_POWER_KEY 3u
-#define GPIO_PRESS_MS 100u
+/*
+ * How long a press lasts. A guest samples the key some time after the edge (to
+ * debounce it); one that was slow to get a CPU must still find it pressed.
+ */
+#define GPIO_PRESS_MS 1000u
 
 /* In the restart area. */
 struct gpio_state {
