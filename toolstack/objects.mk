@@ -57,10 +57,16 @@ hvd-y += \
 	toolstack/daemon/zone.c \
 	toolstack/daemon/zone_adopt.c \
 	toolstack/daemon/zone_build.c \
+	toolstack/daemon/zone_end.c \
 	toolstack/daemon/zone_flow.c \
 	toolstack/daemon/zone_fsm.c \
 	toolstack/daemon/zone_job.c \
-	toolstack/daemon/zone_methods.c
+	toolstack/daemon/zone_methods.c \
+	toolstack/daemon/zone_news.c \
+	toolstack/daemon/zone_power.c \
+	toolstack/daemon/zone_reset.c \
+	toolstack/daemon/zone_store.c \
+	toolstack/daemon/zone_wait.c
 
 # Access to /dev/zonevisor.
 privcmd-y += toolstack/lib/privcmd/privcmd.c

@@ -423,6 +423,71 @@ def test_shutdown_of_a_slow_guest_is_no_reboot(machine, hvd):
     assert state(hvd, "z1") == "defined"
 
 
+def keys(machine, zone):
+    return [m["cmd"] for m in machine.io_log(zone)].count("powerkey")
+
+
+def test_the_last_press_counts(machine, hvd):
+    machine.inject("io-z1", "ignore-power")
+    started(machine, hvd)
+    other = machine.client()
+    request = other.begin("zone.shutdown", name="z1", timeout=20)
+    wait(lambda: state(hvd, "z1") == "shutting-down")
+    hvd.call("zone.reboot", name="z1")
+    with pytest.raises(RpcError, match="a reboot was asked for"):
+        other.finish(request)
+    assert state(hvd, "z1") == "rebooting"
+    hvd.call("zone.reboot", name="z1")
+    wait(lambda: keys(machine, "z1") == 3)
+    machine.guest(1, OFF, GUEST_OFF)
+    hvd.event("z1", "rebooted")
+    hvd.call("zone.reboot", name="z1")
+    hvd.call("zone.shutdown", name="z1")
+    assert state(hvd, "z1") == "shutting-down"
+    machine.guest(1, OFF, GUEST_OFF)
+    hvd.event("z1", "stopped")
+    assert state(hvd, "z1") == "defined"
+    other.close()
+
+
+def test_each_shutdown_has_its_own_timeout(machine, hvd):
+    machine.inject("io-z1", "ignore-power")
+    started(machine, hvd)
+    patient = machine.client()
+    request = patient.begin("zone.shutdown", name="z1", timeout=600)
+    wait(lambda: state(hvd, "z1") == "shutting-down")
+    fails("TIMEOUT", hvd, "zone.shutdown", name="z1", timeout=1)
+    assert state(hvd, "z1") == "shutting-down"
+    machine.guest(1, OFF, GUEST_OFF)
+    patient.finish(request)
+    patient.close()
+
+
+def test_power_key_waits_for_the_io_process(machine, hvd):
+    pid = started(machine, hvd)["io"]["pid"]
+    machine.inject("io-z1", "exit-at-start")
+    os.kill(pid, signal.SIGKILL)
+    wait(lambda: hvd.call("zone.get", name="z1")["io"]["restarts"] > 1)
+    hvd.call("zone.shutdown", name="z1")
+    assert state(hvd, "z1") == "shutting-down"
+    machine.clear("io-z1")
+    wait(lambda: state(hvd, "z1") == "defined")
+
+
+def test_request_that_cannot_be_recorded(machine, hvd):
+    machine.inject("io-z1", "ignore-power")
+    started(machine, hvd)
+    hvd.call("zone.shutdown", name="z1")
+    records = machine.run_dir / "zones"
+    records.rename(machine.run_dir / "elsewhere")
+    fails("IO_ERROR", hvd, "zone.reboot", name="z1")
+    assert state(hvd, "z1") == "shutting-down"
+    (machine.run_dir / "elsewhere").rename(records)
+    machine.guest(1, OFF, GUEST_OFF)
+    hvd.event("z1", "stopped")
+    assert keys(machine, "z1") == 1
+
+
 def test_reboot_keeps_the_io_process(machine, hvd):
     pid = started(machine, hvd)["io"]["pid"]
     hvd.call("zone.define", definition=machine.definition(vcpus=2))
@@ -530,6 +595,17 @@ def test_destroy_waits_for_pages(machine, hvd):
     hvd.finish(request)
     assert machine.zones() == []
     other.close()
+
+
+def test_failed_start_is_answered_while_pages_are_in_use(machine, hvd):
+    hvd.call("zone.define", definition=machine.definition())
+    machine.inject("fail-start", "once 5")
+    machine.inject("fail-destroy", "16")
+    error = fails("INTERNAL", hvd, "zone.start", name="z1")
+    assert "did not start" in str(error)
+    assert state(hvd, "z1") == "dying"
+    machine.clear("fail-destroy")
+    wait(lambda: state(hvd, "z1") == "defined")
 
 
 def test_destroy_while_starting(machine, hvd):
@@ -649,6 +725,18 @@ def test_io_process_dies_during_reset(machine, hvd):
     assert state(hvd, "z1") == "running"
 
 
+def test_reset_ends_without_an_io_process(machine, hvd):
+    pid = started(machine, hvd)["io"]["pid"]
+    machine.inject("io-z1", "exit-at-start")
+    os.kill(pid, signal.SIGKILL)
+    wait(lambda: hvd.call("zone.get", name="z1")["io"]["restarts"] > 1)
+    hvd.sock.settimeout(120)
+    error = fails("INTERNAL", hvd, "zone.reset", name="z1")
+    assert "status 3" in str(error)
+    wait(lambda: state(hvd, "z1") == "defined")
+    assert machine.zones() == []
+
+
 def test_consoles(machine, hvd):
     fails("ZONE_NOT_FOUND", hvd, "console.attach", name="z1")
     hvd.call("zone.define", definition=machine.definition(
@@ -751,11 +839,12 @@ def test_a_zone_that_cannot_be_opened_keeps_its_record(machine):
     client.call("zone.reset", name="z1")  # needs the record
 
 
-def test_kill_9_while_building(machine):
+@pytest.mark.parametrize("paused", [False, True])
+def test_kill_9_while_building(machine, paused):
     machine.inject("delay-populate", "300")
     client = machine.start()
     client.call("zone.define", definition=machine.definition(memory="256M"))
-    client.begin("zone.start", name="z1")
+    client.begin("zone.start", name="z1", paused=paused)
     wait(machine.zones)
     machine.kill()
     machine.clear("delay-populate")
@@ -763,6 +852,57 @@ def test_kill_9_while_building(machine):
     wait(lambda: not machine.zones())
     wait(lambda: state(client, "z1") == "defined")
     client.call("zone.start", name="z1")
+
+
+@pytest.mark.parametrize("method,policy,end", [
+    ("zone.reboot", "destroy", "running"),
+    ("zone.shutdown", "restart", "defined")])
+def test_kill_9_keeps_what_was_asked_for(machine, method, policy, end):
+    client = machine.start()
+    machine.inject("io-z1", "ignore-power")
+    started(machine, client, on_poweroff=policy)
+    client.call(method, name="z1")
+    machine.kill()
+    client = machine.start()
+    assert state(client, "z1") == "running"
+    client.call("event.subscribe")
+    machine.guest(1, OFF, GUEST_OFF)
+    client.event("z1", "rebooted" if end == "running" else "stopped")
+    assert state(client, "z1") == end
+
+
+def test_a_reboot_is_asked_for_once(machine):
+    client = machine.start()
+    started(machine, client)
+    client.call("event.subscribe")
+    client.call("zone.reboot", name="z1")
+    client.event("z1", "rebooted")
+    machine.kill()
+    client = machine.start()
+    client.call("event.subscribe")
+    machine.guest(1, OFF, GUEST_OFF)
+    client.event("z1", "stopped")
+    assert state(client, "z1") == "defined"
+
+
+@pytest.mark.parametrize("destroyed", [False, True])
+@pytest.mark.parametrize("paused,end", [(False, RUNNING), (True, CREATED)])
+def test_kill_9_while_a_crashed_zone_starts(machine, destroyed, paused, end):
+    client = machine.start()
+    started(machine, client)
+    machine.guest(1, CRASHED, BAD_TRAP)
+    wait(lambda: state(client, "z1") == "crashed")
+    machine.inject("fail-destroy", "16")
+    client.begin("zone.start", name="z1", paused=paused)
+    wait(lambda: machine.get(1, STATE) == DYING)
+    machine.kill()
+    machine.clear("fail-destroy")
+    if destroyed:
+        (machine.fake / "zone-1").unlink()
+    client = machine.start()
+    wait(lambda: state(client, "z1") == ("paused" if paused else "running"))
+    zone, = machine.zones()
+    assert machine.get(zone, STATE) == end
 
 
 def test_kill_9_while_destroying(machine):
@@ -790,7 +930,7 @@ def test_unknown_zone_is_listed_and_destroyed(machine):
     assert detail["definition"] is None
     assert detail["memory"] == 64 << 20
     fails("UNSUPPORTED", client, "zone.reset", name="z1")
-    fails("BUSY", client, "zone.shutdown", name="z1")
+    fails("UNSUPPORTED", client, "zone.shutdown", name="z1")
     client.call("zone.destroy", name="z1")
     assert machine.zones() == []
 
@@ -898,6 +1038,27 @@ def test_readonly_socket(machine, hvd):
         if not method["x-readonly"]:
             fails("PERMISSION", reader, method["name"])
     reader.close()
+
+
+def test_readonly_clients_lock_nobody_out(machine, hvd):
+    crowd = [machine.client(readonly=True) for _ in range(64)]
+    with pytest.raises(RpcError, match="too many clients"):
+        machine.client(readonly=True).finish(None)
+    machine.client().call("hvd.version")
+    crowd.pop().close()
+    wait(lambda: may_look(machine))
+    for client in crowd:
+        client.close()
+
+
+def may_look(machine):
+    client = machine.client(readonly=True)
+    try:
+        return client.call("hvd.version")
+    except (RpcError, AssertionError, EOFError, OSError):
+        return None  # told that it is full
+    finally:
+        client.close()
 
 
 def test_slow_reader_is_dropped(machine, hvd):

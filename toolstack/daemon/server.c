@@ -15,7 +15,9 @@
 #include "session.h"
 #include "unix_socket.h"
 
+/* Each socket has a limit of its own: who may only look cannot lock out. */
 #define CLIENTS_MAX 256u
+#define CLIENTS_READONLY_MAX 64u
 
 struct listener {
 	uv_pipe_t pipe;
@@ -23,13 +25,14 @@ struct listener {
 	char path[PATH_MAX];
 	bool readonly;
 	bool open;
+	struct session_owner sessions;
+	unsigned int sessions_max;
 };
 
 struct server {
 	struct daemon *daemon;
 	int lock_fd;
 	struct listener listeners[2];
-	struct session_owner sessions;
 };
 
 int server_lock(struct daemon *daemon)
@@ -61,15 +64,14 @@ int server_lock(struct daemon *daemon)
 static void on_connection(uv_stream_t *stream, int status)
 {
 	struct listener *l = stream->data;
-	struct server *server = l->server;
 	int rc;
 
 	if (status < 0) {
 		return;
 	}
 	/* libuv has accepted it: it must be taken, if only to be let go */
-	rc = session_accept(server->daemon, &server->sessions, stream,
-			    l->readonly, server->sessions.count >= CLIENTS_MAX);
+	rc = session_accept(l->server->daemon, &l->sessions, stream,
+			    l->readonly, l->sessions.count >= l->sessions_max);
 	if (rc < 0) {
 		log_warning("a client could not be accepted: %s",
 			    uv_strerror(rc));
@@ -88,6 +90,7 @@ static int listen_on(struct server *server, struct listener *l,
 	}
 	l->server = server;
 	l->readonly = readonly;
+	l->sessions_max = readonly ? CLIENTS_READONLY_MAX : CLIENTS_MAX;
 	snprintf(l->path, sizeof(l->path), "%s", path);
 	uv_pipe_init(&server->daemon->loop, &l->pipe, 0);
 	l->pipe.data = l;
@@ -136,10 +139,10 @@ void server_close(struct daemon *daemon)
 {
 	struct server *server = daemon->server;
 
-	session_close_all(&server->sessions);
 	for (int i = 0; i < 2; i++) {
 		struct listener *l = &server->listeners[i];
 
+		session_close_all(&l->sessions);
 		if (l->open) {
 			unlink(l->path);
 			uv_close((uv_handle_t *)&l->pipe, NULL);

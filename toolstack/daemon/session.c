@@ -13,6 +13,7 @@
 #include "rpc.h"
 
 #define READ_SIZE 65536u
+#define LINES_PER_TURN 64u /* then it is somebody else's turn */
 
 struct session {
 	struct session *next;
@@ -209,23 +210,25 @@ static void refuse_line(struct session *s)
 }
 
 /*
- * Bounded by what is buffered.  `handling` keeps answers that are given at
- * once from starting the idle handle, which is for those given later.
+ * `handling` keeps answers that are given at once from starting the idle
+ * handle, which is for those given later and for the lines of the next turn.
  */
 static void handle_lines(struct session *s)
 {
+	unsigned int lines = 0;
 	char *line;
 	size_t len;
 	int rc = 0;
 
 	s->handling = true;
-	while (!s->closing && !s->last_words &&
+	while (!s->closing && !s->last_words && lines < LINES_PER_TURN &&
 	       s->peer.inflight < RPC_INFLIGHT_MAX) {
 		rc = frame_next(&s->input, &line, &len);
 		if (rc <= 0) {
 			break;
 		}
 		rpc_receive(&s->peer, line, len);
+		lines++;
 	}
 	s->handling = false;
 	if (s->closing || s->last_words) {
@@ -233,6 +236,11 @@ static void handle_lines(struct session *s)
 	}
 	if (rc < 0) {
 		refuse_line(s);
+		return;
+	}
+	if (lines == LINES_PER_TURN) {
+		set_reading(s, false);
+		uv_idle_start(&s->resume, on_resume);
 		return;
 	}
 	set_reading(s, s->peer.inflight < RPC_INFLIGHT_MAX);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Zones: the table of them (zone.c), what can be asked of one (zone_flow.c),
- * and finding those that run already (zone_adopt.c).
+ * Zones: the table of them (zone.c), what can be asked of one (zone_flow.c and
+ * those that zone_internal.h lists), and finding those that run already
+ * (zone_adopt.c).
  *
  * A zone has a definition, or runs, or both; one with neither is removed.  At
  * most one job (blocking work on another thread) is under way for a zone.  All
@@ -38,6 +39,7 @@ enum zone_step {
 	ZONE_STEP_RUN, /* job */
 	ZONE_STEP_PAUSE, /* job */
 	ZONE_STEP_RESUME, /* job */
+	ZONE_STEP_PRESS, /* job: the intent is recorded, then the key pressed */
 	ZONE_STEP_WAIT_OFF, /* the power key is pressed */
 	ZONE_STEP_DELAY, /* a guest that resets too often waits */
 	ZONE_STEP_RESET, /* job */
@@ -49,13 +51,24 @@ enum zone_step {
 };
 
 /*
- * What follows when the guest powers off.  Set when the power key is pressed;
- * outlives the wait for it, for a guest may be slow.
+ * What is to follow when the zone is off or gone.  Recorded before it is acted
+ * on, so that it outlives this daemon; outlives the wait for the guest, too,
+ * which may be slow.
  */
-enum zone_when_off {
-	ZONE_WHEN_OFF_POLICY, /* nobody asked: on_poweroff decides */
-	ZONE_WHEN_OFF_STAY,
-	ZONE_WHEN_OFF_REBOOT,
+enum zone_intent {
+	ZONE_INTENT_NONE, /* nobody asked: on_poweroff decides */
+	ZONE_INTENT_STAY_OFF,
+	ZONE_INTENT_REBOOT,
+	ZONE_INTENT_START,
+	ZONE_INTENT_START_HELD,
+};
+
+/* What is on disk about a zone that runs; a definition is one without extras. */
+struct zone_record {
+	struct zone_def *def;
+	uint64_t generation; /* of def */
+	bool held;
+	enum zone_intent intent;
 };
 
 struct zone {
@@ -77,16 +90,19 @@ struct zone {
 	struct zone_watch *watch;
 	struct zone_job *job;
 	bool held; /* paused before its first instruction */
-	enum zone_when_off when_off;
+	enum zone_intent intent;
+	enum zone_intent recorded; /* the intent on disk */
+	enum zone_intent asked; /* PRESS: the intent to be */
+	uint64_t asked_ms; /* PRESS: how long the caller waits; 0: not at all */
+	uint64_t off_deadline; /* WAIT_OFF: loop time, ms */
+	bool press_due; /* WAIT_OFF: as soon as the I/O process is ready */
 	bool destroy_wanted; /* as soon as the job is done */
-	bool restart_wanted; /* when it is gone */
-	bool restart_held;
 	struct zerror failure; /* why it is going away, if it failed */
 
 	struct io_process io;
 	int console_fd;
 	uv_timer_t timer; /* of the step */
-	uv_timer_t grace; /* of shutdown and reboot */
+	uv_timer_t grace; /* how long shutdown, reboot and reset may take */
 	struct backoff resets;
 	struct backoff crashes;
 	uint64_t destroy_since;
@@ -143,11 +159,10 @@ void zone_check(struct zone *zone);
 
 /*
  * The zone exists in the hypervisor and this daemon has just found it: takes
- * its control fd over; def (taken over) is what it was built from, or NULL.
+ * its control fd over, and the def of record (NULL: there is none).
  */
 void zone_take(struct zone *zone, int control_fd,
-	       const struct zv_zone_info *info, struct zone_def *def,
-	       bool held);
+	       const struct zv_zone_info *info, struct zone_record *record);
 
 /* ------------------------------------------------------- at the start */
 
@@ -158,8 +173,7 @@ void zone_adopt_running(struct daemon *daemon);
 /* Starts what is marked autostart, once per boot of the machine. */
 void zone_adopt_autostart(struct daemon *daemon);
 
-/* Text of the file that records a zone while it runs; free() it. */
-char *zone_adopt_record(const struct zone_def *def, uint64_t generation,
-			bool held);
+/* The text of a file; free() it.  NULL: out of memory. */
+char *zone_record_text(const struct zone_record *record);
 
 #endif /* ZV_TOOLSTACK_DAEMON_ZONE_H */

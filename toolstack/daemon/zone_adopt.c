@@ -9,6 +9,8 @@
  *   yes     no               listed under the hypervisor's name; can be ended
  *   CREATED not "held"       destroyed: its start was cut short
  *   DYING   any              destroyed: its end was cut short
+ *   yes     to be started    destroyed, then started: it had crashed
+ *   no      to be started    started
  *   no      yes              the record is removed
  */
 #include "zone.h"
@@ -27,11 +29,12 @@
 #include "strict_json.h"
 #include "zone_internal.h"
 
-/* A file of ours: a definition plus members that are not the user's. */
-struct stored {
-	struct zone_def *def;
-	uint64_t generation;
-	bool held;
+static const char *const intents[] = {
+	[ZONE_INTENT_NONE] = "none",
+	[ZONE_INTENT_STAY_OFF] = "stay-off",
+	[ZONE_INTENT_REBOOT] = "reboot",
+	[ZONE_INTENT_START] = "start",
+	[ZONE_INTENT_START_HELD] = "start-held",
 };
 
 /* Takes a member out of json; -1 if it has the wrong type. */
@@ -52,10 +55,28 @@ static int take_uint(struct json_object *json, const char *key,
 	return 0;
 }
 
-static int read_stored(const char *text, size_t len, struct stored *ret,
+static int take_intent(struct json_object *json, enum zone_intent *ret_intent)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(json, "intent", &value)) {
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(intents) / sizeof(intents[0]); i++) {
+		if (json_object_is_type(value, json_type_string) &&
+		    strcmp(json_object_get_string(value), intents[i]) == 0) {
+			*ret_intent = (enum zone_intent)i;
+			json_object_object_del(json, "intent");
+			return 0;
+		}
+	}
+	return -1;
+}
+
+static int read_record(const char *text, size_t len, struct zone_record *ret,
 		       struct zerror *ret_error)
 {
-	struct stored stored = { .generation = 1 };
+	struct zone_record record = { .generation = 1 };
 	struct json_object *json = strict_json_parse(text, len, ret_error);
 	uint64_t held = 0;
 	int rc = -1;
@@ -64,32 +85,40 @@ static int read_stored(const char *text, size_t len, struct stored *ret,
 		return -1;
 	}
 	if (!json_object_is_type(json, json_type_object) ||
-	    take_uint(json, "generation", &stored.generation) < 0 ||
-	    take_uint(json, "held", &held) < 0) {
+	    take_uint(json, "generation", &record.generation) < 0 ||
+	    take_uint(json, "held", &held) < 0 ||
+	    take_intent(json, &record.intent) < 0) {
 		zerror_set(ret_error, ZERROR_INVALID_DEFINITION, "$", NULL,
 			   "not a definition");
 	} else {
-		rc = zone_def_parse(json, "$", &stored.def, ret_error);
+		rc = zone_def_parse(json, "$", &record.def, ret_error);
 	}
 	json_object_put(json);
 	if (rc == 0) {
-		stored.held = held != 0;
-		*ret = stored;
+		record.held = held != 0;
+		*ret = record;
 	}
 	return rc;
 }
 
-char *zone_adopt_record(const struct zone_def *def, uint64_t generation,
-			bool held)
+char *zone_record_text(const struct zone_record *record)
 {
-	struct json_object *json = zone_def_to_json(def);
+	struct json_object *json = zone_def_to_json(record->def);
 	char *text;
 
 	json_object_object_add(json, "generation",
-			       json_object_new_uint64(generation));
-	json_object_object_add(json, "held", json_object_new_int(held));
+			       json_object_new_uint64(record->generation));
+	if (record->held) {
+		json_object_object_add(json, "held", json_object_new_int(1));
+	}
+	if (record->intent != ZONE_INTENT_NONE) {
+		json_object_object_add(
+			json, "intent",
+			json_object_new_string(intents[record->intent]));
+	}
 	text = strdup(json_object_to_json_string_ext(
-		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+		json,
+		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(json);
 	return text;
 }
@@ -107,7 +136,7 @@ static const char *one_text(const struct zerror *error)
 /* -------------------------------------------------------- definitions */
 
 /* A file without a uuid, put there by hand, gets one that stays. */
-static void complete(struct daemon *daemon, const struct stored *stored)
+static void complete(struct daemon *daemon, const struct zone_record *stored)
 {
 	struct zerror error;
 	char *text;
@@ -118,7 +147,7 @@ static void complete(struct daemon *daemon, const struct stored *stored)
 	if (uuid_generate(stored->def->uuid) < 0) {
 		return;
 	}
-	text = zone_adopt_record(stored->def, stored->generation, false);
+	text = zone_record_text(stored);
 	if (!text || store_save(daemon->zones_dir, stored->def->name, text,
 				&error) < 0) {
 		log_warning("%s: its new uuid could not be saved",
@@ -131,11 +160,11 @@ static const char *found_definition(void *arg, const char *name,
 				    const char *text, size_t len)
 {
 	struct daemon *daemon = arg;
-	struct stored stored;
+	struct zone_record stored;
 	struct zerror error;
 	struct zone *z;
 
-	if (read_stored(text, len, &stored, &error) < 0) {
+	if (read_record(text, len, &stored, &error) < 0) {
 		return one_text(&error);
 	}
 	if (strcmp(stored.def->name, name) != 0) {
@@ -173,7 +202,7 @@ void zone_adopt_definitions(struct daemon *daemon)
 
 struct record {
 	struct record *next;
-	struct stored stored;
+	struct zone_record stored;
 	bool used;
 };
 
@@ -187,7 +216,7 @@ static const char *found_record(void *arg, const char *name, const char *text,
 	if (!record) {
 		return "out of memory";
 	}
-	if (read_stored(text, len, &record->stored, &error) < 0) {
+	if (read_record(text, len, &record->stored, &error) < 0) {
 		free(record);
 		return one_text(&error);
 	}
@@ -252,7 +281,6 @@ static void adopt(struct daemon *daemon, const struct zv_zone_info *info,
 		  struct record *records)
 {
 	struct record *record = find_record(records, info->uuid);
-	struct zone_def *def = NULL;
 	struct zone *z = zone_for(daemon, info, record);
 	bool named =
 		z && record && strcmp(z->name, record->stored.def->name) == 0;
@@ -273,15 +301,23 @@ static void adopt(struct daemon *daemon, const struct zv_zone_info *info,
 		zone_reap(z);
 		return;
 	}
-	if (named) {
-		def = record->stored.def;
-		record->stored.def = NULL;
-	}
 	log_info("%s: found running as zone %u%s", z->name, info->id,
-		 def ? "" : ", with no record of its devices");
-	zone_take(z, fd, info, def,
-		  record && record->stored.held &&
-			  info->state == ZV_ZONE_CREATED);
+		 named ? "" : ", with no record of its devices");
+	zone_take(z, fd, info, named ? &record->stored : NULL);
+}
+
+/* It went away to be started again, and only the second half is missing. */
+static bool start_missing(struct daemon *daemon, const struct zone_record *r)
+{
+	struct zone *z = zone_find_uuid(daemon, r->def->uuid);
+
+	if ((r->intent != ZONE_INTENT_START &&
+	     r->intent != ZONE_INTENT_START_HELD) ||
+	    !z || !z->def || z->state != ZONE_DEFINED) {
+		return false;
+	}
+	zone_start(z, r->intent == ZONE_INTENT_START_HELD, NULL);
+	return true;
 }
 
 static void drop_records(struct daemon *daemon, struct record *records)
@@ -290,7 +326,8 @@ static void drop_records(struct daemon *daemon, struct record *records)
 		struct record *next = records->next;
 		struct zerror error;
 
-		if (!records->used) {
+		if (!records->used &&
+		    !start_missing(daemon, &records->stored)) {
 			store_remove(daemon->running_dir,
 				     records->stored.def->name, &error);
 		}

@@ -8,6 +8,7 @@
  *   running <--pause, resume--> paused
  *   running --shutdown--> shutting-down --expired--> running
  *   running --reboot--> rebooting (waits for power off) --expired--> running
+ *   shutting-down <--reboot, shutdown--> rebooting: the last request counts
  *   running, paused, shutting-down --reset--> rebooting --started--> running
  *   live --off, gone--> dying        rebooting --off--> rebooting (reloads)
  *   live --crash--> crashed --destroy, start--> dying

@@ -1,26 +1,126 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the zone_*.c files share. */
+/*
+ * What the zone_*.c files share.
+ *
+ * Requests and news from the hypervisor or the I/O process begin something;
+ * jobs, the I/O process and timers carry it on, each by a function that names
+ * what comes next:
+ *
+ *   start:   BUILD -> IO_START -> RUN                    zone_flow.c
+ *   reset:   DELAY -> RESET -> IO_RESET -> LOAD -> RUN   zone_reset.c
+ *   power:   PRESS -> WAIT_OFF -> (reset or destroy)     zone_power.c
+ *   destroy: IO_STOP -> DESTROY [<-> DESTROY_WAIT]       zone_end.c
+ */
 #ifndef ZV_TOOLSTACK_DAEMON_ZONE_INTERNAL_H
 #define ZV_TOOLSTACK_DAEMON_ZONE_INTERNAL_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 #include "daemon.h"
 #include "zone.h"
 
 struct json_object;
+struct rpc_call;
 struct zv_zone_info;
-
-extern const struct io_process_ops zone_io_ops;
-
-/* Stops watching the zone in the hypervisor and closes its fds. */
-void zone_disconnect(struct zone *z);
 
 struct json_object *zone_info_to_json(const struct zv_zone_info *info);
 
+/* ------------------------------------------- zone_wait.c: late answers */
+
+enum zone_wait {
+	WAIT_START = 1u << 0,
+	WAIT_SHUTDOWN = 1u << 1,
+	WAIT_DESTROY = 1u << 2,
+	WAIT_PAUSE = 1u << 3,
+	WAIT_RESUME = 1u << 4,
+	WAIT_RESET = 1u << 5,
+	WAIT_PRESS = 1u << 6,
+};
+#define WAIT_ALL (~0u)
+#define WAIT_FOR_EVER UINT64_MAX
+
+/* call (NULL: nobody asked) is answered when `what` is. */
+void zone_wait(struct zone *z, enum zone_wait what, struct rpc_call *call);
+
+/* Answers who waits for any of `what`; error NULL: success. */
+void zone_answer(struct zone *z, unsigned int what, const struct zerror *error);
+
+/* The same with INVALID_STATE: "NAME: why". */
+void zone_answer_state(struct zone *z, unsigned int what, const char *why);
+
+/* Who waits for `from` now waits for `to`, until deadline (loop time, ms). */
+void zone_wait_on(struct zone *z, enum zone_wait from, enum zone_wait to,
+		  uint64_t deadline);
+
+/* Answers whose deadline is over; the next one, or WAIT_FOR_EVER. */
+uint64_t zone_answer_late(struct zone *z, uint64_t now,
+			  const struct zerror *error);
+
+/* ------------------------------------- zone_flow.c: states, start, pause */
+
+void zone_enter(struct zone *z, enum zone_event event);
+void zone_publish(struct zone *z, const char *event, const char *reason);
+void zone_set_reason(struct zone *z, const char *reason);
+
 /*
- * Blocking work for one zone, with copies of what it needs; z->job while it is
- * under way, so that z and its control fd stay.
+ * Is the request allowed now?  Says so to the caller if not; hint NULL: the one
+ * for the state.
+ */
+bool zone_allowed(struct zone *z, enum zone_event event, struct rpc_call *call,
+		  const char *hint);
+
+/* Starts a job, or logs that there is no memory for it. */
+bool zone_step_job(struct zone *z, enum zone_step step);
+
+/* A job says what went wrong in one of two ways; NULL: nothing. */
+struct zerror *zone_job_error(struct zone_job *job, const char *step);
+
+/* A listening socket for the consoles, then the I/O process. */
+int zone_io_begin(struct zone *z, bool adopted, struct zerror *ret_error);
+void zone_console_path(const struct zone *z, char ret_path[PATH_MAX]);
+
+extern const struct io_process_ops zone_io_ops;
+
+/* ------------------------------------------------- zone_reset.c: reloads */
+
+/* The state is REBOOTING; no job is under way. */
+void zone_begin_reset(struct zone *z, bool by_guest);
+void zone_after_reset(struct zone *z, struct zone_job *job);
+void zone_after_load(struct zone *z, struct zone_job *job);
+void zone_reset_io_ready(struct zone *z);
+void zone_reset_io_done(struct zone *z);
+/* Can it be loaded again?  Says so to the caller if not. */
+bool zone_can_reload(struct zone *z, struct rpc_call *call);
+
+/* --------------------------------------------- zone_power.c: the power key */
+
+void zone_after_press(struct zone *z, struct zone_job *job);
+void zone_power_io_ready(struct zone *z);
+
+/* ---------------------------------------------------- zone_end.c: its end */
+
+/* The state is DYING; no job is under way. */
+void zone_begin_destroy(struct zone *z);
+void zone_next_destroy(struct zone *z);
+void zone_after_destroy(struct zone *z, const struct zone_job *job);
+/* A step of starting or reloading failed: undo all of it. */
+void zone_fail(struct zone *z, const struct zerror *error);
+void zone_fail_memory(struct zone *z);
+/* Stops watching the zone in the hypervisor and closes its fds. */
+void zone_disconnect(struct zone *z);
+
+/* --------------------------------------- zone_news.c: what it does itself */
+
+void zone_watch(struct zone *z);
+void zone_unwatch(struct zone *z);
+
+/* ---------------------------------------------- zone_job.c: blocking work */
+
+/*
+ * With copies of what it needs; z->job while it is under way, so that z and its
+ * control fd stay.
  */
 struct zone_job {
 	uv_work_t work;
@@ -33,22 +133,18 @@ struct zone_job {
 	int control_fd;
 	uint32_t id; /* BUILD: out */
 	struct zone_def *def; /* NULL: unknown */
-	char *record; /* BUILD, RUN: to be saved first; NULL: leave it */
+	char *record; /* to be saved before; NULL: leave it */
+	char *record_after; /* to be saved when it is done */
 	int new_fd; /* BUILD: out, -1: none */
 	int rc; /* 0 or a negative errno; or error.code is set */
 	struct zerror error;
 };
 
 /* Sets z->step and z->job.  -1: out of memory. */
-int zone_job_start(struct zone *z, enum zone_step step, char *record);
-void zone_job_free(struct zone_job *job);
+int zone_job_start(struct zone *z, enum zone_step step);
 void zone_cancel_job(struct zone *z);
 
 /* Called on the loop when the job is done; z->job is NULL already. */
 void zone_job_done(struct zone *z, struct zone_job *job);
-
-/* A listening socket for the consoles of the zone in z->console_fd. */
-int zone_console_open(struct zone *z, struct zerror *ret_error);
-void zone_console_path(const struct zone *z, char ret_path[PATH_MAX]);
 
 #endif /* ZV_TOOLSTACK_DAEMON_ZONE_INTERNAL_H */

@@ -12,12 +12,21 @@
 #include "store.h"
 #include "zone_build.h"
 
-static int save_record(struct zone_job *job)
+static int save(struct zone_job *job, const char *record)
 {
-	if (!job->record) {
+	if (!record) {
 		return 0;
 	}
-	return store_save(job->dir, job->zone->name, job->record, &job->error);
+	return store_save(job->dir, job->zone->name, record, &job->error);
+}
+
+/* Where it is better to go on than to fail. */
+static void try_save(struct zone_job *job)
+{
+	if (save(job, job->record) < 0) {
+		log_warning("%s", job->error.message);
+		job->error = (struct zerror){ 0 };
+	}
 }
 
 static void build(struct zone_job *job)
@@ -28,8 +37,9 @@ static void build(struct zone_job *job)
 		.cancel = &job->cancel,
 	};
 
-	if (save_record(job) == 0) {
-		zone_build_create(&b, &job->new_fd, &job->id, &job->error);
+	if (save(job, job->record) == 0 &&
+	    zone_build_create(&b, &job->new_fd, &job->id, &job->error) == 0) {
+		save(job, job->record_after);
 	}
 }
 
@@ -63,6 +73,7 @@ static int destroy(struct zone_job *job)
 	struct zerror error;
 	int rc = 0;
 
+	try_save(job);
 	if (job->control_fd >= 0) {
 		expel_io_process(job);
 		rc = privcmd_zone_destroy(job->control_fd);
@@ -71,7 +82,8 @@ static int destroy(struct zone_job *job)
 		return rc;
 	}
 	unlink(job->console);
-	if (store_remove(job->dir, job->zone->name, &error) < 0) {
+	if (!job->record &&
+	    store_remove(job->dir, job->zone->name, &error) < 0) {
 		log_warning("%s", error.message);
 	}
 	return 0;
@@ -79,9 +91,8 @@ static int destroy(struct zone_job *job)
 
 static void run(struct zone_job *job)
 {
-	if (save_record(job) == 0) {
-		job->rc = privcmd_zone_start(job->control_fd);
-	}
+	try_save(job);
+	job->rc = privcmd_zone_start(job->control_fd);
 }
 
 /* On another thread: the name and uuid of the zone do not change meanwhile. */
@@ -105,6 +116,9 @@ static void on_work(uv_work_t *work)
 	case ZONE_STEP_RESUME:
 		job->rc = privcmd_zone_resume(job->control_fd);
 		break;
+	case ZONE_STEP_PRESS:
+		save(job, job->record);
+		break;
 	case ZONE_STEP_RESET:
 		/*
 		 * Also when the guest has asked for it itself: the call waits
@@ -118,6 +132,14 @@ static void on_work(uv_work_t *work)
 	}
 }
 
+static void job_free(struct zone_job *job)
+{
+	zone_def_destroy(job->def);
+	free(job->record);
+	free(job->record_after);
+	free(job);
+}
+
 static void on_done(uv_work_t *work, int status)
 {
 	struct zone_job *job = work->data;
@@ -125,22 +147,59 @@ static void on_done(uv_work_t *work, int status)
 	(void)status; /* nothing cancels queued work */
 	job->zone->job = NULL;
 	zone_job_done(job->zone, job);
-	zone_job_free(job);
+	job_free(job);
 }
 
-void zone_job_free(struct zone_job *job)
+/*
+ * What a successor must know if this daemon ends now.  A zone that is CREATED
+ * and not `held` was cut short and is destroyed, so `held` is not said before
+ * it is built; later nobody looks at it.
+ */
+static int make_records(struct zone_job *job)
 {
-	zone_def_destroy(job->def);
-	free(job->record);
-	free(job);
+	const struct zone *z = job->zone;
+	struct zone_record record = {
+		.def = z->running_def ? z->running_def : z->def,
+		.generation = z->generation,
+	};
+
+	switch (job->step) {
+	case ZONE_STEP_BUILD:
+		break;
+	case ZONE_STEP_PRESS:
+		record.intent = z->asked;
+		break;
+	case ZONE_STEP_RUN:
+		if (z->recorded == ZONE_INTENT_NONE) {
+			return 0;
+		}
+		break;
+	case ZONE_STEP_DESTROY:
+		record.intent = z->intent;
+		if (z->intent == ZONE_INTENT_NONE) {
+			return 0;
+		}
+		break;
+	default:
+		return 0;
+	}
+	job->record = zone_record_text(&record);
+	if (!job->record) {
+		return -1;
+	}
+	if (job->step == ZONE_STEP_BUILD && z->held) {
+		record.held = true;
+		job->record_after = zone_record_text(&record);
+		return job->record_after ? 0 : -1;
+	}
+	return 0;
 }
 
-int zone_job_start(struct zone *z, enum zone_step step, char *record)
+int zone_job_start(struct zone *z, enum zone_step step)
 {
 	struct zone_job *job = calloc(1, sizeof(*job));
 
 	if (!job) {
-		free(record);
 		return -1;
 	}
 	job->work.data = job;
@@ -150,15 +209,14 @@ int zone_job_start(struct zone *z, enum zone_step step, char *record)
 	job->control_fd = z->control_fd;
 	job->id = (uint32_t)z->id;
 	job->new_fd = -1;
-	job->record = record;
 	snprintf(job->dir, sizeof(job->dir), "%s", z->daemon->running_dir);
 	zone_console_path(z, job->console);
 	if (z->running_def) {
 		job->def = zone_def_copy(z->running_def);
 	}
-	if ((z->running_def && !job->def) ||
+	if ((z->running_def && !job->def) || make_records(job) < 0 ||
 	    uv_queue_work(&z->daemon->loop, &job->work, on_work, on_done) < 0) {
-		zone_job_free(job);
+		job_free(job);
 		return -1;
 	}
 	z->step = step;

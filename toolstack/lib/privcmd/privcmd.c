@@ -140,8 +140,16 @@ int privcmd_map(int zone, uint64_t gpa, size_t size, void **ret_memory)
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			    zone, (off_t)gpa);
 
+	int rc;
+
 	if (memory == MAP_FAILED) {
 		return -errno;
+	}
+	/* What cannot be granted is an error here, and not a SIGBUS later. */
+	if (madvise(memory, size, MADV_POPULATE_WRITE) < 0) {
+		rc = -errno;
+		munmap(memory, size);
+		return rc;
 	}
 	*ret_memory = memory;
 	return 0;

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The end of a zone, wanted or not, and what is left when it is gone. */
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "rpc.h"
+#include "zone_internal.h"
+
+#define PATIENCE_MS 10000u /* then the caller is told why it takes so long */
+#define RETRY_MS 20u
+#define RETRY_MAX_MS 1000u
+
+static void close_fds(struct zone *z)
+{
+	zone_unwatch(z);
+	if (z->control_fd >= 0) {
+		close(z->control_fd);
+		z->control_fd = -1;
+	}
+	if (z->console_fd >= 0) {
+		close(z->console_fd);
+		z->console_fd = -1;
+	}
+}
+
+void zone_disconnect(struct zone *z)
+{
+	close_fds(z);
+	zone_answer_state(z, WAIT_ALL, "hvd is stopping");
+}
+
+static bool restarts(const struct zone *z)
+{
+	return z->intent == ZONE_INTENT_START ||
+	       z->intent == ZONE_INTENT_START_HELD;
+}
+
+static void restart(struct zone *z, bool held)
+{
+	if (z->daemon->stopping) {
+		return;
+	}
+	zone_start(z, held, NULL);
+	if (z->state == ZONE_DEFINED) {
+		zone_answer_state(z, WAIT_START,
+				  "its definition was removed meanwhile");
+	}
+}
+
+static void gone(struct zone *z)
+{
+	enum zone_intent intent = z->intent;
+
+	close_fds(z);
+	zone_def_destroy(z->running_def);
+	z->running_def = NULL;
+	z->id = -1;
+	z->held = false;
+	z->intent = z->recorded = ZONE_INTENT_NONE;
+	z->step = ZONE_STEP_NONE;
+	zone_enter(z, ZONE_EVENT_GONE);
+	zone_publish(z, "stopped", z->reason[0] ? z->reason : NULL);
+	zone_answer(z, WAIT_DESTROY | WAIT_SHUTDOWN, NULL);
+	if (z->failure.code) {
+		zone_answer(z, WAIT_START, &z->failure);
+		z->failure = (struct zerror){ 0 };
+	}
+	if (intent != ZONE_INTENT_NONE) {
+		restart(z, intent == ZONE_INTENT_START_HELD);
+	}
+	zone_reap(z);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+	zone_next_destroy(timer->data);
+}
+
+/* The callers need not wait for what may take as long as it likes. */
+static void explain(struct zone *z, int err)
+{
+	struct zerror error;
+
+	zerror_set(&error, ZERROR_BUSY, NULL,
+		   "it goes on in the background; see zone.get",
+		   "%s: I/O in flight still uses its memory (%s)", z->name,
+		   strerror(err));
+	zone_answer(z, WAIT_DESTROY | WAIT_SHUTDOWN, &error);
+	zone_answer(z, WAIT_START, z->failure.code ? &z->failure : &error);
+}
+
+static void retry_later(struct zone *z, int err)
+{
+	uint64_t delay = RETRY_MS;
+
+	if (z->destroy_tries++ == 0) {
+		z->destroy_since = uv_now(&z->daemon->loop);
+		log_info("%s: memory still in use (%s); trying again", z->name,
+			 strerror(err));
+	}
+	delay <<= z->destroy_tries < 6 ? z->destroy_tries : 6;
+	if (delay > RETRY_MAX_MS) {
+		delay = RETRY_MAX_MS;
+	}
+	if (uv_now(&z->daemon->loop) - z->destroy_since > PATIENCE_MS) {
+		explain(z, err);
+	}
+	z->step = ZONE_STEP_DESTROY_WAIT;
+	uv_timer_start(&z->timer, on_retry, delay, 0);
+}
+
+void zone_next_destroy(struct zone *z)
+{
+	if (!zone_step_job(z, ZONE_STEP_DESTROY)) {
+		retry_later(z, ENOMEM);
+	}
+}
+
+void zone_after_destroy(struct zone *z, const struct zone_job *job)
+{
+	if (job->rc < 0) {
+		retry_later(z, -job->rc);
+	} else if (job->record && !restarts(z)) {
+		/* not wanted any more: this time the record goes, too */
+		zone_next_destroy(z);
+	} else {
+		gone(z);
+	}
+}
+
+void zone_begin_destroy(struct zone *z)
+{
+	z->destroy_wanted = false;
+	z->press_due = false;
+	z->destroy_tries = 0;
+	uv_timer_stop(&z->timer);
+	uv_timer_stop(&z->grace);
+	zone_answer_state(z, WAIT_PAUSE | WAIT_RESUME | WAIT_RESET | WAIT_PRESS,
+			  "it was destroyed");
+	if (!restarts(z)) {
+		z->intent = ZONE_INTENT_NONE;
+		if (!z->failure.code) {
+			zone_answer_state(z, WAIT_START, "it was destroyed");
+		}
+	}
+	z->step = ZONE_STEP_IO_STOP;
+	if (z->io.state == IO_NONE) {
+		zone_next_destroy(z);
+	} else {
+		io_process_stop(&z->io);
+	}
+}
+
+void zone_destroy(struct zone *z, struct rpc_call *call)
+{
+	if (!zone_allowed(z, ZONE_EVENT_DESTROY, call, NULL)) {
+		return;
+	}
+	zone_wait(z, WAIT_DESTROY, call);
+	if (restarts(z)) {
+		z->intent = ZONE_INTENT_NONE;
+		zone_answer_state(z, WAIT_START, "it was destroyed");
+	}
+	if (z->state == ZONE_DYING) {
+		return;
+	}
+	zone_set_reason(z, "destroyed");
+	if (z->job) {
+		z->destroy_wanted = true;
+		zone_cancel_job(z);
+		return;
+	}
+	zone_enter(z, ZONE_EVENT_DESTROY);
+	zone_begin_destroy(z);
+}
+
+void zone_fail(struct zone *z, const struct zerror *error)
+{
+	char text[sizeof(z->reason)];
+
+	z->failure = *error;
+	snprintf(z->failure.message, sizeof(z->failure.message),
+		 "%.64s did not start: %.300s", z->name, error->message);
+	snprintf(text, sizeof(text), "start failed: %.140s", error->message);
+	zone_set_reason(z, text);
+	log_warning("%s", z->failure.message);
+	if (z->state == ZONE_PAUSED) { /* held, and could not be let go */
+		zone_answer(z, WAIT_RESUME, error);
+		zone_enter(z, ZONE_EVENT_DESTROY);
+	} else {
+		zone_answer(z, WAIT_RESET, error);
+		zone_enter(z, ZONE_EVENT_FAILED);
+	}
+	zone_begin_destroy(z);
+}
+
+void zone_fail_memory(struct zone *z)
+{
+	struct zerror error;
+
+	zerror_set(&error, ZERROR_INTERNAL, NULL, NULL, "hvd: out of memory");
+	zone_fail(z, &error);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a zone does of itself, as the hypervisor tells it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "privcmd.h"
+#include "zone_internal.h"
+
+struct zone_watch {
+	uv_poll_t poll;
+	struct zone *zone;
+};
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void on_zone_event(uv_poll_t *poll, int status, int events)
+{
+	struct zone_watch *watch = poll->data;
+	struct zone *z = watch->zone;
+
+	(void)events;
+	if (status < 0 || privcmd_zone_drain(z->control_fd) < 0) {
+		if (z->state != ZONE_DYING) {
+			log_warning("%s: no more events from the hypervisor",
+				    z->name);
+		}
+		uv_poll_stop(poll);
+	}
+	zone_check(z);
+}
+
+void zone_watch(struct zone *z)
+{
+	struct zone_watch *w = calloc(1, sizeof(*w));
+
+	if (!w) {
+		return;
+	}
+	w->zone = z;
+	w->poll.data = w;
+	if (uv_poll_init(&z->daemon->loop, &w->poll, z->control_fd) < 0) {
+		log_error("%s: the hypervisor's events cannot be watched",
+			  z->name);
+		free(w);
+		return;
+	}
+	uv_poll_start(&w->poll, UV_READABLE, on_zone_event);
+	z->watch = w;
+}
+
+void zone_unwatch(struct zone *z)
+{
+	if (z->watch) {
+		uv_close((uv_handle_t *)&z->watch->poll, on_watch_closed);
+		z->watch = NULL;
+	}
+}
+
+static const char *reason_text(uint32_t reason)
+{
+	switch (reason) {
+	case ZV_REASON_GUEST_OFF:
+		return "powered off";
+	case ZV_REASON_STOPPED:
+		return "stopped";
+	case ZV_REASON_GUEST_RESET:
+		return "reset by the guest";
+	case ZV_REASON_FORCED_RESET:
+		return "reset";
+	case ZV_REASON_ALL_OFF:
+		return "its last vCPU went off";
+	case ZV_REASON_BAD_ENTRY:
+		return "no memory at a vCPU's entry point";
+	case ZV_REASON_BAD_TRAP:
+		return "an exception that cannot be handled";
+	case ZV_REASON_ABORT_LOOP:
+		return "an abort inside its abort handler";
+	case ZV_REASON_INTERNAL:
+		return "the hypervisor ran out of a resource";
+	default:
+		return "no reason given";
+	}
+}
+
+static void went_off(struct zone *z, const struct zv_zone_info *info)
+{
+	bool by_guest = info->reason == ZV_REASON_GUEST_OFF ||
+			info->reason == ZV_REASON_ALL_OFF;
+	bool asked = z->intent == ZONE_INTENT_REBOOT;
+	bool policy = by_guest && z->intent == ZONE_INTENT_NONE &&
+		      z->running_def &&
+		      z->running_def->on_poweroff == ZONE_POLICY_RESTART;
+
+	uv_timer_stop(&z->grace);
+	if (by_guest) {
+		zone_publish(z, "shutdown", reason_text(info->reason));
+	}
+	if (asked || policy) {
+		zone_enter(z, ZONE_EVENT_RESET);
+		zone_begin_reset(z, policy);
+	} else {
+		zone_set_reason(z, reason_text(info->reason));
+		zone_enter(z, ZONE_EVENT_OFF);
+		zone_begin_destroy(z);
+	}
+}
+
+static void wants_reset(struct zone *z, const struct zv_zone_info *info)
+{
+	/* One that a daemon began and did not finish: no policy has a say. */
+	bool forced = info->reason == ZV_REASON_FORCED_RESET;
+
+	if (z->running_def &&
+	    (forced || z->running_def->on_reboot == ZONE_POLICY_RESTART)) {
+		zone_enter(z, ZONE_EVENT_RESET);
+		zone_begin_reset(z, !forced);
+	} else {
+		zone_set_reason(z, reason_text(info->reason));
+		zone_enter(z, ZONE_EVENT_DESTROY);
+		zone_begin_destroy(z);
+	}
+}
+
+static void on_crash_delay_over(uv_timer_t *timer)
+{
+	struct zone *z = timer->data;
+
+	if (z->state == ZONE_CRASHED) {
+		zone_start(z, false, NULL);
+	}
+}
+
+static void crashed(struct zone *z, const struct zv_zone_info *info)
+{
+	enum zone_policy policy = z->running_def ? z->running_def->on_crash
+						 : ZONE_POLICY_PRESERVE;
+
+	uv_timer_stop(&z->grace);
+	z->step = ZONE_STEP_NONE;
+	z->intent = ZONE_INTENT_NONE;
+	zone_set_reason(z, reason_text(info->reason));
+	zone_enter(z, ZONE_EVENT_CRASH);
+	zone_publish(z, "crashed", z->reason);
+	zone_answer_state(z, WAIT_ALL, "it crashed");
+	if (policy == ZONE_POLICY_DESTROY) {
+		zone_enter(z, ZONE_EVENT_DESTROY);
+		zone_begin_destroy(z);
+	} else if (policy == ZONE_POLICY_RESTART && z->def) {
+		uv_timer_start(
+			&z->timer, on_crash_delay_over,
+			backoff_next(&z->crashes, uv_now(&z->daemon->loop)), 0);
+	}
+}
+
+/* Somebody else with the right to do so paused or resumed it. */
+static void follow(struct zone *z, uint32_t state)
+{
+	if (state == ZV_ZONE_PAUSED && z->state == ZONE_RUNNING) {
+		zone_enter(z, ZONE_EVENT_PAUSE);
+		zone_publish(z, "paused", NULL);
+	} else if (state == ZV_ZONE_RUNNING && z->state == ZONE_PAUSED) {
+		z->held = false;
+		zone_enter(z, ZONE_EVENT_RESUME);
+		zone_publish(z, "resumed", NULL);
+	}
+}
+
+static bool takes_news(const struct zone *z)
+{
+	return z->control_fd >= 0 && !z->job && !z->closing &&
+	       (z->step == ZONE_STEP_NONE || z->step == ZONE_STEP_WAIT_OFF) &&
+	       z->state != ZONE_DEFINED && z->state != ZONE_STARTING &&
+	       z->state != ZONE_DYING;
+}
+
+void zone_check(struct zone *z)
+{
+	struct zv_zone_info info = { 0 };
+	int rc;
+
+	if (!takes_news(z)) {
+		return;
+	}
+	rc = privcmd_zone_info(z->control_fd, &info);
+	if (rc == -ESRCH || (rc == 0 && info.state == ZV_ZONE_DYING)) {
+		zone_set_reason(z, "destroyed by somebody else");
+		zone_enter(z, ZONE_EVENT_DESTROY);
+		zone_begin_destroy(z);
+		return;
+	}
+	if (rc < 0 || z->state == ZONE_CRASHED) {
+		return;
+	}
+	switch (info.state) {
+	case ZV_ZONE_OFF:
+		went_off(z, &info);
+		break;
+	case ZV_ZONE_RESETTING:
+		wants_reset(z, &info);
+		break;
+	case ZV_ZONE_CRASHED:
+		crashed(z, &info);
+		break;
+	default:
+		follow(z, info.state);
+		break;
+	}
+}
+
+/* What the last daemon had in hand: nothing to go on with, or to be replaced. */
+static bool must_go(const struct zone *z, const struct zv_zone_info *info)
+{
+	return info->state == ZV_ZONE_DYING ||
+	       (info->state == ZV_ZONE_CREATED && !z->held) ||
+	       z->intent == ZONE_INTENT_START ||
+	       z->intent == ZONE_INTENT_START_HELD;
+}
+
+void zone_take(struct zone *z, int control_fd, const struct zv_zone_info *info,
+	       struct zone_record *record)
+{
+	struct zerror error;
+
+	z->control_fd = control_fd;
+	z->id = info->id;
+	memcpy(z->uuid, info->uuid, sizeof(z->uuid));
+	if (record) {
+		z->running_def = record->def;
+		record->def = NULL;
+		z->held = record->held && info->state == ZV_ZONE_CREATED;
+		z->intent = z->recorded = record->intent;
+	}
+	zone_watch(z);
+	zone_enter(z, z->held || info->state == ZV_ZONE_PAUSED
+			      ? ZONE_EVENT_ADOPT_PAUSED
+			      : ZONE_EVENT_ADOPT_RUNNING);
+	if (must_go(z, info)) {
+		zone_set_reason(z, "left half made or half destroyed");
+		zone_enter(z, ZONE_EVENT_DESTROY);
+		zone_begin_destroy(z);
+		return;
+	}
+	if (z->running_def && info->state != ZV_ZONE_CRASHED &&
+	    zone_io_begin(z, true, &error) < 0) {
+		log_error("%s: %s", z->name, error.message);
+	}
+	zone_check(z);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Shutdown and reboot by the guest's power key.  What is to follow when the
+ * guest is off is recorded before the key goes down: a daemon that is killed
+ * meanwhile leaves the intent to its successor.
+ */
+#include <errno.h>
+
+#include "log.h"
+#include "rpc.h"
+#include "zone_internal.h"
+
+#define GRACE_MS 60000u /* for a guest to react, if nobody says how long */
+
+static void on_grace_over(uv_timer_t *timer);
+
+static void press(struct zone *z)
+{
+	/* one that is just being started hears of it when it is ready */
+	z->press_due = io_process_command(&z->io, "powerkey") < 0;
+}
+
+void zone_power_io_ready(struct zone *z)
+{
+	if (z->press_due) {
+		press(z);
+	}
+}
+
+/* Answers who has waited long enough and waits on for the rest. */
+static void wait_on(struct zone *z)
+{
+	uint64_t now = uv_now(&z->daemon->loop);
+	struct zerror error;
+	uint64_t next;
+
+	zerror_set(&error, ZERROR_TIMEOUT, NULL,
+		   "the guest may ignore the power key; destroy ends it",
+		   "%s did not shut down in time", z->name);
+	next = zone_answer_late(z, now, &error);
+	if (z->off_deadline < next) {
+		next = z->off_deadline;
+	}
+	uv_timer_start(&z->grace, on_grace_over, next > now ? next - now : 0,
+		       0);
+}
+
+static void on_grace_over(uv_timer_t *timer)
+{
+	struct zone *z = timer->data;
+
+	if (z->step != ZONE_STEP_WAIT_OFF) {
+		return;
+	}
+	wait_on(z);
+	if (uv_now(&z->daemon->loop) < z->off_deadline) {
+		return;
+	}
+	uv_timer_stop(timer);
+	z->step = ZONE_STEP_NONE;
+	z->press_due = false;
+	zone_enter(z, ZONE_EVENT_EXPIRED);
+	log_info("%s: does not react to its power key", z->name);
+	zone_check(z);
+}
+
+/* Is there a process that can press the key, now or soon? */
+static bool has_key(struct zone *z, struct rpc_call *call)
+{
+	struct zerror error;
+
+	if (z->io.state != IO_NONE && z->io.state != IO_STOPPING) {
+		return true;
+	}
+	zerror_set(&error, ZERROR_UNSUPPORTED, NULL,
+		   z->running_def ? "reset it: that starts one"
+				  : "destroy it, then start it again",
+		   "%s has no I/O process to press its power key", z->name);
+	rpc_fail(call, &error);
+	return false;
+}
+
+static void ask(struct zone *z, enum zone_intent intent, uint64_t limit_ms,
+		struct rpc_call *call)
+{
+	z->asked = intent;
+	z->asked_ms = limit_ms;
+	zone_wait(z, WAIT_PRESS, call);
+	uv_timer_stop(&z->grace);
+	if (!zone_step_job(z, ZONE_STEP_PRESS)) {
+		struct zone_job job = { .zone = z, .rc = -ENOMEM };
+
+		zone_after_press(z, &job);
+	}
+}
+
+void zone_shutdown(struct zone *z, unsigned int timeout_s,
+		   struct rpc_call *call)
+{
+	const char *hint = z->state == ZONE_PAUSED ? "resume it first" : NULL;
+
+	if (zone_allowed(z, ZONE_EVENT_SHUTDOWN, call, hint) &&
+	    has_key(z, call)) {
+		ask(z, ZONE_INTENT_STAY_OFF, timeout_s * 1000ull, call);
+	}
+}
+
+void zone_reboot(struct zone *z, struct rpc_call *call)
+{
+	if (zone_allowed(z, ZONE_EVENT_REBOOT, call, NULL) &&
+	    zone_can_reload(z, call) && has_key(z, call)) {
+		ask(z, ZONE_INTENT_REBOOT, 0, call);
+	}
+}
+
+void zone_after_press(struct zone *z, struct zone_job *job)
+{
+	struct zerror *error = zone_job_error(job, "recording the request");
+	uint64_t now = uv_now(&z->daemon->loop);
+	uint64_t deadline = now + (z->asked_ms ? z->asked_ms : GRACE_MS);
+	bool waiting = z->state != ZONE_RUNNING;
+
+	if (error) {
+		zone_answer(z, WAIT_PRESS, error);
+		z->step = waiting ? ZONE_STEP_WAIT_OFF : ZONE_STEP_NONE;
+		if (waiting) {
+			wait_on(z);
+		}
+		return;
+	}
+	z->intent = z->recorded = z->asked;
+	z->off_deadline = waiting && z->off_deadline > deadline
+				  ? z->off_deadline
+				  : deadline;
+	z->step = ZONE_STEP_WAIT_OFF;
+	if (z->intent == ZONE_INTENT_REBOOT) {
+		zone_answer_state(z, WAIT_SHUTDOWN,
+				  "a reboot was asked for meanwhile");
+		zone_enter(z, ZONE_EVENT_REBOOT);
+	} else {
+		zone_enter(z, ZONE_EVENT_SHUTDOWN);
+	}
+	press(z);
+	if (z->asked_ms) {
+		zone_wait_on(z, WAIT_PRESS, WAIT_SHUTDOWN, deadline);
+	} else {
+		zone_answer(z, WAIT_PRESS, NULL);
+	}
+	wait_on(z);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Definitions come and go: written by a job, in force when they are on disk. */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc.h"
+#include "store.h"
+#include "zone_internal.h"
+
+struct store_job {
+	uv_work_t work;
+	struct zone *zone;
+	struct rpc_call *call;
+	struct zone_def *def; /* NULL: remove */
+	char *text;
+	char name[ZV_NAME_MAX];
+	char dir[PATH_MAX];
+	int rc;
+	struct zerror error;
+};
+
+static void on_store_work(uv_work_t *work)
+{
+	struct store_job *job = work->data;
+
+	job->rc = job->text ? store_save(job->dir, job->name, job->text,
+					 &job->error)
+			    : store_remove(job->dir, job->name, &job->error);
+}
+
+static struct json_object *defined_result(const struct zone *z)
+{
+	struct json_object *json = json_object_new_object();
+	char uuid[UUID_TEXT_SIZE];
+
+	uuid_format(z->uuid, uuid);
+	json_object_object_add(json, "name", json_object_new_string(z->name));
+	json_object_object_add(json, "uuid", json_object_new_string(uuid));
+	json_object_object_add(json, "generation",
+			       json_object_new_uint64(z->generation));
+	return json;
+}
+
+static void stored(struct zone *z, struct store_job *job)
+{
+	zone_def_destroy(z->def);
+	z->def = job->def;
+	job->def = NULL;
+	if (z->def) {
+		z->generation++;
+		memcpy(z->uuid, z->def->uuid, sizeof(z->uuid));
+		zone_publish(z, "defined", NULL);
+		rpc_result(job->call, defined_result(z));
+	} else {
+		zone_publish(z, "undefined", NULL);
+		rpc_result(job->call, NULL);
+	}
+}
+
+static void on_store_done(uv_work_t *work, int status)
+{
+	struct store_job *job = work->data;
+	struct zone *z = job->zone;
+
+	(void)status;
+	z->storing = false;
+	if (job->rc < 0) {
+		rpc_fail(job->call, &job->error);
+	} else {
+		stored(z, job);
+	}
+	zone_def_destroy(job->def);
+	free(job->text);
+	free(job);
+	if (z->daemon->stopping) {
+		zone_close_all(z->daemon);
+	} else {
+		zone_reap(z);
+	}
+}
+
+/* Takes def and text over. */
+static void store(struct zone *z, struct zone_def *def, char *text,
+		  struct rpc_call *call)
+{
+	struct store_job *job = calloc(1, sizeof(*job));
+	struct zerror error;
+
+	if (!job || (def && !text)) {
+		zerror_set(&error, ZERROR_INTERNAL, NULL, NULL,
+			   "hvd: out of memory");
+		rpc_fail(call, &error);
+		zone_def_destroy(def);
+		free(text);
+		free(job);
+		zone_reap(z);
+		return;
+	}
+	job->work.data = job;
+	job->zone = z;
+	job->call = call;
+	job->def = def;
+	job->text = text;
+	snprintf(job->name, sizeof(job->name), "%s", z->name);
+	snprintf(job->dir, sizeof(job->dir), "%s", z->daemon->zones_dir);
+	z->storing = true;
+	uv_queue_work(&z->daemon->loop, &job->work, on_store_work,
+		      on_store_done);
+}
+
+static bool is_storing(struct zone *z, struct rpc_call *call)
+{
+	struct zerror error;
+
+	if (!z->storing) {
+		return false;
+	}
+	zerror_set(&error, ZERROR_BUSY, NULL, "try again in a moment",
+		   "the definition of %s is being changed", z->name);
+	rpc_fail(call, &error);
+	return true;
+}
+
+void zone_define(struct zone *z, struct zone_def *def, struct rpc_call *call)
+{
+	struct zone_record record = {
+		.def = def,
+		.generation = z->generation + 1,
+	};
+
+	if (is_storing(z, call)) {
+		zone_def_destroy(def);
+		return;
+	}
+	store(z, def, zone_record_text(&record), call);
+}
+
+void zone_undefine(struct zone *z, struct rpc_call *call)
+{
+	struct zerror error;
+
+	if (is_storing(z, call)) {
+		return;
+	}
+	if (!z->def) {
+		zerror_set(&error, ZERROR_INVALID_STATE, NULL, NULL,
+			   "%s has no definition", z->name);
+		rpc_fail(call, &error);
+		return;
+	}
+	store(z, NULL, NULL, call);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests that are answered when what they asked for has happened. */
+#include <stdlib.h>
+
+#include "rpc.h"
+#include "zone_internal.h"
+
+struct zone_waiter {
+	struct zone_waiter *next;
+	struct rpc_call *call;
+	enum zone_wait what;
+	uint64_t deadline;
+};
+
+static void reply(struct rpc_call *call, const struct zerror *error)
+{
+	if (error) {
+		rpc_fail(call, error);
+	} else {
+		rpc_result(call, NULL);
+	}
+}
+
+void zone_wait(struct zone *z, enum zone_wait what, struct rpc_call *call)
+{
+	struct zone_waiter *waiter;
+	struct zerror error;
+
+	if (!call) {
+		return;
+	}
+	waiter = malloc(sizeof(*waiter));
+	if (!waiter) {
+		zerror_set(&error, ZERROR_INTERNAL, NULL, NULL,
+			   "out of memory; the request goes on");
+		rpc_fail(call, &error);
+		return;
+	}
+	*waiter = (struct zone_waiter){ z->waiters, call, what, WAIT_FOR_EVER };
+	z->waiters = waiter;
+}
+
+/* Those that wait for any of `what` and whose deadline is not after `until`. */
+static void answer(struct zone *z, unsigned int what, uint64_t until,
+		   const struct zerror *error)
+{
+	struct zone_waiter **place = &z->waiters;
+
+	while (*place) {
+		struct zone_waiter *waiter = *place;
+
+		if (!(waiter->what & what) || waiter->deadline > until) {
+			place = &waiter->next;
+			continue;
+		}
+		*place = waiter->next;
+		reply(waiter->call, error);
+		free(waiter);
+	}
+}
+
+void zone_answer(struct zone *z, unsigned int what, const struct zerror *error)
+{
+	answer(z, what, WAIT_FOR_EVER, error);
+}
+
+void zone_answer_state(struct zone *z, unsigned int what, const char *why)
+{
+	struct zerror error;
+
+	zerror_set(&error, ZERROR_INVALID_STATE, NULL, NULL, "%s: %s", z->name,
+		   why);
+	zone_answer(z, what, &error);
+}
+
+void zone_wait_on(struct zone *z, enum zone_wait from, enum zone_wait to,
+		  uint64_t deadline)
+{
+	for (struct zone_waiter *w = z->waiters; w; w = w->next) {
+		if (w->what == from) {
+			w->what = to;
+			w->deadline = deadline;
+		}
+	}
+}
+
+uint64_t zone_answer_late(struct zone *z, uint64_t now,
+			  const struct zerror *error)
+{
+	uint64_t next = WAIT_FOR_EVER;
+
+	answer(z, WAIT_ALL, now, error);
+	for (const struct zone_waiter *w = z->waiters; w; w = w->next) {
+		next = w->deadline < next ? w->deadline : next;
+	}
+	return next;
+}
