@@ -65,6 +65,8 @@ void arch_cpu_stop(void)
 
 void arch_cpu_idle(void)
 {
+	/* Whoever it woke must not wait for the end of its sleep. */
+	CHECK(this_cpu()->ipi_due == 0);
 	this_cpu()->arch.idle = true;
 }
 

@@ -2,6 +2,7 @@
 /* The scheduler: who runs, when, and what a wake-up does. */
 #include "core_test.h"
 
+#include <zv/arch/irq.h>
 #include <zv/arch/time.h>
 
 #define US 1000ull
@@ -336,6 +337,100 @@ static void test_power(void **state)
 	zone_put(z);
 }
 
+/* ------------------------------------------- who wakes by another's leaving */
+
+static void host_idles(struct vcpu *v, struct vcpu_exit *e)
+{
+	if (v->zone == zone0) {
+		v->arch.irq_pending = false;
+		e->kind = VCPU_EXIT_IDLE;
+		return;
+	}
+	hog(v, e);
+}
+
+static struct zone *runs_on(u32 cpu, u8 priority)
+{
+	struct zone *z = test_zone(1, &cpu, priority);
+
+	test_start(z, 1);
+	return z;
+}
+
+/*
+ * z runs on `cpu`, zone0's first vCPU sleeps on pCPU 0, and z is paused from
+ * elsewhere.  zone0 knows of that already, but not that z is quiet: when the
+ * vCPU is put, and not before, zone0 is woken.
+ */
+static void must_leave(struct zone *z, u32 cpu)
+{
+	fake_guest = host_idles;
+	(void)fake_run_cpu(0, 8);
+	(void)fake_run_cpu(cpu, 8);
+	assert_int_equal(zone0->vcpus[0]->run, VCPU_IDLE);
+	fake_cpu_set(1);
+	assert_int_equal(zone_pause(z), -EAGAIN);
+	sched_send_ipis();
+	assert_int_equal(zone0->vcpus[0]->run, VCPU_IDLE);
+	z->io.page->pending = 0;
+	(void)fake_host_take();
+	/* The IPI has ended the guest's turn. */
+	fake_cpu_set(cpu);
+	arch_irq_handle();
+	fake_cpu_set(0);
+}
+
+/* It sends itself no IPI, so a sleep would be one without end. */
+static void test_leaving_wakes_its_own_pcpu(void **state)
+{
+	struct zone *z = runs_on(0, 8);
+	const struct vcpu *host = zone0->vcpus[0];
+	u32 runs;
+
+	(void)state;
+	must_leave(z, 0);
+	runs = host->arch.runs;
+	(void)fake_run_cpu(0, 8);
+	assert_int_equal(host->arch.runs, runs + 1);
+	zone_put(z);
+}
+
+/* The same when another is already to have the pCPU. */
+static void test_leaving_wakes_before_a_lower_one(void **state)
+{
+	struct zone *z = runs_on(0, 8);
+	struct zone *low = runs_on(0, 3);
+	const struct vcpu *host = zone0->vcpus[0];
+	u32 runs;
+	u32 low_runs;
+
+	(void)state;
+	must_leave(z, 0);
+	runs = host->arch.runs;
+	low_runs = low->vcpus[0]->arch.runs;
+	(void)fake_run_cpu(0, 2);
+	assert_int_equal(host->arch.runs, runs + 1);
+	assert_int_equal(low->vcpus[0]->arch.runs, low_runs);
+	zone_put(z);
+	zone_put(low);
+}
+
+/* Another pCPU is told before this one sleeps. */
+static void test_leaving_wakes_another_pcpu(void **state)
+{
+	struct zone *z = runs_on(3, 8);
+	u32 ipis;
+
+	(void)state;
+	must_leave(z, 3);
+	ipis = fake_record.ipis[0];
+	(void)fake_run_cpu(3, 8);
+	assert_true(percpu_get(3)->arch.idle);
+	assert_int_equal(fake_record.ipis[0], ipis + 1);
+	assert_int_equal(zone0->vcpus[0]->run, VCPU_READY);
+	zone_put(z);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +446,9 @@ int main(void)
 		core_test(test_wfi_trap_follows_company),
 		core_test(test_steal_time),
 		core_test(test_power),
+		core_test(test_leaving_wakes_its_own_pcpu),
+		core_test(test_leaving_wakes_before_a_lower_one),
+		core_test(test_leaving_wakes_another_pcpu),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
