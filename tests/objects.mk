@@ -177,9 +177,10 @@ test_zone-src := $(core-whole)
 fuzzers-y += tests/fuzz/hvcall_fuzz
 hvcall_fuzz-src := $(core-whole)
 
-# Guests on aarch64: traps, virtual GIC, timers, PSCI, on a played machine.
+# Guests on aarch64: switching, traps, virtual GIC, timers, PSCI, on a played
+# machine.
 a64-guest := $(addprefix hypervisor/arch/aarch64/,abort.c decode.c fault.c \
-	idreg.c psci.c smccc.c sysreg.c trap.c vcpu.c vgic.c vgic_lr.c \
+	idreg.c mm.c psci.c smccc.c sysreg.c trap.c vcpu.c vgic.c vgic_lr.c \
 	vgic_mmio.c vtimer.c) tests/unit/aarch64/support/machine.c
 unit-tests-y += tests/unit/aarch64/test_decode
 test_decode-src := hypervisor/arch/aarch64/decode.c
@@ -189,6 +190,8 @@ unit-tests-y += tests/unit/aarch64/test_psci
 test_psci-src := $(a64-guest)
 unit-tests-y += tests/unit/aarch64/test_sysreg
 test_sysreg-src := $(a64-guest)
+unit-tests-y += tests/unit/aarch64/test_vcpu
+test_vcpu-src := $(a64-guest)
 unit-tests-y += tests/unit/aarch64/test_abort
 test_abort-src := $(a64-guest)
 fuzzers-y += tests/fuzz/decode_fuzz

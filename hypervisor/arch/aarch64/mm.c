@@ -269,7 +269,7 @@ void arch_dcache_clean(const void *va, size_t n)
 {
 	for_each_line(p, va, n)
 	{
-		__asm__ volatile("dc cvac, %0" : : "r"(p) : "memory");
+		dc(cvac, p);
 	}
 	dsb(sy);
 }
@@ -278,7 +278,7 @@ void arch_dcache_clean_invalidate(const void *va, size_t n)
 {
 	for_each_line(p, va, n)
 	{
-		__asm__ volatile("dc civac, %0" : : "r"(p) : "memory");
+		dc(civac, p);
 	}
 	dsb(sy);
 }
@@ -287,11 +287,11 @@ void arch_icache_sync(const void *va, size_t n)
 {
 	for_each_line(p, va, n)
 	{
-		__asm__ volatile("dc cvau, %0" : : "r"(p) : "memory");
+		dc(cvau, p);
 	}
 	dsb(ish);
 	/* All of it: right for aliasing (VIPT) instruction caches as well. */
-	__asm__ volatile("ic ialluis" ::: "memory");
+	ic(ialluis);
 	dsb(ish);
 	isb();
 }

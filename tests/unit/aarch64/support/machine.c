@@ -89,6 +89,12 @@ void a64_sysreg_write(const char *name, u64 value)
 	*reg(name) = value;
 }
 
+void a64_tlbi(const char *op)
+{
+	a64.flushes += strcmp(op, "vmalls12e1is") == 0;
+	a64.tlbi_vttbr = *reg("vttbr_el2");
+}
+
 /* ------------------------------------------------------- physical GIC */
 
 static struct a64_line *line(u32 intid)
@@ -327,6 +333,11 @@ void spin_unlock(struct spinlock *l)
 void vcpu_kick(struct vcpu *v)
 {
 	a64.kicks[v->index]++;
+	/* One that sleeps makes its pCPU pick again. */
+	if (v->run == VCPU_IDLE) {
+		v->run = VCPU_READY;
+		percpu_get(v->pcpu)->rq.resched = true;
+	}
 }
 
 void sched_send_ipis(void)
@@ -453,28 +464,6 @@ u64 arch_time_ns(void)
 	return a64.count;
 }
 
-void arch_tlb_flush_vmid(u16 vmid)
-{
-	(void)vmid;
-	a64.flushes++;
-}
-
-u32 el2_pa_bits(void)
-{
-	return 44;
-}
-
-u64 el2_stage2_vtcr(void)
-{
-	return 0;
-}
-
-/* A zone's stage 2 must not be left for the next to walk. */
-void stage2_leave(void)
-{
-	*reg("vttbr_el2") = 0;
-}
-
 void log_write(enum log_level level, const char *fmt, ...)
 {
 	(void)level;
@@ -572,10 +561,12 @@ struct zone *a64_setup(u16 zone_id, u32 vcpus)
 		a64.owner[i] = i % 4 == 3 ? IRQ_OWNER_NONE : ZV_ZONE0;
 	}
 	host_layout();
+	stage2_set_empty_root(pa_make(A64_EMPTY_ROOT));
 	for (a64.cpu = 0; a64.cpu < A64_PCPUS; a64.cpu++) {
 		percpu_table[a64.cpu].id = a64.cpu;
 		percpu_table[a64.cpu].arch.mpidr = a64.cpu << 8;
 		*reg("cntfrq_el0") = 1000000000;
+		*reg("id_aa64mmfr0_el1") = 4; /* PARange: 44 bits */
 		/* 4 LRs, 5 bits of preemption and priority, TDS. */
 		*reg(A64_STR(ICH_VTR_EL2)) = (A64_LRS - 1) | 1ull << 19 |
 					     1ull << 23 | 4ull << 26 |
@@ -585,6 +576,8 @@ struct zone *a64_setup(u16 zone_id, u32 vcpus)
 	a64_on(0);
 	zone = calloc(1, sizeof(*zone));
 	zone->id = zone_id;
+	zone->vmid = A64_VMID;
+	zone->s2.root = pa_make(A64_ROOT);
 	zone->vcpu_count = vcpus;
 	zone->state = ZV_ZONE_RUNNING;
 	assert(arch_zone_init(zone) == 0);

@@ -15,6 +15,10 @@
 #define A64_PHYS_INTIDS 96u
 #define A64_RAM_BASE 0x40000000ull
 #define A64_RAM_SIZE 0x10000ull
+/* What VTTBR_EL2 holds: with the zone's tables, and with none. */
+#define A64_VMID 5ull
+#define A64_ROOT 0x48000000ull
+#define A64_EMPTY_ROOT 0x49000000ull
 
 struct a64_line {
 	bool enabled;
@@ -38,7 +42,8 @@ struct a64_machine {
 	int power_on_result; /* what vcpu_power_on() answers */
 	struct vcpu *powered_on;
 	u64 power_on_entry, power_on_arg;
-	u32 flushes; /* arch_tlb_flush_vmid() */
+	u32 flushes; /* of a whole VMID */
+	u64 tlbi_vttbr; /* VTTBR_EL2 at the last TLB operation */
 	/* Stage 2: RAM at A64_RAM_BASE, and one page that comes and goes. */
 	u64 extra_page;
 	u8 ram[A64_RAM_SIZE];

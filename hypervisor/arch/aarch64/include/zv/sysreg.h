@@ -309,6 +309,11 @@ static inline void isb(void)
 #define tlbi_va(op, arg) \
 	__asm__ volatile("tlbi " #op ", %0" : : "r"((u64)(arg)) : "memory")
 
+/* Cache maintenance: of the line of an address, of all instruction caches. */
+#define dc(op, va) \
+	__asm__ volatile("dc " #op ", %0" : : "r"((u64)(va)) : "memory")
+#define ic(op) __asm__ volatile("ic " #op ::: "memory")
+
 /* Unsigned ID register field of four bits. */
 static inline u32 sysreg_field(u64 reg, u32 shift)
 {
