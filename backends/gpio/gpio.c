@@ -14,14 +14,24 @@ static struct gpio *from_window(struct zone_window *window)
 	return container_of(window, struct gpio, window);
 }
 
+static bool key_is_down(const struct gpio *gpio)
+{
+	return (gpio->state.regs.input & (1u << GPIO_POWER_KEY)) != 0;
+}
+
 static void gpio_access(struct zone_window *window, struct zone_access *access)
 {
-	struct pl061_state *regs = &from_window(window)->state.regs;
+	struct gpio *gpio = from_window(window);
+	uint32_t mask = access->offset >> 2; /* of the lines, if it is DATA */
 
 	if (access->write) {
-		pl061_write(regs, access->offset, access->value);
-	} else {
-		access->value = pl061_read(regs, access->offset);
+		pl061_write(&gpio->state.regs, access->offset, access->value);
+		return;
+	}
+	access->value = pl061_read(&gpio->state.regs, access->offset);
+	if (access->offset <= PL061_DATA_END && key_is_down(gpio) &&
+	    (mask & (1u << GPIO_POWER_KEY)) != 0) {
+		gpio->seen = true;
 	}
 }
 
@@ -31,24 +41,38 @@ static bool gpio_settle(struct zone_window *window)
 	return true;
 }
 
+static int hold(struct gpio *gpio)
+{
+	gpio->held++;
+	return event_timer(gpio->window.io->loop, &gpio->release,
+			   GPIO_PRESS_MS);
+}
+
 static void set_key(struct gpio *gpio, bool pressed)
 {
 	pl061_set_input(&gpio->state.regs, GPIO_POWER_KEY, pressed);
 	zone_window_commit(&gpio->window);
 	gpio_settle(&gpio->window);
 	zone_window_publish(&gpio->window, false);
-	event_timer(gpio->window.io->loop, &gpio->release,
-		    pressed ? GPIO_PRESS_MS : EVENT_NEVER);
 }
 
 static void on_release(struct event_timer *timer)
 {
-	set_key(container_of(timer, struct gpio, release), false);
+	struct gpio *gpio = container_of(timer, struct gpio, release);
+
+	if (!gpio->seen && gpio->held < GPIO_PRESSES_MAX) {
+		hold(gpio);
+	} else {
+		set_key(gpio, false);
+	}
 }
 
 void gpio_power_key(struct gpio *gpio)
 {
+	gpio->seen = false;
+	gpio->held = 0;
 	set_key(gpio, true);
+	hold(gpio);
 }
 
 static size_t gpio_words(struct zone_window *window,
@@ -82,11 +106,7 @@ static int gpio_attach(struct zone_window *window, enum state_found found)
 	(void)found;
 	gpio_settle(window);
 	/* Killed while the key was down: somebody has to let go of it. */
-	if ((gpio->state.regs.input & (1u << GPIO_POWER_KEY)) != 0) {
-		return event_timer(window->io->loop, &gpio->release,
-				   GPIO_PRESS_MS);
-	}
-	return 0;
+	return key_is_down(gpio) ? hold(gpio) : 0;
 }
 
 static void gpio_detach(struct zone_window *window)

@@ -389,6 +389,31 @@ static void power_key(void **state)
 	assert_false(p->zone.line[39]);
 }
 
+static void hold_on(unsigned int presses)
+{
+	for (unsigned int i = 0; i < presses; i++) {
+		event_pump_advance(&p->pump, GPIO_PRESS_MS);
+	}
+}
+
+static void power_key_waits_for_a_look(void **state)
+{
+	(void)state;
+	io_process_power_key(&p->io);
+	hold_on(2);
+	assert_int_equal(get(P_GPIO + (4 << 2)), 0); /* of another line */
+	hold_on(1);
+	assert_int_equal(get(P_GPIO + (8 << 2)), 8);
+	hold_on(1);
+	assert_int_equal(get(P_GPIO + (8 << 2)), 0);
+	/* pressed again: not seen yet, and not for ever */
+	io_process_power_key(&p->io);
+	hold_on(GPIO_PRESSES_MAX - 1);
+	assert_int_equal(p->io.gpio.state.regs.input, 8);
+	hold_on(1);
+	assert_int_equal(p->io.gpio.state.regs.input, 0);
+}
+
 static void power_key_held_by_the_dead(void **state)
 {
 	(void)state;
@@ -425,6 +450,7 @@ int main(void)
 		PURE(gpio_registers),
 		PURE(gpio_edges_and_levels),
 		TEST(power_key),
+		TEST(power_key_waits_for_a_look),
 		TEST(power_key_held_by_the_dead),
 	};
 
