@@ -13,13 +13,16 @@
 
 /* -------------------------------------------------------------- the right */
 
+bool zv_file_is_stale(const struct zv_file *file)
+{
+	return file->io && rcu_access_pointer(file->zone->io_owner) != file;
+}
+
 int zv_file_check(const struct zv_file *file)
 {
-	const struct zv_zone *zone = file->zone;
-
-	if (READ_ONCE(zone->gone))
+	if (READ_ONCE(file->zone->gone))
 		return -ESRCH;
-	if (file->io && rcu_access_pointer(zone->io_owner) != file)
+	if (zv_file_is_stale(file))
 		return -ESTALE;
 	return 0;
 }
@@ -46,12 +49,11 @@ static int file_own_io(struct zv_file *file)
 {
 	struct zv_zone *zone = file->zone;
 	struct zv_file *old;
-	int rc = 0;
 
 	mutex_lock(&zone->bind);
 	if (!rcu_access_pointer(zone->io)) {
-		rc = -ESRCH;
-		goto out_unlock;
+		mutex_unlock(&zone->bind);
+		return -ESRCH;
 	}
 	old = rcu_replace_pointer(zone->io_owner, file,
 				  lockdep_is_held(&zone->bind));
@@ -60,11 +62,17 @@ static int file_own_io(struct zv_file *file)
 		synchronize_rcu_expedited();
 		zv_eventfd_drop_locked(zone, old);
 	}
-out_unlock:
 	mutex_unlock(&zone->bind);
-	if (!rc)
-		wake_up_all(&zone->io_wait);
-	return rc;
+	/* Before its mappings go, so that it can end in good order. */
+	wake_up_all(&zone->io_wait);
+	/*
+	 * Not under bind: a takeover that comes in between expels everybody who
+	 * is stale, the old one of ours too, before its own fd exists.  And a
+	 * file with a mapping is not released, so no owner, nobody to expel.
+	 */
+	if (old)
+		zv_mem_expel(zone);
+	return 0;
 }
 
 static int file_release(struct inode *inode, struct file *filp)

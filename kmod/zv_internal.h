@@ -28,10 +28,12 @@
  * and, separate from those because mm takes them first:
  *   zv_file.read         held over copy_to_user(), which takes
  *   mmap_lock            (the kernel's)
- *   zv_zone.mem          rwsem: faults against the end of the zone
+ *   zv_zone.mem          rwsem: faults against the end of the zone, and against
+ *                        takeovers of its I/O
  *   zv_zone.chunk_lock   making a chunk; mem hotplug lock below it
  *   zv_zone.state_lock   making the restart area
- * No user memory is touched under `control`, `mutex` or `bind`.
+ * No user memory is touched under `control`, `mutex` or `bind`.  Mappings are
+ * zapped under `control` or no lock of ours.
  * zv_zone.io_lock (spinlock) is innermost: consuming end of the posted ring.
  * The event interrupt takes no lock of ours: it exchanges bitmaps, and finds
  * zones, I/O pages and doorbells under RCU.
@@ -163,7 +165,12 @@ void zv_zone_discard(struct zv_zone *zone);
 /* zv_file.c */
 int zv_file_open_zone(const struct zv_ioc_zone_open *args);
 int zv_file_create_zone(const struct zv_zone_create *args, u32 __user *ret_id);
-/* Caller: rcu_read_lock() or zone->bind.  0, -ESRCH or -ESTALE. */
+/*
+ * Whether a newer I/O file took the right over.  Caller: rcu_read_lock(),
+ * zone->bind or zone->mem, which a takeover waits for.
+ */
+bool zv_file_is_stale(const struct zv_file *file);
+/* Caller: the same.  0, -ESRCH or -ESTALE. */
 int zv_file_check(const struct zv_file *file);
 
 /* zv_mem.c */
@@ -172,6 +179,7 @@ void zv_mem_exit(void);
 int zv_mem_mmap(struct file *filp, struct vm_area_struct *vma);
 void zv_mem_fini(struct zv_zone *zone);
 void zv_mem_close(struct zv_zone *zone);
+void zv_mem_expel(struct zv_zone *zone);
 int zv_mem_release(struct zv_zone *zone);
 void zv_mem_sweep(struct zv_zone *zone);
 

@@ -15,6 +15,11 @@
  * memunmap_pages() waits for walkers of page tables but not for pins, which is
  * why the counts are looked at before.  A chunk with a pin stays granted, and
  * the zone stays dying, until a later attempt finds it idle.
+ *
+ * A stale I/O file loses its access the same way: faults look at the right
+ * under zone->mem and put the page in before they let go of it, so whoever took
+ * the right away and then had zone->mem alone can zap what was put in before,
+ * and nothing comes after.
  */
 #include <linux/capability.h>
 #include <linux/memremap.h>
@@ -180,6 +185,18 @@ void zv_mem_close(struct zv_zone *zone)
 }
 
 /*
+ * Removes the mappings of I/O files that are stale by now.  All mappings go:
+ * those of files with a right come back as they are touched.
+ */
+void zv_mem_expel(struct zv_zone *zone)
+{
+	/* Waits for faults that found the right still there. */
+	down_write(&zone->mem);
+	up_write(&zone->mem);
+	unmap_mapping_range(zone->inode->i_mapping, 0, 0, 1);
+}
+
+/*
  * Caller: zone->control, after zv_mem_close().  Gives idle chunks back; -EBUSY
  * if some are not idle.
  *
@@ -268,7 +285,7 @@ static vm_fault_t ram_fault_at(struct vm_fault *vmf, pgoff_t pgoff, bool huge)
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 
 	down_read(&zone->mem);
-	if (!zone->dying)
+	if (!zone->dying && !zv_file_is_stale(file))
 		ret = ram_insert(zone, vmf, pgoff, huge);
 	up_read(&zone->mem);
 	return ret;
@@ -337,16 +354,26 @@ static int ram_mmap(struct zv_zone *zone, struct vm_area_struct *vma, u64 gpa)
 
 /* ------------------------------------------------------- the restart area */
 
+/*
+ * Handing the page to mm would leave it to mm to put it in, after zone->mem: a
+ * file that becomes stale in between would keep it.
+ */
 static vm_fault_t state_fault(struct vm_fault *vmf)
 {
 	struct zv_file *file = vmf->vma->vm_file->private_data;
+	struct zv_zone *zone = file->zone;
 	u64 off = ((u64)vmf->pgoff << PAGE_SHIFT) - ZV_MMAP_STATE;
+	vm_fault_t ret = VM_FAULT_SIGBUS;
 
 	if (off >= ZV_STATE_SIZE)
 		return VM_FAULT_SIGBUS;
-	vmf->page = vmalloc_to_page(file->zone->state_area + off);
-	get_page(vmf->page);
-	return 0;
+	down_read(&zone->mem);
+	/* The area outlives the zone: dying does not matter here. */
+	if (!zv_file_is_stale(file))
+		ret = vmf_insert_page(vmf->vma, vmf->address,
+				      vmalloc_to_page(zone->state_area + off));
+	up_read(&zone->mem);
+	return ret;
 }
 
 static const struct vm_operations_struct state_vm_ops = {
@@ -366,9 +393,12 @@ static int state_mmap(struct zv_zone *zone, struct vm_area_struct *vma, u64 off)
 	if (!zone->state_area)
 		rc = -ENOMEM;
 	mutex_unlock(&zone->state_lock);
-	if (!rc)
-		vma->vm_ops = &state_vm_ops;
-	return rc;
+	if (rc)
+		return rc;
+	/* Pages are put in by us, see state_fault(). */
+	vm_flags_set(vma, VM_MIXEDMAP);
+	vma->vm_ops = &state_vm_ops;
+	return 0;
 }
 
 /* ------------------------------------------------------------------- mmap */

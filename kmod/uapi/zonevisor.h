@@ -14,8 +14,9 @@
  *                changed since the last read; read() gives ZV_EVENT_STATE.
  *   I/O fd       mmap, read, IO_COMPLETE, SHADOW_UPDATE, INJECT, IOEVENTFD,
  *                IRQFD, ZONE_INFO.  At most one is current per zone: opening
- *                another makes the older one stale (-ESTALE, POLLHUP), so a
- *                process that lingers can no longer touch the guest's devices.
+ *                another makes the older one stale (-ESTALE, POLLHUP; touching
+ *                a mapping made through it: SIGBUS), so a process that lingers
+ *                can no longer touch the guest's devices or memory.
  *                read() gives ZV_EVENT_ACCESS and ZV_EVENT_POSTED.  Accesses
  *                that were taken but not answered are presented again to the
  *                next I/O fd.
