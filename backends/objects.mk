@@ -4,6 +4,7 @@ backends-y += \
 	backends/core/event.c \
 	backends/core/event_uv.c \
 	backends/core/guest_mem.c \
+	backends/core/inflight.c \
 	backends/core/log_ring.c \
 	backends/core/state_area.c \
 	backends/core/virtio_mmio_regs.c \

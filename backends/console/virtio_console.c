@@ -309,7 +309,6 @@ static uint64_t console_mark_fresh(struct virtio_device *dev, uint32_t q)
 static const struct virtio_device_ops console_ops = {
 	.name = "console",
 	.id = VIRTIO_ID_CONSOLE,
-	.queue_count = 2,
 	.config_len = sizeof(struct console_config),
 	.features = console_features,
 	.config_read = console_config_read,
@@ -326,6 +325,7 @@ void virtio_console_init(struct virtio_console *console,
 	memset(console, 0, sizeof(*console));
 	console->dev.ops = &console_ops;
 	console->dev.loop = loop;
+	console->dev.queue_count = 2;
 	console->port = port;
 	console->more.cb = on_more;
 	console->cols = cols;

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* "ZONVST01": the number is the version of the layout. */
-#define AREA_MAGIC 0x31305453564e4f5aull
+/* "ZONVST02": the number is the version of the layout. */
+#define AREA_MAGIC 0x32305453564e4f5aull
 
 struct area_header {
 	uint64_t magic; /* written last */
@@ -30,15 +30,21 @@ struct log_header {
 #define RECORD_STRIDE 0x1000u
 #define RECORD_COPIES 256u /* offset of the two copies in a record */
 #define LOGS_OFFSET 0x40000u
-#define LOG_STRIDE 0x40000u
+#define LOG_STRIDE 0x30000u
 #define LOG_DATA 64u
+#define INFLIGHT_OFFSET 0x160000u
+#define INFLIGHT_STRIDE INFLIGHT_SIZE(INFLIGHT_QUEUE_MAX)
 
 _Static_assert(sizeof(struct record_header) <= RECORD_COPIES, "record");
 _Static_assert(RECORD_COPIES + 2 * STATE_RECORD_MAX <= RECORD_STRIDE, "record");
 _Static_assert(RECORDS_OFFSET + STATE_RECORDS * RECORD_STRIDE <= LOGS_OFFSET,
 	       "records end before the logs");
-_Static_assert(LOGS_OFFSET + STATE_LOGS * LOG_STRIDE <= STATE_AREA_SIZE,
-	       "logs end inside the area");
+_Static_assert(LOGS_OFFSET + STATE_LOGS * LOG_STRIDE <= INFLIGHT_OFFSET,
+	       "logs end before the chains in flight");
+_Static_assert(INFLIGHT_OFFSET + STATE_SLOTS * STATE_SLOT_QUEUES *
+					 INFLIGHT_STRIDE <=
+		       STATE_AREA_SIZE,
+	       "they end inside the area");
 _Static_assert(sizeof(struct log_header) <= LOG_DATA, "log header");
 
 /* Orders stores as another process will find them after a kill. */
@@ -180,4 +186,12 @@ int state_log_open(struct state_area *area, const char *name,
 	log_ring_init(ret_ring, &log->tail, (uint8_t *)log + LOG_DATA,
 		      LOG_STRIDE - LOG_DATA);
 	return 0;
+}
+
+struct inflight_area *state_inflight(struct state_area *area, uint32_t slot,
+				     uint32_t queue)
+{
+	return (struct inflight_area *)(area->base + INFLIGHT_OFFSET +
+					(slot * STATE_SLOT_QUEUES + queue) *
+						INFLIGHT_STRIDE);
 }

@@ -4,6 +4,7 @@
  * as the zone lives; zeroed when the zone is made).
  *
  *   header | 36 records of 4 KiB: one per device | 6 logs: one per console
+ *          | chains in flight: a place for each queue of each slot
  *
  * A kill may fall between any two instructions, so nothing is changed in place
  * but single aligned words.  A record has two copies of the device's state and
@@ -20,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/inflight.h"
 #include "core/log_ring.h"
 
 #define STATE_AREA_SIZE 0x200000u
@@ -27,6 +29,8 @@
 #define STATE_RECORD_MAX 1920u /* bytes of state of one device */
 #define STATE_MARKS 8u
 #define STATE_LOGS 6u
+#define STATE_SLOTS 32u
+#define STATE_SLOT_QUEUES 8u
 #define STATE_NAME_MAX 32u /* NUL included */
 
 /* Fixed places: three platform devices, then the virtio-mmio slots. */
@@ -75,5 +79,9 @@ void state_record_commit(struct state_record *record);
 /* The log of that name, made if need be; -ENOSPC when all are taken. */
 int state_log_open(struct state_area *area, const char *name,
 		   struct log_ring *ret_ring);
+
+/* Room for INFLIGHT_QUEUE_MAX descriptors of that queue. */
+struct inflight_area *state_inflight(struct state_area *area, uint32_t slot,
+				     uint32_t queue);
 
 #endif /* ZV_BACKENDS_CORE_STATE_AREA_H */

@@ -16,11 +16,13 @@
 #ifndef ZV_BACKENDS_CORE_VIRTIO_DEVICE_H
 #define ZV_BACKENDS_CORE_VIRTIO_DEVICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/event.h"
 #include "core/guest_mem.h"
+#include "core/inflight.h"
 #include "core/vq.h"
 
 #define VIRTIO_QUEUES_MAX 8u
@@ -28,16 +30,25 @@
 
 #define VIRTIO_F_VERSION_1 (1ull << 32)
 
+/* Device ids (virtio 1.2, section 5). */
+#define VIRTIO_ID_NET 1u
+#define VIRTIO_ID_BLOCK 2u
 #define VIRTIO_ID_CONSOLE 3u
+#define VIRTIO_ID_ENTROPY 4u
 
 struct virtio_device;
 typedef void (*virtio_stop_cb)(struct virtio_device *dev);
 
 struct virtio_device_ops {
 	const char *name;
-	uint32_t id; /* virtio 1.2, section 5 */
-	uint32_t queue_count;
+	uint32_t id;
+	uint32_t queue_size_max; /* 0: VQ_SIZE_MAX */
 	uint32_t config_len;
+	/*
+	 * The chains in flight outlive the process: dev->inflight has an area
+	 * for each queue, and queue_size_max is at most INFLIGHT_QUEUE_MAX.
+	 */
+	bool tracked;
 	/* The device's own features; the transport adds those of the rings. */
 	uint64_t (*features)(struct virtio_device *dev);
 	/* offset + len <= config_len, checked by the transport */
@@ -48,8 +59,8 @@ struct virtio_device_ops {
 	/*
 	 * The queues in dev->vq that are ready may be used from now on.  A
 	 * device that was live in an earlier process starts the same way; the
-	 * queues' positions and dev->mark tell where it was.  An error makes
-	 * the device broken.
+	 * queues' positions, dev->mark and dev->inflight tell where it was.
+	 * An error makes the device broken.
 	 */
 	int (*start)(struct virtio_device *dev, uint64_t features);
 	void (*kick)(struct virtio_device *dev, uint32_t q);
@@ -73,12 +84,15 @@ struct virtio_device {
 	const struct virtio_transport_ops *transport;
 	void *transport_data;
 	struct event_loop *loop;
+	uint32_t queue_count; /* of this instance */
 	struct vq vq[VIRTIO_QUEUES_MAX];
 	/*
 	 * One word per queue that outlives the process, written with one store;
 	 * what it means is the device's business.  Set by the transport.
 	 */
 	uint64_t *mark;
+	/* Set by the transport if ops->tracked. */
+	struct inflight inflight[VIRTIO_QUEUES_MAX];
 };
 
 #endif /* ZV_BACKENDS_CORE_VIRTIO_DEVICE_H */

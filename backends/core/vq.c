@@ -173,7 +173,7 @@ static int add_segment(struct vq *vq, struct walk *walk, struct vq_chain *chain,
 	return 0;
 }
 
-static int walk_chain(struct vq *vq, uint16_t head, struct vq_chain *chain)
+int vq_walk(struct vq *vq, uint16_t head, struct vq_chain *chain)
 {
 	struct walk walk = {
 		.table = vq->at.desc,
@@ -250,7 +250,7 @@ int vq_pop(struct vq *vq, struct vq_chain *ret_chain)
 	}
 	rc = vq_head_at(vq, vq->last_avail, &head);
 	if (rc == 0) {
-		rc = walk_chain(vq, head, ret_chain);
+		rc = vq_walk(vq, head, ret_chain);
 	}
 	if (rc != 0) {
 		return rc;

@@ -102,6 +102,9 @@ void vq_fini(struct vq *vq);
 /* 1: *ret_chain is filled and must be pushed later; 0: empty; -EPROTO */
 int vq_pop(struct vq *vq, struct vq_chain *ret_chain);
 
+/* The chain that begins at head, which was popped before: 0 or -EPROTO */
+int vq_walk(struct vq *vq, uint16_t head, struct vq_chain *ret_chain);
+
 /* Undoes the last vq_pop(): the chain will be popped again. */
 void vq_unpop(struct vq *vq);
 

@@ -12,6 +12,7 @@
 
 _Static_assert(sizeof(struct zone_virtio_state) <= STATE_RECORD_MAX, "record");
 _Static_assert(VIRTIO_QUEUES_MAX <= STATE_MARKS, "a mark per queue");
+_Static_assert(VIRTIO_QUEUES_MAX <= STATE_SLOT_QUEUES, "a place per queue");
 _Static_assert(VIRTIO_MMIO_WORDS + VIRTIO_CONFIG_MAX / 4 <= ZONE_WINDOW_WORDS,
 	       "all words of a window");
 
@@ -185,6 +186,10 @@ static void make_queue(struct zone_virtio *zv)
 				: 0;
 
 	__atomic_store_n(&zv->dev->mark[q], mark, __ATOMIC_RELEASE);
+	if (zv->dev->inflight[q].area != NULL) {
+		inflight_fresh(zv->dev->inflight[q].area,
+			       zv->state.regs.queue[q].layout.size);
+	}
 	/* A bad layout is found, and told, when the device starts. */
 	(void)vq_clear(zv->gm, &zv->state.regs.queue[q].layout);
 }
@@ -277,6 +282,11 @@ static enum state_found virtio_load(struct zone_window *window,
 	struct zone_virtio *zv = from_window(window);
 
 	zv->dev->mark = window->record.mark;
+	for (uint32_t q = 0; zv->dev->ops->tracked && q < zv->info.queue_count;
+	     q++) {
+		zv->dev->inflight[q].area =
+			state_inflight(window->io->area, zv->slot, q);
+	}
 	if (found == STATE_RESUMED &&
 	    virtio_mmio_regs_valid(&zv->info, &zv->state.regs)) {
 		if (zv->state.regs.status == 0) {
@@ -428,11 +438,14 @@ int zone_virtio_init(struct zone_virtio *zv, struct virtio_device *dev,
 	zv->dev = dev;
 	zv->gm = gm;
 	zv->doorbell = place->doorbell;
+	zv->slot = place->slot;
 	zv->irq_fd = -1;
 	zv->info = (struct virtio_mmio_info){
 		.device_id = dev->ops->id,
-		.queue_count = dev->ops->queue_count,
-		.queue_size_max = VQ_SIZE_MAX,
+		.queue_count = dev->queue_count,
+		.queue_size_max = dev->ops->queue_size_max != 0
+					  ? dev->ops->queue_size_max
+					  : VQ_SIZE_MAX,
 		.config_len = dev->ops->config_len,
 		.features = dev->ops->features(dev) | ZONE_VIRTIO_FEATURES,
 	};

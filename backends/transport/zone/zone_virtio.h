@@ -44,6 +44,7 @@ struct zone_virtio {
 	struct zone_virtio_queue queue[VIRTIO_QUEUES_MAX];
 	int irq_fd;
 	uint32_t doorbell;
+	uint32_t slot;
 	bool started; /* the device is between start() and stop() */
 	bool stopping;
 	bool want_start; /* decided by access(), done by settle() */

@@ -26,7 +26,7 @@
 /* The parts of the restart area that the work changes. */
 #define RECORDS 0x7000u /* header, platform devices, slot 1 */
 #define LOGS_AT 0x40000u
-#define LOG_STRIDE 0x40000u
+#define LOG_STRIDE 0x30000u
 #define LOG_HEAD 0x400u /* header and the first bytes */
 #define RAM_PART 0x9000u /* rings and a little data */
 #define IMAGES_MAX 1024u

@@ -492,7 +492,6 @@ static void slow_stop(struct virtio_device *dev, virtio_stop_cb done)
 static const struct virtio_device_ops slow_ops = {
 	.name = "slow",
 	.id = 42,
-	.queue_count = 1,
 	.features = slow_features,
 	.start = slow_start,
 	.kick = slow_kick,
@@ -510,7 +509,7 @@ static void slow_device_stops(void **state)
 	const struct zone_virtio_place place = {
 		.shadow = 5, .slot = 7, .intid = 60, .doorbell = 40
 	};
-	struct virtio_device dev = { .ops = &slow_ops };
+	struct virtio_device dev = { .ops = &slow_ops, .queue_count = 1 };
 	struct zone_virtio zv;
 	uint8_t *area;
 
