@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/container_of.h"
 #include "core/event_uv.h"
@@ -139,9 +140,23 @@ static int set_nonblocking(int fd)
 								       : 0;
 }
 
+static int drop(const struct io_config *config, const char **ret_what)
+{
+	const struct sandbox_user user = { config->uid, config->gid };
+	int rc = sandbox_drop(config->drop ? &user : NULL, ret_what);
+
+	if (rc == 0) {
+		fprintf(stderr, "hvd-io: %s: runs as uid %u, gid %u\n",
+			config->zone, getuid(), getgid());
+	}
+	return rc;
+}
+
 /* Returns what failed, or NULL. */
 static const char *prepare(struct hvd_io *io, int *ret_error)
 {
+	const char *what;
+
 	*ret_error = set_nonblocking(FD_ZONE);
 	if (*ret_error != 0) {
 		return "zone fd (4)";
@@ -154,11 +169,9 @@ static const char *prepare(struct hvd_io *io, int *ret_error)
 	if (*ret_error != 0) {
 		return "mapping the zone's memory";
 	}
-	if (io->config.drop) {
-		*ret_error = sandbox_drop(io->config.uid, io->config.gid);
-		if (*ret_error != 0) {
-			return "changing to the configured uid and gid";
-		}
+	*ret_error = drop(&io->config, &what);
+	if (*ret_error != 0) {
+		return what;
 	}
 	*ret_error = sandbox_filter();
 	return *ret_error != 0 ? "system call filter" : NULL;
@@ -240,7 +253,8 @@ static void on_control_end(struct control *control)
 	}
 }
 
-static int run(struct hvd_io *io)
+/* sandbox: 0, or why the process may not go on; only hvd can be told. */
+static int run(struct hvd_io *io, int sandbox)
 {
 	int rc = uv_loop_init(&io->uv);
 
@@ -261,6 +275,9 @@ static int run(struct hvd_io *io)
 		fprintf(stderr, "hvd-io: start: %s\n", strerror(-rc));
 		return EXIT_FAILURE;
 	}
+	if (sandbox != 0) {
+		fatal_errno(io, "sandbox", sandbox);
+	}
 	uv_run(&io->uv, UV_RUN_DEFAULT);
 	if (uv_loop_close(&io->uv) != 0) {
 		fprintf(stderr, "hvd-io: a handle was left open\n");
@@ -272,7 +289,6 @@ static int run(struct hvd_io *io)
 int main(int argc, char **argv)
 {
 	static struct hvd_io io;
-	int rc;
 
 	if (argc != 1) {
 		fprintf(stderr,
@@ -282,10 +298,5 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	rc = sandbox_early(FD_CONSOLE);
-	if (rc != 0) {
-		fprintf(stderr, "hvd-io: sandbox: %s\n", strerror(-rc));
-		return EXIT_FAILURE;
-	}
-	return run(&io);
+	return run(&io, sandbox_early(FD_CONSOLE));
 }

@@ -4,16 +4,27 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <zonevisor.h>
 
 /* Clients, eventfds, the loop's own, and some to spare. */
 #define FDS_MAX 256u
+/* Bytes of private memory, several times what 64 clients and the loop take. */
+#define DATA_MAX (64u << 20)
 
 #if defined(__aarch64__)
 #define FILTER_ARCH AUDIT_ARCH_AARCH64
@@ -23,6 +34,13 @@
 #define FILTER_ARCH AUDIT_ARCH_RISCV64
 #else
 #error "name the audit architecture of this machine"
+#endif
+
+/* The sanitizers of a test build need calls and memory without a limit. */
+#if defined(__SANITIZE_ADDRESS__)
+#define FILTER_WANTED 0
+#else
+#define FILTER_WANTED 1
 #endif
 
 static int limit(int what, rlim_t value)
@@ -38,91 +56,185 @@ int sandbox_early(int last_fd)
 	int rc;
 
 	if (syscall(SYS_close_range, last_fd + 1, ~0u, 0) < 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		return -errno;
 	}
 	rc = limit(RLIMIT_CORE, 0);
 	if (rc == 0) {
 		rc = limit(RLIMIT_NOFILE, FDS_MAX);
 	}
+	if (rc == 0) {
+		/* Neither processes nor threads; root is not bound by it. */
+		rc = limit(RLIMIT_NPROC, 0);
+	}
 	return rc;
 }
 
-int sandbox_drop(uint32_t uid, uint32_t gid)
+/* -------------------------------------------------------------- privileges */
+
+/* Also if it could become root again. */
+static bool is_root(void)
 {
-	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
-	    setresuid(uid, uid, uid) < 0) {
-		return -errno;
-	}
-	/* Changing the user may have made it dumpable again. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
-		return -errno;
+	uid_t real = 0;
+	uid_t effective = 0;
+	uid_t saved = 0;
+
+	return getresuid(&real, &effective, &saved) < 0 || real == 0 ||
+	       effective == 0 || saved == 0;
+}
+
+static bool has_capability(unsigned int capability)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	return syscall(SYS_capget, &header, data) == 0 &&
+	       (data[CAP_TO_INDEX(capability)].effective &
+		CAP_TO_MASK(capability)) != 0;
+}
+
+/* Takes CAP_SETPCAP, so it comes first. */
+static int empty_bounding_set(void)
+{
+	for (unsigned long i = 0; prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0;
+	     i++) {
+		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0) {
+			return -errno;
+		}
 	}
 	return 0;
 }
 
-/* The sanitizers of a test build need calls that no filter should let by. */
-#if defined(__SANITIZE_ADDRESS__)
-#define FILTER_WANTED 0
-#else
-#define FILTER_WANTED 1
-#endif
+static int change_user(const struct sandbox_user *user)
+{
+	return setgroups(0, NULL) < 0 ||
+			       setresgid(user->gid, user->gid, user->gid) < 0 ||
+			       setresuid(user->uid, user->uid, user->uid) < 0
+		       ? -errno
+		       : 0;
+}
 
-#define ALLOW(name)                                            \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1), \
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+/* Leaving root empties some of them; who was not root may hold any. */
+static int empty_capabilities(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
+			       syscall(SYS_capset, &header, none) < 0
+		       ? -errno
+		       : 0;
+}
+
+int sandbox_drop(const struct sandbox_user *user, const char **ret_what)
+{
+	static const struct sandbox_user nobody = { SANDBOX_NOBODY,
+						    SANDBOX_NOBODY };
+	bool root = is_root();
+	int rc = 0;
+
+	if (user == NULL && root) {
+		user = &nobody;
+	}
+	*ret_what = "emptying the capability bounding set";
+	if (root || has_capability(CAP_SETPCAP)) {
+		rc = empty_bounding_set();
+	}
+	if (rc == 0 && user != NULL) {
+		*ret_what = "changing to another user and group";
+		rc = change_user(user);
+	}
+	if (rc == 0) {
+		*ret_what = "giving up capabilities";
+		rc = empty_capabilities();
+	}
+	/* Changing the user may have made it dumpable again. */
+	if (rc == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
+		*ret_what = "PR_SET_DUMPABLE";
+		rc = -errno;
+	}
+	return rc;
+}
+
+/* ------------------------------------------------------------ system calls */
+
+#define IF_EQUAL(value, yes, no) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), yes, no)
+#define IF_ANY_BIT(mask, yes, no) \
+	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (mask), yes, no)
+#define RETURN(what) BPF_STMT(BPF_RET | BPF_K, (what))
+#define LOAD(member)                       \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
+		 offsetof(struct seccomp_data, member))
+#define PERMIT RETURN(SECCOMP_RET_ALLOW)
+#define REFUSE RETURN(SECCOMP_RET_ERRNO | EPERM)
+#define LENGTH(...)                                      \
+	(sizeof((struct sock_filter[]){ __VA_ARGS__ }) / \
+	 sizeof(struct sock_filter))
+
+#define ALLOW(name) IF_EQUAL(SYS_##name, 0, 1), PERMIT
+/* Only if what follows permits it; it may spoil the loaded number. */
+#define ALLOW_IF(name, ...) \
+	IF_EQUAL(SYS_##name, 0, LENGTH(__VA_ARGS__) + 1), __VA_ARGS__, REFUSE
 
 /*
- * Only with the own pid as first argument.  The kernel looks at the low word of
- * it alone, which comes first on all the machines above.
+ * What may follow.  ARG loads the low word of an argument, which comes first on
+ * all the machines above.  It is all that the kernel looks at: the arguments
+ * tested here are ints there, but for mmap's and mprotect's protection and
+ * mmap's and mremap's flags, which have no meaning above bit 31.
  */
-#define ALLOW_OWN(name)                                             \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 4),      \
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                  \
-			 offsetof(struct seccomp_data, args)),      \
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, own_pid, 0, 1), \
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),       \
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+#define ARG(number) LOAD(args[number])
+#define IS(value) IF_EQUAL(value, 0, 1), PERMIT
+#define IS_WITHIN(mask) IF_ANY_BIT(~(uint32_t)(mask), 1, 0), PERMIT
+#define MUST_BE_WITHIN(mask) IF_ANY_BIT(~(uint32_t)(mask), 0, 1), REFUSE
 
-/* Anything else fails with EPERM; nothing here can open or start a thing. */
-int sandbox_filter(void)
+#define DATA_PROT (PROT_READ | PROT_WRITE)
+
+static int install_filter(void)
 {
 	const uint32_t own_pid = (uint32_t)getpid();
 	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FILTER_ARCH, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
+		LOAD(arch),
+		IF_EQUAL(FILTER_ARCH, 1, 0),
+		RETURN(SECCOMP_RET_KILL_PROCESS),
+		LOAD(nr),
 		/* serving */
 		ALLOW(read),
 		ALLOW(write),
 		ALLOW(writev),
-		ALLOW(ioctl),
-		ALLOW(recvfrom),
-		ALLOW(sendto),
+		/* zone_port_fd.c; FIONBIO is libuv's for each watched fd */
+		ALLOW_IF(ioctl, ARG(1), IS(ZV_IOC_IO_COMPLETE),
+			 IS(ZV_IOC_SHADOW_UPDATE), IS(ZV_IOC_INJECT),
+			 IS(ZV_IOC_IOEVENTFD), IS(ZV_IOC_IRQFD), IS(FIONBIO)),
+		/* the flags of control.c and console_server.c: no MSG_OOB */
+		ALLOW_IF(recvfrom, ARG(3), IS(MSG_DONTWAIT)),
+		ALLOW_IF(sendto, ARG(3), IS(MSG_DONTWAIT | MSG_NOSIGNAL)),
 		ALLOW(accept4),
 		ALLOW(close),
 		ALLOW(eventfd2),
-		ALLOW(fcntl),
 		ALLOW(epoll_ctl),
 		ALLOW(epoll_pwait),
-		ALLOW(ppoll),
-		ALLOW(clock_gettime),
+		/* no clock of another process */
+		ALLOW_IF(clock_gettime, ARG(0), IS(CLOCK_REALTIME),
+			 IS(CLOCK_MONOTONIC), IS(CLOCK_MONOTONIC_COARSE)),
 		/* the C library: memory, locks, signals, the end */
 		ALLOW(brk),
-		ALLOW(mmap),
+		ALLOW_IF(mmap, ARG(2), MUST_BE_WITHIN(DATA_PROT), ARG(3),
+			 IS(MAP_PRIVATE | MAP_ANONYMOUS)),
 		ALLOW(munmap),
-		ALLOW(mremap),
-		ALLOW(mprotect),
-		ALLOW(madvise),
-		ALLOW(futex),
+		ALLOW_IF(mremap, ARG(3), IS(MREMAP_MAYMOVE)),
+		ALLOW_IF(mprotect, ARG(2), IS_WITHIN(DATA_PROT)),
+		ALLOW_IF(futex, ARG(1), IS(FUTEX_WAIT_PRIVATE),
+			 IS(FUTEX_WAKE_PRIVATE)),
 		ALLOW(getrandom),
 		ALLOW(getpid),
 		ALLOW(gettid),
-		ALLOW_OWN(tgkill),
+		ALLOW_IF(tgkill, ARG(0), IS(own_pid)),
 		ALLOW(rt_sigaction),
 		ALLOW(rt_sigprocmask),
 		ALLOW(rt_sigreturn),
@@ -132,17 +244,26 @@ int sandbox_filter(void)
 #ifdef SYS_epoll_wait
 		ALLOW(epoll_wait),
 #endif
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		REFUSE,
 	};
 	struct sock_fprog program = {
 		.len = sizeof(code) / sizeof(code[0]),
 		.filter = code,
 	};
 
-	if (!FILTER_WANTED) {
-		return 0;
-	}
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0
 		       ? -errno
 		       : 0;
+}
+
+/* Anything else fails with EPERM; nothing here can open or start a thing. */
+int sandbox_filter(void)
+{
+	int rc;
+
+	if (!FILTER_WANTED) {
+		return 0;
+	}
+	rc = limit(RLIMIT_DATA, DATA_MAX);
+	return rc == 0 ? install_filter() : rc;
 }

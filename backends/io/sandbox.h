@@ -1,19 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Taking away from this process what it does not need, in two steps: before
+ * Taking away from this process what it does not need, in steps: before
  * anything is read (what needs no configuration), and before anything of the
- * guest is looked at (the rest).
+ * guest is looked at (the rest).  docs/security.md says why each.
  */
 #ifndef ZV_BACKENDS_IO_SANDBOX_H
 #define ZV_BACKENDS_IO_SANDBOX_H
 
 #include <stdint.h>
 
+/* nobody and nogroup, everywhere. */
+#define SANDBOX_NOBODY 65534u
+
+struct sandbox_user {
+	uint32_t uid;
+	uint32_t gid;
+};
+
 /* Closes every fd but 0 to last_fd; limits; no core, no new privileges. */
 int sandbox_early(int last_fd);
-/* Gives up root for good. */
-int sandbox_drop(uint32_t uid, uint32_t gid);
-/* From here on only the system calls that serving needs. */
+/*
+ * Gives up root, groups and all capabilities for good.  Without a user (NULL)
+ * root becomes nobody, and anybody else stays who he is.  0, or negative errno
+ * with *ret_what naming the step that failed.
+ */
+int sandbox_drop(const struct sandbox_user *user, const char **ret_what);
+/*
+ * From here on only the system calls, and about as much memory, as serving
+ * needs.
+ */
 int sandbox_filter(void);
 
 #endif /* ZV_BACKENDS_IO_SANDBOX_H */

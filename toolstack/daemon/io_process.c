@@ -78,15 +78,26 @@ static struct json_object *device_config(const struct zone_device *device,
 	return json;
 }
 
-/* The user that hvd-io becomes, if the machine has one for it. */
-static void add_user(struct json_object *json)
+/*
+ * The user that hvd-io becomes, if the machine has one for it.  Without, it
+ * becomes nobody by itself; when hvd is not root there is nothing to give up.
+ */
+static void add_user(struct json_object *json, const char *zone)
 {
-	const struct passwd *user = geteuid() == 0 ? getpwnam(USER) : NULL;
+	const struct passwd *user;
 
+	if (geteuid() != 0) {
+		return;
+	}
+	user = getpwnam(USER);
 	if (user && user->pw_uid != 0 && user->pw_gid != 0) {
 		add_uint(json, "uid", user->pw_uid);
 		add_uint(json, "gid", user->pw_gid);
+		return;
 	}
+	log_warning("%s: no unprivileged user and group " USER
+		    ": the I/O process runs as nobody",
+		    zone);
 }
 
 char *io_process_config(const struct zone_def *def)
@@ -112,7 +123,7 @@ char *io_process_config(const struct zone_def *def)
 				      device_config(&def->devices[i], i));
 	}
 	json_object_object_add(json, "devices", devices);
-	add_user(json);
+	add_user(json, def->name);
 	text = strdup(json_object_to_json_string_ext(
 		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(json);

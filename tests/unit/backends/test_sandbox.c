@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a process in the sandbox is left with: each test enters it in a child. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <zonevisor.h>
+
+#include "io/sandbox.h"
+
+#define LAST_FD 5
+#define SOMEBODY 12345u
+#define PAGE 4096u
+
+/* cmocka's assertions jump to the parent's stack: not for a child. */
+#define EXPECT(what)                                                       \
+	do {                                                               \
+		if (!(what)) {                                             \
+			fprintf(stderr, "%s:%d: %s; errno %d\n", __func__, \
+				__LINE__, #what, errno);                   \
+			_exit(1);                                          \
+		}                                                          \
+	} while (0)
+
+static void in_child(void (*work)(void))
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		work();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void need_root(void)
+{
+	if (geteuid() != 0) {
+		skip();
+	}
+}
+
+/* ------------------------------------------------------------ system calls */
+
+/* As somebody who is not root, one cannot have a filter and new privileges. */
+static void enter_filter(void)
+{
+	EXPECT(sandbox_early(LAST_FD) == 0);
+	EXPECT(sandbox_filter() == 0);
+}
+
+static long call(long number, long a, long b, long c, long d)
+{
+	errno = 0;
+	return syscall(number, a, b, c, d, -1L, 0L);
+}
+
+static bool refused(long number, long a, long b, long c, long d)
+{
+	return call(number, a, b, c, d) == -1 && errno == EPERM;
+}
+
+/* Got past the filter: the descriptor is none. */
+static bool permitted(long number, long b, long c, long d)
+{
+	return call(number, -1, b, c, d) == -1 && errno == EBADF;
+}
+
+static const long listed[] = {
+	SYS_read,
+	SYS_write,
+	SYS_writev,
+	SYS_ioctl,
+	SYS_recvfrom,
+	SYS_sendto,
+	SYS_accept4,
+	SYS_close,
+	SYS_eventfd2,
+	SYS_epoll_ctl,
+	SYS_epoll_pwait,
+	SYS_clock_gettime,
+	SYS_brk,
+	SYS_mmap,
+	SYS_munmap,
+	SYS_mremap,
+	SYS_mprotect,
+	SYS_futex,
+	SYS_getrandom,
+	SYS_getpid,
+	SYS_gettid,
+	SYS_tgkill,
+	SYS_rt_sigaction,
+	SYS_rt_sigprocmask,
+	SYS_exit,
+	SYS_rt_sigreturn,
+	SYS_restart_syscall,
+	SYS_exit_group,
+#ifdef SYS_epoll_wait
+	SYS_epoll_wait,
+#endif
+#ifdef __x86_64__
+	335,
+	336, /* uretprobe, uprobe: Linux asks no filter */
+#endif
+};
+
+static bool is_listed(long number)
+{
+	for (size_t i = 0; i < sizeof(listed) / sizeof(listed[0]); i++) {
+		if (listed[i] == number) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void try_everything(void)
+{
+	enter_filter();
+	for (long number = 0; number < 1024; number++) {
+		if (!is_listed(number) && !refused(number, -1, -1, -1, -1)) {
+			fprintf(stderr, "system call %ld\n", number);
+			_exit(1);
+		}
+	}
+}
+
+static void everything_else_is_refused(void **state)
+{
+	(void)state;
+	in_child(try_everything);
+}
+
+static const unsigned int requests[] = {
+	ZV_IOC_IO_COMPLETE, ZV_IOC_SHADOW_UPDATE, ZV_IOC_INJECT,
+	ZV_IOC_IOEVENTFD,   ZV_IOC_IRQFD,	  FIONBIO,
+};
+
+static bool is_request(unsigned int request)
+{
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		if (requests[i] == request) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void try_ioctl(void)
+{
+	static const unsigned int others[] = {
+		ZV_IOC_INFO,
+		ZV_IOC_ZONE_CREATE,
+		ZV_IOC_ZONE_OPEN,
+		ZV_IOC_ZONE_INFO,
+		ZV_IOC_ZONE_STOP,
+		ZV_IOC_ZONE_DESTROY,
+		ZV_IOC_POPULATE,
+		ZV_IOC_VCPU_SET,
+		ZV_IOC_VCPU_GET,
+		ZV_IOC_SHADOW_CREATE,
+		ZV_IOC_SHADOW_ACTIONS,
+		TIOCSTI,
+		TIOCLINUX,
+		TCGETS,
+		TIOCGWINSZ,
+		FIOASYNC,
+		FIONREAD,
+		FIOCLEX,
+		0,
+	};
+
+	enter_filter();
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		EXPECT(permitted(SYS_ioctl, requests[i], 0, 0));
+		for (unsigned int bit = 0; bit < 32; bit++) {
+			unsigned int other = requests[i] ^ 1u << bit;
+
+			EXPECT(is_request(other) ||
+			       refused(SYS_ioctl, -1, other, 0, 0));
+		}
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		EXPECT(refused(SYS_ioctl, STDERR_FILENO, others[i], 0, 0));
+	}
+}
+
+static void ioctl_by_request(void **state)
+{
+	(void)state;
+	in_child(try_ioctl);
+}
+
+static void try_flags(long number, long flags)
+{
+	EXPECT(permitted(number, 0, 0, flags));
+	for (unsigned int bit = 0; bit < 32; bit++) {
+		EXPECT(refused(number, -1, 0, 0, flags ^ 1l << bit));
+	}
+}
+
+static void try_messages(void)
+{
+	enter_filter();
+	try_flags(SYS_recvfrom, MSG_DONTWAIT);
+	try_flags(SYS_sendto, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void messages_by_flags(void **state)
+{
+	(void)state;
+	in_child(try_messages);
+}
+
+static bool refuses_map(int prot, int flags, int fd)
+{
+	errno = 0;
+	return mmap(NULL, PAGE, prot, flags, fd, 0) == MAP_FAILED &&
+	       errno == EPERM;
+}
+
+static void try_mapping(void)
+{
+	const int own = MAP_PRIVATE | MAP_ANONYMOUS;
+	FILE *file = tmpfile();
+	int fd;
+	void *at;
+
+	EXPECT(file != NULL);
+	fd = dup2(fileno(file), LAST_FD);
+	enter_filter();
+	EXPECT(refuses_map(PROT_EXEC, own, -1));
+	EXPECT(refuses_map(PROT_READ | PROT_EXEC, own, -1));
+	EXPECT(refuses_map(PROT_READ | PROT_WRITE | PROT_EXEC, own, -1));
+	EXPECT(refuses_map(PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1));
+	EXPECT(refuses_map(PROT_READ, MAP_SHARED, fd));
+	EXPECT(refuses_map(PROT_READ, MAP_PRIVATE, fd));
+	EXPECT(refuses_map(PROT_READ, own | MAP_HUGETLB, -1));
+	EXPECT(refuses_map(PROT_READ, own | MAP_FIXED, -1));
+	at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, own, -1, 0);
+	EXPECT(at != MAP_FAILED);
+	EXPECT(mprotect(at, PAGE, PROT_NONE) == 0);
+	EXPECT(mprotect(at, PAGE, PROT_READ | PROT_WRITE) == 0);
+	EXPECT(mprotect(at, PAGE, PROT_READ | PROT_EXEC) < 0 && errno == EPERM);
+	EXPECT(mprotect(at, PAGE, PROT_EXEC) < 0 && errno == EPERM);
+	EXPECT(mremap(at, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, at) ==
+		       MAP_FAILED &&
+	       errno == EPERM);
+	at = mremap(at, PAGE, 2 * PAGE, MREMAP_MAYMOVE);
+	EXPECT(at != MAP_FAILED);
+	EXPECT(munmap(at, 2 * PAGE) == 0);
+}
+
+static void memory_is_no_code_and_not_shared(void **state)
+{
+	(void)state;
+	in_child(try_mapping);
+}
+
+static void try_memory(void)
+{
+	enter_filter();
+	EXPECT(mmap(NULL, 128u << 20, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
+	EXPECT(errno == ENOMEM);
+	/* Nor in another way. */
+	EXPECT(malloc(128u << 20) == NULL);
+	EXPECT(malloc(1u << 20) != NULL);
+}
+
+static void memory_is_bounded(void **state)
+{
+	(void)state;
+	in_child(try_memory);
+}
+
+static void try_others(void)
+{
+	/* Its high bits are the complement of a process's id. */
+	const long others_clock = (long)(~(unsigned int)getppid() << 3 | 2);
+	uint32_t word = 0;
+	struct timespec ts;
+	long at = (long)(uintptr_t)&ts;
+	long lock = (long)(uintptr_t)&word;
+
+	enter_filter();
+	EXPECT(refused(SYS_tgkill, 1, 1, 0, 0));
+	EXPECT(call(SYS_tgkill, getpid(), gettid(), 0, 0) == 0);
+	EXPECT(refused(SYS_clock_gettime, others_clock, at, 0, 0));
+	EXPECT(refused(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, at, 0, 0));
+	EXPECT(call(SYS_clock_gettime, CLOCK_REALTIME, at, 0, 0) == 0);
+	EXPECT(call(SYS_clock_gettime, CLOCK_MONOTONIC, at, 0, 0) == 0);
+	EXPECT(call(SYS_clock_gettime, CLOCK_MONOTONIC_COARSE, at, 0, 0) == 0);
+	EXPECT(refused(SYS_futex, lock, FUTEX_WAKE, 1, 0));
+	EXPECT(refused(SYS_futex, lock, FUTEX_LOCK_PI_PRIVATE, 1, 0));
+	EXPECT(refused(SYS_futex, lock, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, 0));
+	EXPECT(call(SYS_futex, lock, FUTEX_WAKE_PRIVATE, 1, 0) == 0);
+}
+
+static void other_processes_are_out_of_reach(void **state)
+{
+	(void)state;
+	in_child(try_others);
+}
+
+/* -------------------------------------------------------------- privileges */
+
+/* Of /proc/self/status, without leading blanks. */
+static const char *status_of(const char *key)
+{
+	static char line[512];
+	FILE *file = fopen("/proc/self/status", "r");
+	size_t len = strlen(key);
+
+	EXPECT(file != NULL);
+	while (fgets(line, sizeof(line), file) != NULL) {
+		if (strncmp(line, key, len) == 0 && line[len] == ':') {
+			fclose(file);
+			line[strcspn(line, "\n")] = '\0';
+			return line + len + 1 + strspn(line + len + 1, " \t");
+		}
+	}
+	EXPECT(!"no such line");
+	return NULL;
+}
+
+static void expect_status(const char *key, const char *value)
+{
+	const char *found = status_of(key);
+
+	if (strcmp(found, value) != 0) {
+		fprintf(stderr, "%s: %s, not %s\n", key, found, value);
+		_exit(1);
+	}
+}
+
+static void expect_ids(unsigned int id)
+{
+	char ids[64];
+
+	snprintf(ids, sizeof(ids), "%u\t%u\t%u\t%u", id, id, id, id);
+	expect_status("Uid", ids);
+	expect_status("Gid", ids);
+}
+
+static void expect_no_capabilities(void)
+{
+	static const char none[] = "0000000000000000";
+
+	expect_status("CapInh", none);
+	expect_status("CapPrm", none);
+	expect_status("CapEff", none);
+	expect_status("CapAmb", none);
+}
+
+static void enter(const struct sandbox_user *user)
+{
+	const char *what = "";
+
+	EXPECT(sandbox_early(LAST_FD) == 0);
+	if (sandbox_drop(user, &what) != 0) {
+		fprintf(stderr, "%s\n", what);
+		_exit(1);
+	}
+}
+
+static void expect_nothing_left(void)
+{
+	expect_no_capabilities();
+	expect_status("CapBnd", "0000000000000000");
+	expect_status("Groups", "");
+	EXPECT(setuid(0) < 0 && setgid(0) < 0);
+	EXPECT(setgroups(0, NULL) < 0);
+}
+
+static void root_becomes_nobody(void)
+{
+	const gid_t groups[] = { 7, 8 };
+
+	EXPECT(setgroups(2, groups) == 0);
+	enter(NULL);
+	expect_ids(SANDBOX_NOBODY);
+	expect_nothing_left();
+}
+
+static void without_a_user(void **state)
+{
+	(void)state;
+	need_root();
+	in_child(root_becomes_nobody);
+}
+
+static void root_becomes_somebody(void)
+{
+	const struct sandbox_user user = { SOMEBODY, SOMEBODY };
+
+	enter(&user);
+	expect_ids(SOMEBODY);
+	expect_nothing_left();
+}
+
+static void with_a_user(void **state)
+{
+	(void)state;
+	need_root();
+	in_child(root_becomes_somebody);
+}
+
+static void somebody_stays(void)
+{
+	if (geteuid() == 0) {
+		EXPECT(setgroups(0, NULL) == 0);
+		EXPECT(setresgid(SOMEBODY, SOMEBODY, SOMEBODY) == 0);
+		EXPECT(setresuid(SOMEBODY, SOMEBODY, SOMEBODY) == 0);
+		enter(NULL);
+		expect_ids(SOMEBODY);
+	} else {
+		enter(NULL);
+	}
+	expect_no_capabilities();
+}
+
+static void unprivileged(void **state)
+{
+	(void)state;
+	in_child(somebody_stays);
+}
+
+/* As a service manager can start a daemon that is not root. */
+static void somebody_with_capabilities(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	data[0].permitted = data[0].effective = data[0].inheritable =
+		1u << CAP_NET_RAW;
+	EXPECT(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0);
+	EXPECT(setresuid(SOMEBODY, SOMEBODY, SOMEBODY) == 0);
+	EXPECT(syscall(SYS_capset, &header, data) == 0);
+	EXPECT(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_RAW, 0, 0) ==
+	       0);
+	enter(NULL);
+	expect_no_capabilities();
+}
+
+static void capabilities_without_root(void **state)
+{
+	(void)state;
+	need_root();
+	in_child(somebody_with_capabilities);
+}
+
+/* Who can become root again is root, and must not pass for somebody else. */
+static void saved_root(void)
+{
+	const char *what = NULL;
+
+	EXPECT(setresuid(SOMEBODY, SOMEBODY, 0) == 0);
+	if (sandbox_drop(NULL, &what) == 0) {
+		EXPECT(setresuid(0, 0, 0) < 0);
+	} else {
+		EXPECT(what != NULL);
+	}
+}
+
+static void root_in_disguise(void **state)
+{
+	(void)state;
+	need_root();
+	in_child(saved_root);
+}
+
+static bool is_limit(int what, rlim_t value)
+{
+	struct rlimit limit = { 0, 0 };
+
+	return getrlimit((__rlimit_resource_t)what, &limit) == 0 &&
+	       limit.rlim_cur == value && limit.rlim_max == value;
+}
+
+static void try_limits(void)
+{
+	/* What the kernel does by itself for one who stops being root. */
+	if (geteuid() == 0) {
+		EXPECT(setresuid(SOMEBODY, SOMEBODY, SOMEBODY) == 0);
+		EXPECT(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+	}
+	EXPECT(dup2(STDERR_FILENO, LAST_FD) == LAST_FD);
+	EXPECT(dup2(STDERR_FILENO, LAST_FD + 1) == LAST_FD + 1);
+	EXPECT(sandbox_early(LAST_FD) == 0);
+	EXPECT(fcntl(LAST_FD, F_GETFD) >= 0);
+	EXPECT(fcntl(LAST_FD + 1, F_GETFD) < 0);
+	EXPECT(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
+	EXPECT(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+	EXPECT(is_limit(RLIMIT_CORE, 0));
+	EXPECT(is_limit(RLIMIT_NOFILE, 256));
+	EXPECT(fork() < 0 && errno == EAGAIN);
+}
+
+static void early_limits(void **state)
+{
+	(void)state;
+	in_child(try_limits);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everything_else_is_refused),
+		cmocka_unit_test(ioctl_by_request),
+		cmocka_unit_test(messages_by_flags),
+		cmocka_unit_test(memory_is_no_code_and_not_shared),
+		cmocka_unit_test(memory_is_bounded),
+		cmocka_unit_test(other_processes_are_out_of_reach),
+		cmocka_unit_test(without_a_user),
+		cmocka_unit_test(with_a_user),
+		cmocka_unit_test(unprivileged),
+		cmocka_unit_test(capabilities_without_root),
+		cmocka_unit_test(root_in_disguise),
+		cmocka_unit_test(early_limits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
