@@ -40,6 +40,11 @@ unit-dir := $(O)/host/unit
 unit-programs := $(foreach t,$(unit-tests-y),$(unit-dir)/$(notdir $t)/$(notdir $t))
 $(foreach t,$(unit-tests-y),$(eval $(call test-program,$t,$(unit-dir),$(HOSTCC) $(sanitize),cmocka)))
 
+# Programs that native tests start, as they are installed: no sanitizers.
+native-dir := $(O)/host/native
+native-programs := $(foreach t,$(native-tools-y),$(native-dir)/$(notdir $t)/$(notdir $t))
+$(foreach t,$(native-tools-y),$(eval $(call test-program,$t,$(native-dir),$(HOSTCC),)))
+
 fuzz-dir := $(O)/host/fuzz
 fuzz-cc := $(FUZZCC) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 fuzz-programs := $(foreach t,$(fuzzers-y),$(fuzz-dir)/$(notdir $t)/$(notdir $t))
@@ -47,9 +52,10 @@ $(foreach t,$(fuzzers-y),$(eval $(call test-program,$t,$(fuzz-dir),$$(fuzz-cc),)
 
 .PHONY: lint unit fuzz native system test demo soak bench mutate
 run-tests := HVSH=$(abspath $(O))/host/hvsh \
-	HVD_FAKE=$(abspath $(O))/host/hvd-fake $(PYTHON) scripts/run-tests \
+	HVD_FAKE=$(abspath $(O))/host/hvd-fake \
+	HVD_IO_FAKE=$(abspath $(native-dir))/hvd_io_fake/hvd_io_fake $(PYTHON) scripts/run-tests \
 	--log $(O)/test
-host-needs := $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake
+host-needs := $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake $(native-programs)
 system-needs := $(zonevisor-bin) $(test-bundle) $(kernel-image)
 
 lint: | $(host-stamp) ## formatting, licences, dead links in documents

@@ -93,6 +93,14 @@ unit-tests-y += tests/unit/backends/test_kill
 test_kill-src := $(backends-whole)
 test_kill-cflags := -fno-sanitize=all -O2
 test_kill-libs := json-c libuv
+# Enters the sandbox, which a sanitizer would not survive.
+unit-tests-y += tests/unit/backends/test_sandbox
+test_sandbox-src := backends/io/sandbox.c
+test_sandbox-cflags := -fno-sanitize=all
+test_sandbox-libs := -fno-sanitize=all
+native-tools-y += tests/native/hvd_io_fake
+hvd_io_fake-src := $(hvio-y) $(backends-y) $(backends-json)
+hvd_io_fake-libs := json-c libuv -Wl,--wrap=ioctl -Wl,--wrap=mmap
 fuzzers-y += tests/fuzz/vq_fuzz
 vq_fuzz-src := backends/core/vq.c backends/core/guest_mem.c
 fuzzers-y += tests/fuzz/mmio_regs_fuzz

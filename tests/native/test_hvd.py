@@ -6,6 +6,7 @@ over its sockets.  The program is $HVD_FAKE, else build/host/hvd-fake.
 import json
 import os
 import pathlib
+import pwd
 import signal
 import socket
 import struct
@@ -680,6 +681,20 @@ def test_io_process_is_restarted(machine, hvd):
     assert io["restarts"] == 1
     assert io["pid"] != pid
     hvd.call("zone.shutdown", name="z1", timeout=20)
+
+
+def test_io_process_is_told_its_user(machine, hvd):
+    """The user hvd-io; no other will do, and only root can become one."""
+    started(machine, hvd)
+    config = machine.io_log("z1")[0]
+    told = config.get("uid"), config.get("gid")
+    try:
+        user = pwd.getpwnam("hvd-io") if os.geteuid() == 0 else None
+    except KeyError:
+        user = None
+    assert told == ((user.pw_uid, user.pw_gid) if user else (None, None))
+    assert ("runs as nobody" in machine.text()) == (os.geteuid() == 0 and
+                                                    user is None)
 
 
 @pytest.mark.parametrize("word", ["exit-at-start", "fatal"])

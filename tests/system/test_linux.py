@@ -37,6 +37,21 @@ def test_two_zones_beside_zone0(two):
         assert cpus == zones[name]["vcpus"]
 
 
+def test_io_processes_are_unprivileged(two):
+    """The user is zone0's hvd-io; everything else has been given up."""
+    for name in ("linux1", "linux2"):
+        pid = two.zone(name)["io"]["pid"]
+        text = two.run(f"cat /proc/{pid}/status")
+        status = {key: value.split() for key, _, value in
+                  (line.partition(":") for line in text.splitlines())}
+        assert status["Uid"] == status["Gid"] == ["990"] * 4
+        assert status["Groups"] == []
+        for key in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert int(status[key][0], 16) == 0, key
+        assert status["NoNewPrivs"] == ["1"]
+        assert status["Seccomp"] == ["2"]
+
+
 def test_console_shows_what_was_missed(two):
     ask(two, "linux1", "(sleep 3; echo mis''sed-line) &", r"\]")
     with two.console("linux1", device="console0"):

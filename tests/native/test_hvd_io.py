@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""hvd-io in its sandbox, system call filter included, over a zone that is a
+socket (hvd_io_fake.c).  The program is $HVD_IO_FAKE, else the one in build.
+"""
+import fcntl
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import struct
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+HVD_IO = pathlib.Path(os.environ.get(
+    "HVD_IO_FAKE", TOP / "build/host/native/hvd_io_fake/hvd_io_fake"))
+
+pytestmark = pytest.mark.skipif(not HVD_IO.exists(),
+                                reason=f"{HVD_IO} is not built: make native")
+root_only = pytest.mark.skipif(os.geteuid() != 0,
+                               reason="only root has something to give up")
+
+NOBODY, SOMEBODY = 65534, 12345
+NOTHING = "0" * 16
+CONFIG = {
+    "cmd": "config", "zone": "z1", "vcpus": 1,
+    "ram": [{"gpa": 0x40000000, "size": 16 << 20}],
+    "uart": {"shadow": 0}, "rtc": {"shadow": 1}, "gpio": {"shadow": 2},
+    "devices": [{"type": "console", "name": "console0", "slot": 0,
+                 "shadow": 3, "offset": 0, "intid": 48, "doorbell": 0}],
+}
+ACCESS, POSTED = 2, 3
+
+
+class Process:
+    """A started hvd-io; the other ends of what it was given."""
+
+    def __init__(self, tmp, prefix=()):
+        self.log = tmp / "hvd-io.log"
+        self.console = str(tmp / "console.sock")
+        self.control, control = socket.socketpair()
+        self.zone, zone = socket.socketpair(socket.AF_UNIX,
+                                            socket.SOCK_SEQPACKET)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self.console)
+        listener.listen()
+        self.control.settimeout(20)
+        self.lines = self.control.makefile("r")
+        given = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD_CLOEXEC, 100)
+                 for s in (control, zone, listener)]
+        actions = [(os.POSIX_SPAWN_OPEN, 2, str(self.log),
+                    os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)]
+        actions += [(os.POSIX_SPAWN_DUP2, fd, 3 + i)
+                    for i, fd in enumerate(given)]
+        command = [*prefix, str(HVD_IO)]
+        self.pid = os.posix_spawnp(command[0], command, os.environ,
+                                   file_actions=actions)
+        for fd in given:
+            os.close(fd)
+        for end in (control, zone, listener):
+            end.close()
+
+    def tell(self, **message):
+        self.control.sendall(json.dumps(message).encode() + b"\n")
+
+    def hear(self):
+        return json.loads(self.lines.readline())
+
+    def serve(self, **more):
+        self.tell(**CONFIG, **more)
+        assert self.hear() == {"event": "ready"}, self.text()
+
+    def event(self, kind, addr, value=0, write=0):
+        self.zone.send(struct.pack("<IIIIQQBB6x", kind, 0, addr, 1, value, 0,
+                                   4, write))
+
+    def status(self):
+        text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return {key: value.strip() for key, _, value in
+                (line.partition(":") for line in text.splitlines())}
+
+    def text(self):
+        return self.log.read_text()
+
+    def end(self):
+        status = os.waitpid(self.pid, 0)[1]
+        self.pid = None
+        return os.waitstatus_to_exitcode(status)
+
+    def close(self):
+        if self.pid is not None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.end()
+        self.lines.close()
+        self.control.close()
+        self.zone.close()
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def begin(*prefix):
+        started.append(Process(tmp_path, prefix))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.close()
+
+
+def attach(process, device):
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(20)
+    client.connect(process.console)
+    client.sendall(json.dumps({"device": device, "from": "start",
+                               "write": True}).encode() + b"\n")
+    lines = client.makefile("rb")
+    assert json.loads(lines.readline())["ok"]
+    return client, lines
+
+
+def check_sandbox(status):
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
+    for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+        assert status[name] == NOTHING, name
+
+
+def check_left_root(process, uid):
+    status = process.status()
+    check_sandbox(status)
+    assert status["CapBnd"] == NOTHING
+    assert status["Uid"].split() == status["Gid"].split() == [str(uid)] * 4
+    assert status["Groups"] == ""
+    assert f"runs as uid {uid}, gid {uid}\n" in process.text()
+
+
+@root_only
+def test_root_becomes_the_user_it_is_told(start):
+    process = start()
+    process.serve(uid=SOMEBODY, gid=SOMEBODY)
+    check_left_root(process, SOMEBODY)
+
+
+@root_only
+def test_root_becomes_nobody_when_told_no_user(start):
+    process = start()
+    process.serve()
+    check_left_root(process, NOBODY)
+
+
+def without_root():
+    """The command that runs another as somebody who is not root."""
+    if os.geteuid() != 0:
+        return ()
+    if shutil.which("setpriv") is None:
+        pytest.skip("no setpriv (util-linux)")
+    return ("setpriv", f"--reuid={SOMEBODY}", f"--regid={SOMEBODY}",
+            "--clear-groups")
+
+
+def test_others_stay_who_they_are(start):
+    prefix = without_root()
+    process = start(*prefix)
+    process.serve()
+    status = process.status()
+    check_sandbox(status)
+    uid = SOMEBODY if prefix else os.geteuid()
+    assert status["Uid"].split() == [str(uid)] * 4
+
+
+def test_a_user_that_cannot_be_had_is_fatal(start):
+    process = start(*without_root())
+    process.tell(**CONFIG, uid=SOMEBODY + 1, gid=SOMEBODY + 1)
+    event = process.hear()
+    assert event["event"] == "fatal"
+    assert event["error"].startswith("changing to another user and group: ")
+    assert process.end() == 1
+
+
+def test_everything_it_does_passes_the_filter(start):
+    """All of libuv's and the C library's calls, not only our own."""
+    process = start()
+    process.serve()
+    client, lines = attach(process, "uart0")
+    process.event(POSTED, 0, ord("x"))
+    assert lines.read(1) == b"x"
+    client.sendall(b"typed" * 2000)
+    process.event(ACCESS, 0x18)
+    late = socket.socket(socket.AF_UNIX)
+    late.connect(process.console)
+    late.sendall(b"no hello\n")
+    late.settimeout(20)
+    assert b'"ok":false' in late.recv(200)
+    process.tell(cmd="powerkey")
+    process.tell(cmd="nonsense")
+    process.tell(cmd="reset")
+    assert process.hear() == {"event": "reset-done"}
+    client.close()
+    attach(process, "console0")[0].close()
+    process.tell(cmd="stop")
+    assert process.end() == 0
+    assert "not permitted" not in process.text()
+    assert "command ignored" in process.text()
+
+
+def test_goes_on_without_hvd_and_ends_with_its_zone(start):
+    process = start()
+    process.serve()
+    process.control.shutdown(socket.SHUT_RDWR)
+    client, lines = attach(process, "uart0")
+    process.event(POSTED, 0, ord("y"))
+    assert lines.read(1) == b"y"
+    client.close()
+    process.zone.close()  # read() gives 0: replaced
+    assert process.end() == 0
