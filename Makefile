@@ -43,6 +43,9 @@
 #     NAME-src, NAME-cflags, NAME-libs
 #                    what else one of those is made of
 
+# Of every part: the hypervisor, the module, the toolstack.
+VERSION := 1.0.0
+
 MAKEFLAGS += -rR --no-print-directory
 MAKEOVERRIDES =
 SHELL := /bin/sh
@@ -97,7 +100,8 @@ run-native: $(kernel-image) $(zone0-initrd) ## boot the same zone0 without it
 		-append '$(ZONE0_BOOTARGS)' -- $(QEMU_ARGS)
 
 install: toolstack ## install the aarch64 toolstack to DESTDIR, under PREFIX
-	$(Q)scripts/install-toolstack $(O)/aarch64 '$(DESTDIR)' '$(PREFIX)'
+	$(Q)scripts/install-toolstack $(O)/aarch64 '$(DESTDIR)' '$(PREFIX)' \
+		$(VERSION)
 
 clean: ## remove what was built; downloads stay
 	$(call say,CLEAN,$(O))

@@ -13,6 +13,7 @@
 #include <linux/of.h>
 #include <linux/platform_device.h>
 #include <linux/sysfs.h>
+#include <zv/version.h>
 
 #include "zv_internal.h"
 
@@ -314,3 +315,4 @@ module_exit(zv_exit);
 MODULE_DESCRIPTION("Zonevisor hypervisor, zone0 driver");
 MODULE_AUTHOR("The Zonevisor authors");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(ZV_VERSION);

@@ -11,7 +11,7 @@ zonevisor-bin := $(O)/aarch64/zonevisor.bin
 hv-libfdt := $(sysroot)/usr/lib/aarch64-linux-gnu/libfdt.a
 
 hv-includes = -Ihypervisor/include -Ihypervisor/include/public \
-	-Ihypervisor/arch/$1/include
+	-Ihypervisor/arch/$1/include $(version-include)
 hv-warnings := -std=gnu11 $(warnings) -Wconversion
 
 hv-cflags := $(hv-warnings) -O2 $(debugflags) -ffreestanding -fno-common \

@@ -7,7 +7,8 @@ kmod-out := $(O)/aarch64/kmod
 zonevisor-ko := $(kmod-out)/zonevisor.ko
 kmod-copies := $(addprefix $(kmod-out)/,$(patsubst kmod/%,%,$(kmod-y)))
 kmod-headers := $(wildcard hypervisor/include/public/zv/*.h kmod/uapi/*.h)
-kmod-includes := -I$(CURDIR)/hypervisor/include/public -I$(CURDIR)/kmod/uapi
+kmod-includes := -I$(CURDIR)/hypervisor/include/public -I$(CURDIR)/kmod/uapi \
+	-I$(abspath $(O))/include
 
 .PHONY: kmod
 kmod: $(zonevisor-ko) ## the zone0 kernel module
@@ -16,7 +17,7 @@ $(kmod-copies): $(kmod-out)/%: kmod/%
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
-$(zonevisor-ko): $(kmod-copies) $(kmod-headers) $(kernel-stamp) \
+$(zonevisor-ko): $(kmod-copies) $(kmod-headers) $(version-header) $(kernel-stamp) \
 		$(call recorded,$(kmod-out)/.sources,$(kmod-y) $(WERROR)) mk/kmod.mk
 	$(call say,KBUILD,$@)
 	+$(Q)$(MAKE) $(if $(filter 1,$(V)),V=1,-s) -C $(kernel)/headers \

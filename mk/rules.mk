@@ -15,6 +15,11 @@ same = $(and $(findstring <$1>,<$2>),$(findstring <$2>,<$1>))
 recorded = $1$(if $(configured),$(call record,$1,$(strip $2)))
 record = $(if $(call same,$(strip $(file <$1)),$2),,$(shell mkdir -p $(dir $1))$(file >$1,$2))
 
+# The version for C, as <zv/version.h>.
+hash := \#
+version-include := -I$(O)/include
+version-header := $(call recorded,$(O)/include/zv/version.h,$(hash)define ZV_VERSION "$(VERSION)")
+
 # The same sources give the same images: dates come from the last commit.
 ifeq ($(origin SOURCE_DATE_EPOCH),undefined)
 SOURCE_DATE_EPOCH := $(or $(shell git log -1 --format=%ct 2>/dev/null),1)

@@ -4,7 +4,7 @@
 # machine, where tests and developers run them.
 
 user-includes := -Ihypervisor/include/public -Ikmod/uapi -Itoolstack/lib/include \
-	-Itoolstack/common -Itoolstack/lib/privcmd -Ibackends
+	-Itoolstack/common -Itoolstack/lib/privcmd -Ibackends $(version-include)
 user-cflags := -std=gnu11 -D_GNU_SOURCE $(warnings) -O2 $(debugflags) $(user-includes)
 user-libs := json-c libuv libfdt
 all-libs := $(sort $(user-libs) $(libhvd-libs) $(hvd-libs) $(hvsh-libs) $(hvio-libs))

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <zv/version.h>
 
 #include "core/container_of.h"
 #include "core/event_uv.h"
@@ -290,10 +291,14 @@ int main(int argc, char **argv)
 {
 	static struct hvd_io io;
 
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("hvd-io " ZV_VERSION);
+		return EXIT_SUCCESS;
+	}
 	if (argc != 1) {
 		fprintf(stderr,
-			"usage: %s (started by hvd with fds 3, 4 and 5; "
-			"see hvd-io(8))\n",
+			"usage: %s [--version] (started by hvd with fds 3, 4 "
+			"and 5; see hvd-io(8))\n",
 			argv[0]);
 		return EXIT_FAILURE;
 	}

@@ -226,11 +226,11 @@ class FakeHvd:
         return self.zones[name]
 
     def hvd_version(self, params):
-        return {"version": "0.1.0", "abi": "1.0", "features": ["console"],
+        return {"version": "9.8.7", "abi": "1.0", "features": ["console"],
                 "connected": True}
 
     def host_info(self, params):
-        return {"version": "0.1.0", "abi": "1.0", "pcpus": 4,
+        return {"version": "9.8.7", "abi": "1.0", "pcpus": 4,
                 "memory": {"total": 4 << 30, "hypervisor": 16 << 20,
                            "zone0": 1 << 30, "zones": 512 << 20,
                            "free": (5 << 29) - (16 << 20)},

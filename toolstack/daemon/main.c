@@ -2,13 +2,13 @@
 /* hvd: the Zonevisor daemon.  docs/man/hvd.8 describes it. */
 #include <errno.h>
 #include <getopt.h>
-#include <hvd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <zv/version.h>
 
 #include "daemon.h"
 #include "log.h"
@@ -114,7 +114,7 @@ static int parse_options(int argc, char **argv, struct daemon_options *ret)
 			fputs(usage, stdout);
 			return 0;
 		case 'v':
-			puts("hvd " HVD_VERSION);
+			puts("hvd " ZV_VERSION);
 			return 0;
 		default:
 			fputs("Try: hvd --help\n", stderr);

@@ -2,10 +2,10 @@
 #include "methods.h"
 
 #include <errno.h>
-#include <hvd.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
+#include <zv/version.h>
 
 #include "daemon.h"
 #include "log.h"
@@ -60,7 +60,7 @@ static void daemon_version(struct rpc_call *call, struct json_object *params)
 				      json_object_new_string(features[i]));
 	}
 	snprintf(abi, sizeof(abi), "%u.%u", ZV_ABI_MAJOR, ZV_ABI_MINOR);
-	add_text(result, "version", HVD_VERSION);
+	add_text(result, "version", ZV_VERSION);
 	add_text(result, "abi", abi);
 	json_object_object_add(result, "features", list);
 	json_object_object_add(
@@ -247,6 +247,8 @@ static void rpc_discover(struct rpc_call *call, struct json_object *params)
 		rpc_fail(call, &error);
 		return;
 	}
+	add_text(json_object_object_get(document, "info"), "version",
+		 ZV_VERSION);
 	rpc_result(call, document);
 }
 

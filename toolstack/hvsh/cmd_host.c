@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zv/version.h>
 
 #define FIELD "%-20s "
 /* How often a followed log is asked for more: it has no events. */
@@ -221,7 +222,7 @@ int cmd_version(struct context *ctx, const struct args *args)
 			       : print_call(ctx, "version", "hvd.version");
 	}
 	/* What is known without the daemon comes first. */
-	printf(FIELD "%s\n", "hvsh:", HVD_VERSION);
+	printf(FIELD "%s\n", "hvsh:", ZV_VERSION);
 	printf(FIELD "%s\n", "libhvd:", hvd_library_version());
 	status = context_connect(ctx);
 	return status != EXIT_OK ? status : print_daemon_version(ctx);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zv/version.h>
 
 #define TIMEOUT_DEFAULT_S 120
 
@@ -74,7 +75,7 @@ static int run(struct context *ctx, const struct args *globals, int argc,
 		return finish_output(EXIT_OK);
 	}
 	if (args_has(globals, "version")) {
-		puts("hvsh " HVD_VERSION);
+		puts("hvsh " ZV_VERSION);
 		return finish_output(EXIT_OK);
 	}
 	if (argc > 0) {

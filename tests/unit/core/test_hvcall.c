@@ -3,6 +3,7 @@
 #include "core_test.h"
 
 #include <zv/log.h>
+#include <zv/version.h>
 
 /* Every call there is, so that a new row must be added here too. */
 static const struct {
@@ -103,6 +104,7 @@ static void test_info(void **state)
 	(void)state;
 	assert_int_equal(hv(ZV_HC_INFO, BUF_GPA, sizeof(*info), 0, 0), 0);
 	mm_stats(&mm);
+	assert_string_equal(info->version, ZV_VERSION);
 	assert_int_equal(info->abi, ZV_ABI_VERSION);
 	assert_int_equal(info->pcpu_count, 4);
 	assert_int_equal(info->zone_count, 1);

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include <zv/platform_aarch64.h>
+#include <zv/version.h>
 
 #define POOL_DEFAULT (1ull << 30)
 #define PCPUS 4u
@@ -209,7 +210,7 @@ int privcmd_info(int device, struct zv_info *ret_info)
 		.zone_count = 1,
 		.zone0_event_spi = 300,
 		.zone0_event_count = 4,
-		.version = "fake 0",
+		.version = ZV_VERSION,
 	};
 	for (uint32_t id = 1; id < ZV_ZONES_MAX; id++) {
 		ret_info->zone_count += load(id, &zone) == 0;

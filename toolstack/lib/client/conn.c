@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zv/version.h>
 
 #define HINT_START                                                      \
 	"start the daemon ('systemctl start hvd'), or name its socket " \
@@ -290,7 +291,7 @@ void hvd_set_wait_callback(struct hvd_conn *conn, int interval_ms,
 
 const char *hvd_library_version(void)
 {
-	return HVD_VERSION;
+	return ZV_VERSION;
 }
 
 int hvd_fd(struct hvd_conn *conn)

@@ -41,7 +41,6 @@
 extern "C" {
 #endif
 
-#define HVD_VERSION "0.1.0"
 #define HVD_SOCKET_DEFAULT "/run/hvd/hvd.sock"
 #define HVD_SOCKET_ENV "HVD_SOCKET"
 
@@ -141,7 +140,7 @@ typedef int (*hvd_wait_fn)(struct hvd_conn *conn, void *arg);
 void hvd_set_wait_callback(struct hvd_conn *conn, int interval_ms,
 			   hvd_wait_fn cb, void *arg);
 
-/* The library's version, e.g. "0.1.0". */
+/* The library's version, e.g. "1.0.0". */
 const char *hvd_library_version(void);
 
 /* ---- Calls ------------------------------------------------------------- */
