@@ -115,6 +115,8 @@ console_fuzz-src := $(backends-whole)
 console_fuzz-libs := json-c libuv
 
 # hvd, zone definitions.
+unit-tests-y += tests/unit/toolstack/test_suggest
+test_suggest-src := toolstack/common/suggest.c
 unit-tests-y += tests/unit/toolstack/test_size
 test_size-src := toolstack/common/size.c
 unit-tests-y += tests/unit/toolstack/test_text

@@ -16,6 +16,7 @@ libhvd-y += \
 
 # The shell. libedit: line editing under the BSD licence.
 hvsh-y += \
+	toolstack/common/suggest.c \
 	toolstack/hvsh/args.c \
 	toolstack/hvsh/cmd_console.c \
 	toolstack/hvsh/cmd_define.c \
@@ -79,6 +80,7 @@ zcommon-y += \
 	toolstack/common/shadow_layout.c \
 	toolstack/common/size.c \
 	toolstack/common/strict_json.c \
+	toolstack/common/suggest.c \
 	toolstack/common/text.c \
 	toolstack/common/uuid.c \
 	toolstack/common/zerror.c \

@@ -11,6 +11,7 @@
 
 #include "size.h"
 #include "strict_json.h"
+#include "suggest.h"
 
 struct parser {
 	struct zone_def *def;
@@ -20,7 +21,7 @@ struct parser {
 
 struct member {
 	const char *name;
-	bool required;
+	const char *required; /* what is expected, or NULL: may be left out */
 	int (*parse)(struct parser *p, const char *path,
 		     struct json_object *value);
 };
@@ -57,9 +58,27 @@ uint32_t zone_def_device_queues(enum zone_device_type type)
 	return device_types[type].queues;
 }
 
-#define REFUSE(p, path, hint, ...)                                        \
+/* "devices[1].type" of the path "$.devices[1].type". */
+static const char *subject(const struct parser *p, const char *path)
+{
+	const char *member = path + strlen(p->root);
+
+	return *member == '.' ? member + 1 : "the definition";
+}
+
+/* The message says of the member at path what is wrong: "must be ...". */
+#define REFUSE(p, path, hint, format, ...)                                \
 	zerror_set((p)->error, ZERROR_INVALID_DEFINITION, (path), (hint), \
-		   __VA_ARGS__)
+		   "%s " format, subject((p), (path)), ##__VA_ARGS__)
+
+static const char name_hint[] = "1 to 63 letters, digits, '.', '_' and '-', "
+				"the first a letter or digit";
+static const char vcpus_hint[] = "how many CPUs it has, as in 2";
+static const char memory_hint[] =
+	"a string with a unit and a multiple of 2M, as in \"256M\"";
+static const char kernel_hint[] =
+	"the path of its image, as in \"/var/lib/hvd/images/vmlinuz\"";
+static const char path_hint[] = "write it from the root: /var/lib/…";
 
 /* ------------------------------------------------ values of one type */
 
@@ -100,11 +119,12 @@ static int get_int(struct parser *p, const char *path,
 }
 
 static int get_text(struct parser *p, const char *path,
-		    struct json_object *value, size_t max, char **ret_text)
+		    struct json_object *value, size_t max, const char *hint,
+		    char **ret_text)
 {
 	char *text;
 
-	if (need_type(p, path, value, json_type_string, NULL) < 0) {
+	if (need_type(p, path, value, json_type_string, hint) < 0) {
 		return -1;
 	}
 	if ((size_t)json_object_get_string_len(value) > max) {
@@ -123,12 +143,14 @@ static int get_text(struct parser *p, const char *path,
 static int get_path(struct parser *p, const char *path,
 		    struct json_object *value, char **ret_text)
 {
-	if (get_text(p, path, value, ZONE_DEF_PATH_MAX, ret_text) < 0) {
+	if (get_text(p, path, value, ZONE_DEF_PATH_MAX, path_hint, ret_text) <
+	    0) {
 		return -1;
 	}
 	if ((*ret_text)[0] != '/') {
-		return REFUSE(p, path, "write it from the root: /var/lib/…",
-			      "must be an absolute path");
+		return REFUSE(p, path, path_hint,
+			      "must be an absolute path, not \"%.64s\"",
+			      *ret_text);
 	}
 	return 0;
 }
@@ -158,19 +180,17 @@ static int parse_name(struct parser *p, const char *path,
 {
 	const char *name;
 
-	if (need_type(p, path, value, json_type_string, NULL) < 0) {
+	if (need_type(p, path, value, json_type_string, name_hint) < 0) {
 		return -1;
 	}
 	name = json_object_get_string(value);
 	if (!zone_def_name_valid(name)) {
-		return REFUSE(p, path,
-			      "1 to 63 letters, digits, '.', '_' and '-', "
-			      "the first a letter or digit",
+		return REFUSE(p, path, name_hint,
 			      "\"%.64s\" is not a zone name", name);
 	}
 	if (strcmp(name, "zone0") == 0) {
 		return REFUSE(p, path, "choose another name",
-			      "zone0 is the root zone's name");
+			      "zone0 belongs to the root zone");
 	}
 	snprintf(p->def->name, sizeof(p->def->name), "%s", name);
 	return 0;
@@ -198,7 +218,7 @@ static int parse_vcpus(struct parser *p, const char *path,
 {
 	int64_t number = 0;
 
-	if (get_int(p, path, value, 1, ZV_VCPUS_MAX, NULL, &number) < 0) {
+	if (get_int(p, path, value, 1, ZV_VCPUS_MAX, vcpus_hint, &number) < 0) {
 		return -1;
 	}
 	p->def->vcpus = (uint32_t)number;
@@ -208,25 +228,25 @@ static int parse_vcpus(struct parser *p, const char *path,
 static int parse_memory(struct parser *p, const char *path,
 			struct json_object *value)
 {
-	static const char hint[] =
-		"a string with a unit and a multiple of 2M, as in \"256M\"";
 	const char *wrong;
 	uint64_t bytes = 0;
 
-	if (need_type(p, path, value, json_type_string, hint) < 0) {
+	if (need_type(p, path, value, json_type_string, memory_hint) < 0) {
 		return -1;
 	}
 	wrong = size_parse(json_object_get_string(value), &bytes);
 	if (wrong) {
-		return REFUSE(p, path, hint, "\"%.32s\": %s",
+		return REFUSE(p, path, memory_hint, "\"%.32s\": %s",
 			      json_object_get_string(value), wrong);
 	}
 	if (bytes < ZONE_DEF_MEMORY_MIN || bytes > ZONE_DEF_MEMORY_MAX) {
-		return REFUSE(p, path, hint, "must be 4M to 255G, not %.32s",
+		return REFUSE(p, path, memory_hint,
+			      "must be 4M to 255G, not %.32s",
 			      json_object_get_string(value));
 	}
 	if (bytes % ZV_CHUNK_SIZE != 0) {
-		return REFUSE(p, path, hint, "%.32s is not a multiple of 2M",
+		return REFUSE(p, path, memory_hint,
+			      "must be a multiple of 2M, not %.32s",
 			      json_object_get_string(value));
 	}
 	p->def->memory = bytes;
@@ -254,7 +274,9 @@ static int parse_dtb_overlay(struct parser *p, const char *path,
 static int parse_cmdline(struct parser *p, const char *path,
 			 struct json_object *value)
 {
-	return get_text(p, path, value, ZONE_DEF_CMDLINE_MAX, &p->def->cmdline);
+	return get_text(p, path, value, ZONE_DEF_CMDLINE_MAX,
+			"what its kernel gets, as in \"quiet\"",
+			&p->def->cmdline);
 }
 
 static int parse_cpus(struct parser *p, const char *path,
@@ -326,7 +348,7 @@ static int parse_slice(struct parser *p, const char *path,
 static int parse_autostart(struct parser *p, const char *path,
 			   struct json_object *value)
 {
-	if (need_type(p, path, value, json_type_boolean, NULL) < 0) {
+	if (need_type(p, path, value, json_type_boolean, "true or false") < 0) {
 		return -1;
 	}
 	p->def->autostart = json_object_get_boolean(value) != 0;
@@ -417,30 +439,45 @@ static int name_device(struct parser *p, const char *path,
 			      name);
 	}
 	if (device_name_taken(p->def, name)) {
-		return REFUSE(p, at, hint, "the name %s is taken", name);
+		return REFUSE(p, at, hint, "\"%s\" is taken", name);
 	}
 	snprintf(ret->name, sizeof(ret->name), "%s", name);
 	return 0;
 }
 
-static int only_members(struct parser *p, const char *path,
-			struct json_object *device, const char *const *allowed)
+static bool is_one_of(const char *const *names, const char *name)
 {
-	json_object_object_foreach (device, key, value) {
-		const char *const *name = allowed;
+	while (*names && strcmp(*names, name) != 0) {
+		names++;
+	}
+	return *names != NULL;
+}
+
+/* Every member of json must be one of names. */
+static int only_members(struct parser *p, const char *path,
+			struct json_object *json, const char *what,
+			const char *const *names)
+{
+	json_object_object_foreach (json, key, value) {
+		char at[ZERROR_PATH_MAX];
+		char hint[SUGGEST_LEN_MAX + 32] = "check the spelling";
+		struct suggest near;
 
 		(void)value;
-		while (*name && strcmp(*name, key) != 0) {
-			name++;
+		if (is_one_of(names, key)) {
+			continue;
 		}
-		if (!*name) {
-			char at[ZERROR_PATH_MAX];
-
-			zerror_path(at, "%s.%.64s", path, key);
-			return REFUSE(p, at, "check the spelling",
-				      "a device of this type has no such "
-				      "member");
+		suggest_start(&near, key);
+		for (const char *const *name = names; *name; name++) {
+			suggest_offer(&near, *name);
 		}
+		if (suggest_best(&near)) {
+			snprintf(hint, sizeof(hint), "did you mean \"%s\"?",
+				 suggest_best(&near));
+		}
+		zerror_path(at, "%s.%.64s", path, key);
+		return REFUSE(p, at, hint, "is unknown: %s has no such member",
+			      what);
 	}
 	return 0;
 }
@@ -464,10 +501,10 @@ static int parse_uart(struct parser *p, const char *path,
 
 	if (*seen) {
 		return REFUSE(p, path, "every zone has exactly one",
-			      "a second uart");
+			      "is a second uart");
 	}
 	*seen = true;
-	return only_members(p, path, device, allowed);
+	return only_members(p, path, device, "a device of type uart", allowed);
 }
 
 static int parse_virtio(struct parser *p, const char *path,
@@ -476,6 +513,7 @@ static int parse_virtio(struct parser *p, const char *path,
 	static const char *const allowed[] = { "type", "name", NULL };
 	struct zone_device *ret = &p->def->devices[p->def->device_count];
 	char at[ZERROR_PATH_MAX];
+	char what[64];
 
 	for (size_t i = 0; i < COUNT(device_types); i++) {
 		if (strcmp(type, device_types[i].name) != 0) {
@@ -483,17 +521,19 @@ static int parse_virtio(struct parser *p, const char *path,
 		}
 		if (p->def->device_count == ZONE_DEF_DEVICES_MAX) {
 			return REFUSE(p, path, NULL,
-				      "more than %u virtio devices",
+				      "makes more than %u virtio devices",
 				      ZONE_DEF_DEVICES_MAX);
 		}
 		if (count_type(p->def, (enum zone_device_type)i) ==
 		    device_types[i].max) {
 			return REFUSE(p, path, NULL,
-				      "more than %u devices of type %s",
+				      "makes more than %u devices of type %s",
 				      device_types[i].max, type);
 		}
 		ret->type = (enum zone_device_type)i;
-		if (only_members(p, path, device, allowed) < 0 ||
+		snprintf(what, sizeof(what), "a device of type %s",
+			 device_types[i].name);
+		if (only_members(p, path, device, what, allowed) < 0 ||
 		    name_device(p, path, device, ret) < 0) {
 			return -1;
 		}
@@ -508,19 +548,18 @@ static int parse_virtio(struct parser *p, const char *path,
 static int parse_device(struct parser *p, const char *path,
 			struct json_object *device, bool *uart_seen)
 {
+	static const char hint[] = "as in {\"type\": \"console\"}";
 	struct json_object *type;
 	char at[ZERROR_PATH_MAX];
 
-	if (need_type(p, path, device, json_type_object,
-		      "as in {\"type\": \"console\"}") < 0) {
+	if (need_type(p, path, device, json_type_object, hint) < 0) {
 		return -1;
 	}
 	zerror_path(at, "%s.type", path);
 	if (!json_object_object_get_ex(device, "type", &type)) {
-		return REFUSE(p, at, "as in {\"type\": \"console\"}",
-			      "is missing");
+		return REFUSE(p, at, hint, "is missing");
 	}
-	if (need_type(p, at, type, json_type_string, NULL) < 0) {
+	if (need_type(p, at, type, json_type_string, hint) < 0) {
 		return -1;
 	}
 	if (strcmp(json_object_get_string(type), "uart") == 0) {
@@ -534,7 +573,8 @@ static int parse_devices(struct parser *p, const char *path,
 {
 	bool uart_seen = false;
 
-	if (need_type(p, path, value, json_type_array, NULL) < 0) {
+	if (need_type(p, path, value, json_type_array,
+		      "as in [{\"type\": \"console\"}]") < 0) {
 		return -1;
 	}
 	p->def->device_count = 0;
@@ -554,53 +594,38 @@ static int parse_devices(struct parser *p, const char *path,
 
 /* Parsed in this order: cpus needs vcpus. */
 static const struct member members[] = {
-	{ "name", true, parse_name },
-	{ "uuid", false, parse_uuid },
-	{ "vcpus", true, parse_vcpus },
-	{ "memory", true, parse_memory },
-	{ "kernel", true, parse_kernel },
-	{ "initrd", false, parse_initrd },
-	{ "dtb-overlay", false, parse_dtb_overlay },
-	{ "cmdline", false, parse_cmdline },
-	{ "cpus", false, parse_cpus },
-	{ "priority", false, parse_priority },
-	{ "slice", false, parse_slice },
-	{ "autostart", false, parse_autostart },
-	{ "on_crash", false, parse_on_crash },
-	{ "on_reboot", false, parse_on_reboot },
-	{ "on_poweroff", false, parse_on_poweroff },
-	{ "devices", false, parse_devices },
+	{ "name", name_hint, parse_name },
+	{ "uuid", NULL, parse_uuid },
+	{ "vcpus", vcpus_hint, parse_vcpus },
+	{ "memory", memory_hint, parse_memory },
+	{ "kernel", kernel_hint, parse_kernel },
+	{ "initrd", NULL, parse_initrd },
+	{ "dtb-overlay", NULL, parse_dtb_overlay },
+	{ "cmdline", NULL, parse_cmdline },
+	{ "cpus", NULL, parse_cpus },
+	{ "priority", NULL, parse_priority },
+	{ "slice", NULL, parse_slice },
+	{ "autostart", NULL, parse_autostart },
+	{ "on_crash", NULL, parse_on_crash },
+	{ "on_reboot", NULL, parse_on_reboot },
+	{ "on_poweroff", NULL, parse_on_poweroff },
+	{ "devices", NULL, parse_devices },
 };
+
+static void list_members(const char *names[COUNT(members) + 1])
+{
+	for (size_t i = 0; i < COUNT(members); i++) {
+		names[i] = members[i].name;
+	}
+	names[COUNT(members)] = NULL;
+}
 
 const char *const *zone_def_members(void)
 {
 	static const char *names[COUNT(members) + 1];
 
-	for (size_t i = 0; i < COUNT(members); i++) {
-		names[i] = members[i].name;
-	}
+	list_members(names);
 	return names;
-}
-
-static int refuse_unknown(struct parser *p, struct json_object *json)
-{
-	json_object_object_foreach (json, key, value) {
-		size_t i = 0;
-
-		(void)value;
-		while (i < COUNT(members) &&
-		       strcmp(members[i].name, key) != 0) {
-			i++;
-		}
-		if (i == COUNT(members)) {
-			char at[ZERROR_PATH_MAX];
-
-			zerror_path(at, "%s.%.64s", p->root, key);
-			return REFUSE(p, at, "check the spelling",
-				      "a zone definition has no such member");
-		}
-	}
-	return 0;
 }
 
 static int parse_members(struct parser *p, struct json_object *json)
@@ -612,7 +637,8 @@ static int parse_members(struct parser *p, struct json_object *json)
 		zerror_path(at, "%s.%s", p->root, members[i].name);
 		if (!json_object_object_get_ex(json, members[i].name, &value)) {
 			if (members[i].required) {
-				return REFUSE(p, at, NULL, "is missing");
+				return REFUSE(p, at, members[i].required,
+					      "is missing");
 			}
 			continue;
 		}
@@ -654,14 +680,17 @@ int zone_def_parse(struct json_object *json, const char *path,
 		.root = path,
 		.error = ret_error,
 	};
+	const char *names[COUNT(members) + 1];
 
 	if (!p.def) {
 		return zerror_set(ret_error, ZERROR_INTERNAL, path, NULL,
 				  "out of memory");
 	}
+	list_members(names);
 	if (need_type(&p, path, json, json_type_object,
 		      "a definition is an object") < 0 ||
-	    refuse_unknown(&p, json) < 0 || parse_members(&p, json) < 0) {
+	    only_members(&p, path, json, "a zone definition", names) < 0 ||
+	    parse_members(&p, json) < 0) {
 		zone_def_destroy(p.def);
 		return -1;
 	}

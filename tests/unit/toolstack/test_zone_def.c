@@ -217,6 +217,56 @@ static void test_errors(void **state)
 	}
 }
 
+/* A person reads the message alone, so it tells what it is about. */
+static void test_errors_have_a_subject(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *message;
+		const char *hint; /* a part of it */
+	} cases[] = {
+		{ "{}", "name is missing", "1 to 63 letters" },
+		{ "{\"name\":\"z\"}", "vcpus is missing", "as in 2" },
+		{ "{\"name\":\"z\",\"vcpus\":1}", "memory is missing",
+		  "\"256M\"" },
+		{ "{\"name\":\"z\",\"vcpus\":1,\"memory\":\"64M\"}",
+		  "kernel is missing", "/vmlinuz" },
+		{ "[]", "the definition must be of type object, not array",
+		  "object" },
+		{ "{\"name\":\"-z\"}", "name \"-z\" is not a zone name",
+		  "letters" },
+		{ "{\"memroy\":\"64M\"}",
+		  "memroy is unknown: a zone definition has no such member",
+		  "did you mean \"memory\"?" },
+		{ "{\"dtb_overlay\":\"/x\"}",
+		  "dtb_overlay is unknown: a zone definition has no such "
+		  "member",
+		  "did you mean \"dtb-overlay\"?" },
+		{ "{\"disks\":1}",
+		  "disks is unknown: a zone definition has no such member",
+		  "check the spelling" },
+		{ "{\"name\":\"z\",\"vcpus\":1,\"memory\":\"64M\","
+		  "\"kernel\":\"/k\",\"devices\":[{\"type\":\"console\","
+		  "\"nmae\":\"c\"}]}",
+		  "devices[0].nmae is unknown: a device of type console has no "
+		  "such member",
+		  "did you mean \"name\"?" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct zone_def *def = NULL;
+		struct zerror error;
+
+		assert_int_equal(zone_def_parse_text(cases[i].text,
+						     strlen(cases[i].text),
+						     &def, &error),
+				 -1);
+		assert_string_equal(error.message, cases[i].message);
+		assert_non_null(strstr(error.hint, cases[i].hint));
+	}
+}
+
 static void test_limits_of_texts(void **state)
 {
 	static char value[ZONE_DEF_PATH_MAX + 10];
@@ -315,6 +365,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_errors_have_a_subject),
 		cmocka_unit_test(test_limits_of_texts),
 		cmocka_unit_test(test_whole_text_limit),
 		cmocka_unit_test(test_shipped_definitions),
