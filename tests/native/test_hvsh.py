@@ -106,10 +106,25 @@ def test_info(hvd, hvsh):
     assert re.search(r"State: +running\n", out)
     assert re.search(r"CPU time: +1\.500 s", out)
     assert re.search(r"I/O process: +pid 42, 1 restarts", out)
+    assert "Mapped" not in out  # the daemon did not tell
     out = good(hvsh("get", "bad"))
     assert "crashed (stage-2 fault?[2J)" in out
     assert "vCPU 1 at pc 0x40080000" in out
     assert json.loads(good(hvsh("info", "--json", "bad")))["io"]["pid"] == 42
+
+
+def test_info_shows_how_memory_is_mapped(hvd, hvsh):
+    hvd.add(zone("big", "running", info={
+        "cpu_time_ns": 93784 * 10**9, "vcpus_on": 2, "pages": 393216,
+        "pages_granted": 512, "pages_overhead": 300, "map_1g": 1,
+        "map_2m": 256, "map_4k": 17}))
+    out = good(hvsh("info", "big"))
+    assert re.search(r"^CPU time: +1d 02:03:04$", out, re.M)
+    assert re.search(r"^RAM held: +1\.5 GiB, 2 MiB of it mapped by zone0$", out,
+                     re.M)
+    assert re.search(r"^Overhead: +1\.2 MiB \(", out, re.M)
+    assert re.search(r"^Mapped as: +1 x 1 GiB, 256 x 2 MiB, 17 x 4 KiB$", out,
+                     re.M)
 
 
 def test_life_of_a_zone(hvd, hvsh):
@@ -151,6 +166,8 @@ def test_define_tells_where_the_file_is_wrong(hvd, hvsh, tmp_path, text, place):
     result = hvsh("define", str(file))
     assert result.returncode == 1
     assert f"{file}:" in result.stderr and place in result.stderr
+    result = hvsh("define", "-", stdin=text)
+    assert "standard input:" in result.stderr and place in result.stderr
     assert not hvd.calls
 
 
@@ -198,14 +215,69 @@ def test_error_with_hint(hvd, hvsh):
         "  hint: hvsh list shows the zones\n")
 
 
-def test_error_with_path(hvd, hvsh):
+@pytest.mark.parametrize("told", ["$.devices[0].type",
+                                  "$.definition.devices[0].type"])
+def test_error_in_a_file_tells_the_place(hvd, hvsh, tmp_path, told):
     hvd.overrides["zone.define"] = RpcError(
-        4, "unknown type 'blk2'", code="INVALID_DEFINITION",
-        path="$.devices[0].type")
+        4, "unknown type 'blk2'", code="INVALID_DEFINITION", path=told)
     result = hvsh("define", "-", stdin='{"name": "x"}')
     assert result.returncode == 1
     assert result.stderr == ("hvsh: define -: unknown type 'blk2'\n"
-                             "  at $.devices[0].type\n")
+                             "  at $.devices[0].type in standard input\n")
+    file = tmp_path / "x.json"
+    file.write_text('{"name": "x"}')
+    assert f"\n  at $.devices[0].type in {file}\n" in \
+        hvsh("define", str(file)).stderr
+
+
+def test_error_in_a_definition_tells_whose(hvd, hvsh):
+    hvd.overrides["zone.start"] = RpcError(7, "cannot open /k", path="$.kernel")
+    assert hvsh("start", "rt").stderr == (
+        "hvsh: start rt: cannot open /k\n"
+        "  at $.kernel in the definition of rt\n")
+
+
+@pytest.mark.parametrize("words, method, code", [
+    (["start", "zone0"], "zone.start", 13), (["info", "x"], "zone.get", 1),
+    (["shutdown", "x"], "zone.shutdown", -32602),
+    (["counters", "x"], "host.counters", -32602),
+    (["console", "linux1", "-d", "x"], "console.attach", -32602)])
+def test_no_place_in_json_that_nobody_wrote(hvd, hvsh, words, method, code):
+    hvd.overrides[method] = RpcError(code, "no", path="$.name", hint="do so")
+    assert hvsh(*words).stderr == (f"hvsh: {' '.join(words[:2])}: no\n"
+                                   "  hint: do so\n")
+
+
+@pytest.mark.parametrize("words, near", [
+    (["lsit"], "'list'"), (["LIST"], "'list'"), (["destory", "x"], "'destroy'"),
+    (["help", "strat"], "'start'"), (["suspnd"], "'suspend'"),
+    (["list", "--rnning"], "--running"), (["--colour", "never"], "--color"),
+    (["list", "--hepl"], "--help"), (["events", "--sicne=1"], "--since")])
+def test_what_was_meant(hvsh, words, near):
+    result = hvsh(*words)
+    assert result.returncode == 2
+    assert f"did you mean {near}?" in result.stderr
+
+
+@pytest.mark.parametrize("words", [["frobnicate"], ["x"], ["--frobnicate"],
+                                   ["list", "--frobnicate"], ["x" * 5000],
+                                   ["help", "frobnicate"],
+                                   ["list", "--" + "x" * 5000]])
+def test_nothing_is_near(hvsh, words):
+    result = hvsh(*words)
+    assert result.returncode == 2
+    assert result.stderr
+    assert "did you mean" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["info", "start", "destroy", "dumpdef",
+                                     "undefine", "console", "shutdown"])
+def test_which_zone_was_meant(hvd, hvsh, command):
+    result = hvsh(command, "linxu1")
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"hvsh: {command} linxu1: no zone is called 'linxu1'\n"
+        "  hint: did you mean linux1?\n")
 
 
 def test_error_text_cannot_reach_the_terminal_raw(hvd, hvsh):
@@ -555,7 +627,7 @@ def test_console_survives_the_daemon(hvd, terminal):
     term.expect(b"seen")
     hvd.listener.stop()
     hvd.console.drop()
-    time.sleep(0.3)
+    term.expect(b"connection lost")  # it has tried for a while, in vain
     hvd.listener.start()
     hvd.console.print(b"again")
     term.expect(b"again")
@@ -643,9 +715,19 @@ def test_console_refused(hvd, hvsh):
     hvd.overrides["console.attach"] = RpcError(
         3, "the zone is not running", code="INVALID_STATE",
         hint="start it first")
+    result = hvsh("console", "linux1")
+    assert result.returncode == 1
+    assert "console linux1: the zone is not running" in result.stderr
+
+
+def test_console_of_a_zone_that_is_off(hvd, hvsh):
     result = hvsh("console", "spare")
     assert result.returncode == 1
-    assert "console spare: the zone is not running" in result.stderr
+    assert result.stderr == (
+        "hvsh: console spare: the zone is not running\n"
+        "  hint: 'hvsh start spare --console' starts it and opens its"
+        " console\n")
+    assert not hvd.called("console.attach")
 
 
 def test_start_with_console(hvd, terminal):
@@ -703,6 +785,11 @@ def test_interactive(hvd, terminal, tmp_path):
     term.write(b"list\n")
     term.expect(b"shut off")
     term.prompt()
+    term.write(b"hvsh info spare\n")
+    term.expect(b"shut off")
+    term.prompt()
+    term.write(b"hvsh\n")
+    term.prompt()
     term.write(b"start 'nosuch'\n")
     term.expect(b"no zone is called")
     term.prompt()
@@ -724,6 +811,9 @@ def test_interactive_completion(hvd, terminal):
     term.expect(b"pdef ")
     term.write(b"lin\t\n")
     term.expect(b'"name": "linux1"')
+    term.prompt()
+    term.write(b"hvsh dumpdef sp\t\n")
+    term.expect(b'"name": "spare"')
     term.prompt()
     term.write(b"re\t\t")
     term.expect(b"reboot")
@@ -777,6 +867,7 @@ def test_batch(hvd, hvsh):
     assert '"memory": "512M"' in result.stdout
     assert hvsh(stdin='info "x').returncode == 2
     assert good(hvsh(stdin="quit\nnosuch\n")) == ""
+    assert good(hvsh(stdin="hvsh list\n")) == good(hvsh("list"))
 
 
 # ---- one table of commands ----

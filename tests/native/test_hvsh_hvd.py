@@ -70,7 +70,17 @@ def test_life(machine, hvd, hvsh, defined):  # noqa: F811
     hvsh("undefine", "z1")
     error = hvsh("info", "z1", status=1)
     assert "there is no zone z1" in error
+    assert "$.name" not in error
     assert "(hvsh list)" in error
+
+
+def test_zone0_is_not_started(hvd, hvsh):
+    error = hvsh("start", "zone0", status=1)
+    assert "$.name" not in error and "hint:" in error
+
+
+def test_mistyped_name(hvd, hvsh, defined):
+    assert "hint: did you mean z1?" in hvsh("start", "zl", status=1)
 
 
 def test_zone0_counts_its_vcpus(machine, hvd, hvsh):  # noqa: F811
@@ -87,7 +97,37 @@ def test_definition_round_trip(machine, hvd, hvsh, defined):  # noqa: F811
 def test_definition_error_names_the_member(machine, hvd, hvsh):  # noqa: F811
     bad = machine.definition(devices=[{"type": "console"}, {"type": "warp"}])
     error = hvsh("define", "-", stdin=json.dumps(bad), status=1)
-    assert "\n  at $.devices[1].type\n" in error
+    assert "devices[1].type \"warp\" is not a device type" in error
+    assert "\n  at $.devices[1].type in standard input\n" in error
+
+
+def test_definition_that_lacks_a_member(machine, hvd, hvsh,  # noqa: F811
+                                        tmp_path):
+    file = tmp_path / "my.json"
+    definition = machine.definition()
+    del definition["memory"]
+    file.write_text(json.dumps(definition))
+    assert hvsh("define", str(file), status=1) == (
+        f"hvsh: define {file}: memory is missing\n"
+        f"  at $.memory in {file}\n"
+        "  hint: a string with a unit and a multiple of 2M, as in"
+        " \"256M\"\n")
+    file.write_text(json.dumps({**definition, "memroy": "64M"}))
+    assert "did you mean \"memory\"?" in hvsh("define", str(file), status=1)
+
+
+def test_place_of_a_uuid_that_is_taken(machine, hvd, hvsh,  # noqa: F811
+                                       defined):
+    uuid = json.loads(hvsh("dumpdef", "z1"))["uuid"]
+    error = hvsh("define", "-", status=1, stdin=json.dumps(
+        machine.definition("other", uuid=uuid)))
+    assert "\n  at $.uuid in standard input\n" in error
+
+
+def test_kernel_that_is_not_there(machine, hvd, hvsh, defined):  # noqa: F811
+    machine.image.unlink()
+    error = hvsh("start", "z1", status=1)
+    assert "\n  at $.kernel in the definition of z1\n" in error
 
 
 def test_shutdown_that_takes_too_long(machine, hvd, hvsh,  # noqa: F811
@@ -123,4 +163,5 @@ def test_events_over_a_restart(machine, hvd, hvsh, env):  # noqa: F811
 
 def test_console_of_a_zone_that_is_off(hvd, hvsh, defined):
     error = hvsh("console", "z1", status=1)
-    assert "hint: start it first" in error
+    assert "console z1: the zone is not running" in error
+    assert "hvsh start z1 --console" in error

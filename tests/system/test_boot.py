@@ -88,6 +88,26 @@ def test_log(machine):
     assert re.search(r"^\[ *\d+\.\d+\]", log, re.M), log[:500]
 
 
+def test_every_part_tells_one_version(machine):
+    told = [machine.run("hvsh log").splitlines()[0].split()[-1],
+            machine.json("hvsh host --json")["version"],
+            machine.json("hvsh version --json")["version"],
+            machine.run("hvsh --version").split()[1],
+            machine.run("hvd --version").split()[1],
+            machine.run("/usr/libexec/hvd-io --version").split()[1],
+            machine.run("cat /sys/module/zonevisor/version").strip()]
+    assert set(told) == {told[0]}, told
+    assert re.fullmatch(r"\d+\.\d+\.\d+", told[0])
+
+
+def test_info_for_people(machine):
+    """The same as in JSON: zone0's RAM is mapped by large blocks."""
+    info = machine.zone("zone0")["info"]
+    text = machine.run("hvsh info zone0")
+    assert f"{info['map_1g']} x 1 GiB, {info['map_2m']} x 2 MiB, " \
+        f"{info['map_4k']} x 4 KiB" in text
+
+
 def test_events_interrupts_are_claimed(machine):
     assert machine.run("grep -c zonevisor /proc/interrupts").strip() == "4"
 

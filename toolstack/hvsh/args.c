@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suggest.h"
+
 static size_t option_count(const struct option *options)
 {
 	size_t count = 0;
@@ -91,6 +93,24 @@ static bool set_option(struct parser *p, int index, const char *value)
 	return true;
 }
 
+static bool unknown_option(struct parser *p, const char *word, size_t len)
+{
+	char name[SUGGEST_LEN_MAX + 1];
+	struct suggest near;
+
+	snprintf(name, sizeof(name), "%.*s", (int)len, word);
+	suggest_start(&near, name);
+	for (size_t i = 0; i < option_count(p->options); i++) {
+		suggest_offer(&near, p->options[i].name);
+	}
+	suggest_offer(&near, "help");
+	if (suggest_best(&near) == NULL) {
+		return FAIL(p->error, "unknown option --%s", name);
+	}
+	return FAIL(p->error, "unknown option --%s; did you mean --%s?", name,
+		    suggest_best(&near));
+}
+
 static bool parse_long(struct parser *p, const char *word)
 {
 	const char *equals = strchr(word, '=');
@@ -104,7 +124,7 @@ static bool parse_long(struct parser *p, const char *word)
 		p->args->help = true;
 		return true;
 	}
-	return FAIL(p->error, "unknown option --%.60s", word);
+	return unknown_option(p, word, len);
 }
 
 /* "-fn5": letters without values, then perhaps one with. */

@@ -42,7 +42,7 @@ static char *read_file(const char *name, size_t *ret_len)
 	char *text;
 
 	if (strcmp(name, "-") == 0) {
-		return read_stream(stdin, "standard input", ret_len);
+		return read_stream(stdin, file_title(name), ret_len);
 	}
 	file = fopen(name, "re");
 	if (file == NULL) {
@@ -81,7 +81,7 @@ static bool check_json(const char *name, const char *text, size_t len)
 		column = text[i] == '\n' ? 1 : column + 1;
 		line += text[i] == '\n';
 	}
-	complain("%s:%zu:%zu: %s", name, line, column,
+	complain("%s:%zu:%zu: %s", file_title(name), line, column,
 		 error == json_tokener_success
 			 ? "a definition is one JSON object"
 			 : json_tokener_error_desc(error));
@@ -98,7 +98,7 @@ static int define_text(struct context *ctx, const char *name, const char *text)
 	}
 	err = hvd_zone_define(ctx->conn, text, &defined);
 	if (err != 0) {
-		return report(ctx, err, "define %s", name);
+		return report_file(ctx, err, "define", name);
 	}
 	printf("%s: defined (generation %" PRIu64 ", %s)\n", defined->name,
 	       defined->generation, defined->uuid);
@@ -135,7 +135,7 @@ int cmd_dumpdef(struct context *ctx, const struct args *args)
 	}
 	err = hvd_zone_get(ctx->conn, name, &detail);
 	if (err != 0) {
-		return report(ctx, err, "dumpdef %s", name);
+		return report_zone(ctx, err, "dumpdef", name);
 	}
 	good = print_json(detail->definition);
 	hvd_zone_detail_free(detail);

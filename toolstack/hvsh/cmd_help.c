@@ -103,7 +103,7 @@ int cmd_help(struct context *ctx, const struct args *args)
 	}
 	command = command_find(args->positionals[0]);
 	if (command == NULL) {
-		complain("help: unknown command '%s'", args->positionals[0]);
+		command_unknown(args->positionals[0]);
 		return EXIT_USAGE;
 	}
 	help_command(command);

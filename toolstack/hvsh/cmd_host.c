@@ -125,8 +125,8 @@ int cmd_counters(struct context *ctx, const struct args *args)
 	}
 	err = hvd_counters(ctx->conn, zone, &text);
 	if (err != 0) {
-		return report(ctx, err, "counters%s%s", zone ? " " : "",
-			      zone ? zone : "");
+		return zone != NULL ? report_zone(ctx, err, "counters", zone)
+				    : report(ctx, err, "counters");
 	}
 	if (args_has(args, "json")) {
 		print_json(text);

@@ -10,6 +10,7 @@
 
 #define WAIT_DEFAULT_S 120
 #define WAIT_MAX_S 86400
+#define PAGE_BYTES 4096u /* of struct hvd_zone_detail */
 
 static bool is_off(const char *state)
 {
@@ -129,6 +130,26 @@ static void print_fault(const struct hvd_zone_fault *fault)
 	       "", fault->addr, fault->ipa, fault->syndrome);
 }
 
+/* How much it has, and by blocks of what sizes: large ones make its memory
+ * accesses fast. */
+static void print_memory(const struct hvd_zone_detail *detail)
+{
+	char ram[32], granted[32], overhead[32];
+
+	format_bytes(detail->pages * PAGE_BYTES, ram, sizeof(ram));
+	format_bytes(detail->pages_granted * PAGE_BYTES, granted,
+		     sizeof(granted));
+	format_bytes(detail->pages_overhead * PAGE_BYTES, overhead,
+		     sizeof(overhead));
+	printf(FIELD "%s, %s of it mapped by zone0\n", "RAM held:", ram,
+	       granted);
+	printf(FIELD "%s (page tables, I/O and shadow pages)\n",
+	       "Overhead:", overhead);
+	printf(FIELD "%" PRIu64 " x 1 GiB, %" PRIu64 " x 2 MiB, %" PRIu64
+		     " x 4 KiB\n",
+	       "Mapped as:", detail->map_1g, detail->map_2m, detail->map_4k);
+}
+
 static void print_run(const struct hvd_zone_detail *detail)
 {
 	char text[32];
@@ -138,6 +159,9 @@ static void print_run(const struct hvd_zone_detail *detail)
 	printf(FIELD "%s\n", "CPU time:", text);
 	printf(FIELD "%" PRIu32 " of %" PRIu32 "\n",
 	       "vCPUs on:", detail->vcpus_on, detail->zone.vcpus);
+	if (detail->pages > 0) {
+		print_memory(detail);
+	}
 	if (detail->io_pid >= 0) {
 		printf(FIELD "pid %" PRId64 ", %" PRIu64 " restarts\n",
 		       "I/O process:", detail->io_pid, detail->io_restarts);
@@ -185,7 +209,7 @@ int cmd_info(struct context *ctx, const struct args *args)
 	}
 	err = hvd_zone_get(ctx->conn, name, &detail);
 	if (err != 0) {
-		return report(ctx, err, "info %s", name);
+		return report_zone(ctx, err, "info", name);
 	}
 	if (args_has(args, "json")) {
 		print_json(detail->json);
@@ -216,7 +240,7 @@ static int run_request(struct context *ctx, const char *verb, const char *name,
 	progress_start(ctx, "%s %s", verb, name);
 	err = request(ctx->conn, name, arg);
 	progress_stop(ctx);
-	return err == 0 ? EXIT_OK : report(ctx, err, "%s %s", verb, name);
+	return err == 0 ? EXIT_OK : report_zone(ctx, err, verb, name);
 }
 
 int cmd_start(struct context *ctx, const struct args *args)
@@ -282,7 +306,7 @@ static int run_plain(struct context *ctx, const struct args *args,
 	err = plain->request(ctx->conn, name);
 	progress_stop(ctx);
 	if (err != 0) {
-		return report(ctx, err, "%s %s", plain->verb, name);
+		return report_zone(ctx, err, plain->verb, name);
 	}
 	printf("%s: %s\n", name, plain->done);
 	return EXIT_OK;

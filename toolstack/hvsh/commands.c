@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "suggest.h"
+
 #define END_OPTIONS  \
 	{            \
 		NULL \
@@ -150,6 +152,26 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+void command_unknown(const char *name)
+{
+	const struct command *command;
+	struct suggest near;
+
+	suggest_start(&near, name);
+	for (command = commands; command->name != NULL; command++) {
+		suggest_offer(&near, command->name);
+		if (command->alias != NULL) {
+			suggest_offer(&near, command->alias);
+		}
+	}
+	complain("unknown command '%s'", name);
+	if (suggest_best(&near) != NULL) {
+		hint("did you mean '%s'?", suggest_best(&near));
+	} else {
+		hint("'hvsh help' lists the commands");
+	}
+}
+
 const char *group_title(enum group group)
 {
 	static const char *const titles[GROUP_COUNT] = {
@@ -214,8 +236,7 @@ int command_run(struct context *ctx, int argc, const char *const *argv)
 	struct args args;
 
 	if (command == NULL) {
-		complain("unknown command '%s'", argv[0]);
-		hint("'hvsh help' lists the commands");
+		command_unknown(argv[0]);
 		return EXIT_USAGE;
 	}
 	if (!args_parse(command->options, command->operand_max, argc - 1,

@@ -455,20 +455,30 @@ static void set_resume(struct session *s)
 	}
 }
 
+/* EXIT_OK, or an exit status after saying why there is no console. */
 static int identify(struct session *s)
 {
 	struct hvd_zone_detail *detail;
 	int err = get_zone(s, &detail);
+	bool off;
 
 	if (err != 0) {
-		return err;
+		return report_zone(s->ctx, err, "console", s->zone);
 	}
+	off = strcmp(detail->zone.state, HVD_STATE_DEFINED) == 0;
 	s->uuid = strdup(detail->zone.uuid);
 	s->key = (struct offset_key){ .uuid = s->uuid,
 				      .device = s->options.device,
 				      .zone_id = detail->zone.id };
 	hvd_zone_detail_free(detail);
-	return s->uuid != NULL ? 0 : -ENOMEM;
+	if (off) {
+		complain("console %s: the zone is not running", s->zone);
+		hint("'hvsh start %s --console' starts it and opens its "
+		     "console",
+		     s->zone);
+		return EXIT_REQUEST;
+	}
+	return s->uuid != NULL ? EXIT_OK : out_of_memory();
 }
 
 static void greet(const struct session *s)
@@ -517,23 +527,27 @@ static void run_session(struct session *s)
 
 static int begin(struct session *s, bool resume)
 {
-	int err;
+	int status, err;
 
 	s->input = malloc(INPUT_MAX);
 	if (s->input == NULL) {
 		return out_of_memory();
 	}
-	err = identify(s);
-	if (err == 0) {
-		if (resume) {
-			set_resume(s);
-		}
-		err = open_console(s);
+	status = identify(s);
+	if (status != EXIT_OK) {
+		return status;
 	}
-	if (err == 0 && s->console->device != NULL) {
+	if (resume) {
+		set_resume(s);
+	}
+	err = open_console(s);
+	if (err != 0) {
+		return report_zone(s->ctx, err, "console", s->zone);
+	}
+	if (s->console->device != NULL) {
 		s->device = strdup(s->console->device);
 	}
-	return err != 0 ? report(s->ctx, err, "console %s", s->zone) : EXIT_OK;
+	return EXIT_OK;
 }
 
 int console_session(struct context *ctx, const struct console_request *request)

@@ -119,6 +119,8 @@ extern const struct command commands[]; /* ends with an entry without a name */
 extern const struct option global_options[];
 
 const struct command *command_find(const char *name);
+/* Complains of a name that is no command's; tells one that is near. */
+void command_unknown(const char *name);
 const char *group_title(enum group group);
 /* The usage line after "hvsh ", e.g. "start [--console] NAME". */
 void command_usage(const struct command *command, char *buf, size_t size);
@@ -241,9 +243,18 @@ bool print_json(const char *text);
 /* One line of stderr: "hvsh: ...". */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* What a FILE operand is called: "-" is standard input. */
+const char *file_title(const char *file);
 /* Says what libhvd's last error says, gives the exit status for it. */
 int report(struct context *ctx, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The same for a request about a zone: of a name that no zone has it tells one
+ * that is near, of a definition the place in it. */
+int report_zone(struct context *ctx, int err, const char *verb,
+		const char *name);
+/* The same for a definition that is in a file: tells the place in it. */
+int report_file(struct context *ctx, int err, const char *verb,
+		const char *file);
 int exit_status_of(int err);
 int out_of_memory(void);
 /* Results have reached stdout, else says so. */

@@ -14,6 +14,16 @@
 #define CANDIDATES_MAX 256
 #define LIST_WIDTH 80
 
+/* Who types "hvsh list" here, as in a shell, means "list". */
+static void drop_own_name(struct words *words)
+{
+	if (words->count > 0 && strcmp(words->words[0], "hvsh") == 0) {
+		words->count--;
+		memmove(&words->words[0], &words->words[1],
+			((size_t)words->count + 1) * sizeof(words->words[0]));
+	}
+}
+
 /* Runs one line; EXIT_QUIT ends the shell. */
 static int run_line(struct context *ctx, const char *line)
 {
@@ -23,8 +33,11 @@ static int run_line(struct context *ctx, const char *line)
 
 	if (!words_split(line, &words, &error)) {
 		complain("%s", error.text);
-		status = EXIT_USAGE;
-	} else if (words.count > 0) {
+		words_fini(&words);
+		return EXIT_USAGE;
+	}
+	drop_own_name(&words);
+	if (words.count > 0) {
 		status = command_run(ctx, words.count,
 				     (const char *const *)words.words);
 	}
@@ -147,6 +160,9 @@ static unsigned char complete_line(EditLine *el, const char *line)
 	    words.count < WORDS_MAX) {
 		if (!words.open && (len == 0 || line[len - 1] == ' ')) {
 			words.words[words.count++] = empty;
+		}
+		if (words.count > 1) {
+			drop_own_name(&words);
 		}
 		complete_words(ctx, words.count,
 			       (const char *const *)words.words, collect,

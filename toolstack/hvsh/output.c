@@ -10,6 +10,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "suggest.h"
+
+/* A name that is near is worth no longer wait. */
+#define ZONES_TIMEOUT_MS 1000
+
 static const char *const paints[] = {
 	[PAINT_NONE] = "",	   [PAINT_GOOD] = "\033[32m",
 	[PAINT_WARN] = "\033[33m", [PAINT_BAD] = "\033[31m",
@@ -193,9 +198,32 @@ int exit_status_of(int err)
 	}
 }
 
-int report(struct context *ctx, int err, const char *fmt, ...)
+const char *file_title(const char *file)
+{
+	return strcmp(file, "-") == 0 ? "standard input" : file;
+}
+
+static void complain_error(struct context *ctx, int err, const char *what)
+{
+	if (err == -ECANCELED) {
+		complain("%s: interrupted; the daemon may still finish it",
+			 what);
+	} else {
+		complain("%s: %s", what, hvd_last_error(ctx->conn)->message);
+	}
+}
+
+static void hint_error(struct context *ctx)
 {
 	const struct hvd_error *error = hvd_last_error(ctx->conn);
+
+	if (error->hint != NULL) {
+		hint("%s", error->hint);
+	}
+}
+
+int report(struct context *ctx, int err, const char *fmt, ...)
+{
 	char *what;
 	va_list args;
 	int len;
@@ -206,22 +234,113 @@ int report(struct context *ctx, int err, const char *fmt, ...)
 	if (len < 0) {
 		return out_of_memory();
 	}
-	if (err == -ECANCELED) {
-		complain("%s: interrupted; the daemon may still finish it",
-			 what);
-	} else {
-		complain("%s: %s", what, error->message);
-	}
+	complain_error(ctx, err, what);
 	free(what);
-	if (error->path != NULL) {
+	hint_error(ctx);
+	return exit_status_of(err);
+}
+
+/* A path as the user knows it: counted from the definition, not from the
+ * request that carried it. */
+static void put_place(const char *path, const char *of, const char *where)
+{
+	static const char prefix[] = "$.definition";
+	size_t len = strlen(prefix);
+
+	if (strncmp(path, prefix, len) == 0 &&
+	    (path[len] == '.' || path[len] == '\0')) {
+		fputs("  at $", stderr);
+		put_clean(path + len);
+	} else {
 		fputs("  at ", stderr);
-		put_clean(error->path);
-		fputc('\n', stderr);
+		put_clean(path);
 	}
-	if (error->hint != NULL) {
-		hint("%s", error->hint);
+	fprintf(stderr, " in %s", of);
+	put_clean(where);
+	fputc('\n', stderr);
+}
+
+/* Else a path is about the request, which hvsh wrote and not the user. */
+static bool is_about_definition(const struct hvd_error *error)
+{
+	switch (error->code) {
+	case HVD_ERROR_ZONE_EXISTS:
+	case HVD_ERROR_INVALID_DEFINITION:
+	case HVD_ERROR_NO_MEMORY:
+	case HVD_ERROR_IO:
+	case HVD_ERROR_TOO_LARGE:
+		return error->path != NULL;
+	default:
+		return false;
+	}
+}
+
+/* Asks the daemon again: libhvd's last error is then another. */
+static bool find_near(struct context *ctx, const char *name,
+		      struct suggest *near)
+{
+	struct hvd_zone *zones;
+	size_t count;
+
+	suggest_start(near, name);
+	hvd_set_timeout(ctx->conn, ZONES_TIMEOUT_MS);
+	if (hvd_zone_list(ctx->conn, &zones, &count) != 0) {
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		suggest_offer(near, zones[i].name);
+	}
+	hvd_zone_list_free(zones, count);
+	return suggest_best(near) != NULL;
+}
+
+static void hint_unknown_zone(struct context *ctx, const char *name)
+{
+	const char *hint_text = hvd_last_error(ctx->conn)->hint;
+	char *kept = hint_text != NULL ? strdup(hint_text) : NULL;
+	struct suggest near;
+
+	if (find_near(ctx, name, &near)) {
+		hint("did you mean %s?", suggest_best(&near));
+	} else if (kept != NULL) {
+		hint("%s", kept);
+	}
+	free(kept);
+}
+
+static int report_place(struct context *ctx, int err, const char *verb,
+			const char *name, const char *of, const char *where)
+{
+	const struct hvd_error *error;
+	char *what;
+
+	if (asprintf(&what, "%s %s", verb, name) < 0) {
+		return out_of_memory();
+	}
+	complain_error(ctx, err, what);
+	free(what);
+	error = hvd_last_error(ctx->conn);
+	if (is_about_definition(error)) {
+		put_place(error->path, of, where);
+	}
+	if (error->code == HVD_ERROR_ZONE_NOT_FOUND) {
+		hint_unknown_zone(ctx, name);
+	} else {
+		hint_error(ctx);
 	}
 	return exit_status_of(err);
+}
+
+int report_zone(struct context *ctx, int err, const char *verb,
+		const char *name)
+{
+	return report_place(ctx, err, verb, name, "the definition of ", name);
+}
+
+int report_file(struct context *ctx, int err, const char *verb,
+		const char *file)
+{
+	return report_place(ctx, err, verb, file, "", file_title(file));
 }
 
 int finish_output(int status)

@@ -139,6 +139,12 @@ static int detail_read(struct hvd_conn *conn, struct json_object *json,
 	detail->generation = hvd__json_u64(json, "generation", 0);
 	detail->cpu_time_ns = hvd__json_u64(info, "cpu_time_ns", 0);
 	detail->vcpus_on = (uint32_t)hvd__json_u64(info, "vcpus_on", 0);
+	detail->pages = hvd__json_u64(info, "pages", 0);
+	detail->pages_granted = hvd__json_u64(info, "pages_granted", 0);
+	detail->pages_overhead = hvd__json_u64(info, "pages_overhead", 0);
+	detail->map_1g = hvd__json_u64(info, "map_1g", 0);
+	detail->map_2m = hvd__json_u64(info, "map_2m", 0);
+	detail->map_4k = hvd__json_u64(info, "map_4k", 0);
 	detail->io_pid = hvd__json_i64(io, "pid", -1);
 	detail->io_restarts = hvd__json_u64(io, "restarts", 0);
 	detail->definition = hvd__json_text(hvd__json_get(json, "definition"));

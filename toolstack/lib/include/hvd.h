@@ -273,6 +273,14 @@ struct hvd_zone_detail {
 	struct hvd_zone_fault *fault; /* or NULL */
 	char *definition; /* JSON */
 	char *json; /* all that the daemon told */
+	/* While it has an id: memory in pages of 4 KiB, and the entries of its
+	 * second-stage page tables by size. */
+	uint64_t pages; /* its RAM */
+	uint64_t pages_granted; /* of them mapped by zone0 */
+	uint64_t pages_overhead; /* page tables and the like */
+	uint64_t map_1g;
+	uint64_t map_2m;
+	uint64_t map_4k;
 };
 
 int hvd_zone_list(struct hvd_conn *conn, struct hvd_zone **ret_zones,
