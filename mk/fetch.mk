@@ -17,10 +17,16 @@ kernel-stamp := $(O)/.kernel
 .PHONY: fetch
 fetch: $(O)/versions.txt ## install and download what the build needs
 
-$(host-stamp): $(call recorded,$(O)/.host-packages.list,$(host-packages)) \
-		scripts/host-packages
-	$(Q)scripts/host-packages $(host-packages)
-	$(Q)touch $@
+# Before anything else is looked at: without these there is nothing to say but
+# what to install.
+host-list := $(call recorded,$(O)/.host-packages.list,$(host-packages))
+ifneq ($(configured),)
+host-ready := $(shell [ $(host-stamp) -nt $(host-list) ] && echo y || \
+	{ scripts/host-packages $(host-packages) >&2 && touch $(host-stamp) && echo y; })
+ifeq ($(host-ready),)
+$(error packages are missing)
+endif
+endif
 
 $(sysroot-stamp): $(call recorded,$(O)/.sysroot.path,$(sysroot)) $(host-stamp) \
 		scripts/fetch-sysroot scripts/fetch-lib.sh scripts/apt-root
@@ -51,5 +57,10 @@ $(O)/libraries.mk: $(sysroot-stamp) mk/packages.mk scripts/library-flags
 	$(Q)mv $@.tmp $@
 
 ifneq ($(configured),)
+# An old one is made anew in silence; of one that is not there make complains
+# first if what it needs cannot be fetched.
+ifeq ($(wildcard $(O)/libraries.mk),)
+$(shell touch -d @0 $(O)/libraries.mk)
+endif
 include $(O)/libraries.mk
 endif
