@@ -8,6 +8,7 @@ import sys
 import time
 
 from machine import OFF, Machine
+from plain import plain
 
 BOOT_LIMIT = 400
 
@@ -26,16 +27,21 @@ class Demo:
         except AssertionError as error:
             self.failed += 1
             print("FAILED")
-            print(error)
+            self.show(error)
             return
         except Exception as error:  # a broken step must not hide the others
             self.failed += 1
-            print(f"FAILED: {type(error).__name__}: {error}")
+            print(f"FAILED: {type(error).__name__}")
+            self.show(error)
             return
         print(f"ok ({time.monotonic() - began:.0f} s)")
         if result:
-            for line in str(result).rstrip().splitlines():
-                print("      " + line)
+            self.show(result)
+
+    @staticmethod
+    def show(text):
+        for line in plain(str(text)).rstrip().split("\n"):
+            print("      " + line)
 
 
 def tour(demo, machine):

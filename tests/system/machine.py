@@ -19,6 +19,8 @@ import time
 import pexpect
 import pexpect.fdpexpect
 
+from plain import plain
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("O", TOP / "build")).resolve()
 LOGS = BUILD / "test" / "console"
@@ -95,8 +97,8 @@ class Machine:
     def tail(self, lines=60):
         """The end of the console log, for a failure's message."""
         self.log.flush()
-        text = self.log_path.read_text(errors="replace").splitlines()
-        return "\n".join(text[-lines:])
+        text = plain(self.log_path.read_text(errors="replace"))
+        return "\n".join(text.rstrip().split("\n")[-lines:])
 
     # -- the console ------------------------------------------------------
     def send(self, text):
@@ -116,7 +118,8 @@ class Machine:
     def login(self):
         """Waits for zone0's shell and makes it easy to drive."""
         self.expect(r"zone0:[^\r\n]*# ", PROMPT_LIMIT)
-        self.send("stty -echo; exec bash --norc --noediting\n")
+        # Wide, so that no table is cut.
+        self.send("stty -echo cols 160; exec bash --norc --noediting\n")
         self.send("PS1= PS2=; dmesg -n 1; echo log''ged in\n")
         self.expect(r"logged in\r?\n")
         return self
@@ -127,10 +130,8 @@ class Machine:
         mark = f"@@{self.commands}"
         self.send(f"{{ {command}\n}} 2>&1 </dev/null; echo \"{mark}=$?\"\n")
         match = self.expect(re.escape(mark) + r"=(\d+)\r?\n", timeout)
-        text = self.serial.before.replace("\r\n", "\n")
         # Colours and progress are for people.
-        text = re.sub(r"\r?[^\r\n]*\x1b\[K|\x1b\[[0-9;]*m", "", text)
-        return int(match.group(1)), text
+        return int(match.group(1)), plain(self.serial.before)
 
     def run(self, command, timeout=COMMAND_LIMIT):
         """The same, for commands that must succeed; returns the output."""

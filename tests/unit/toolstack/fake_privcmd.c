@@ -79,6 +79,20 @@ static bool read_small(const char *path, char text[64])
 	return true;
 }
 
+/* Tells the test that op failed, by one more byte in a file. */
+static void count_failure(const char *op)
+{
+	char path[PATH_MAX];
+	FILE *file;
+
+	path_of(path, "failed-%s", op);
+	file = fopen(path, "ae");
+	if (file) {
+		fputc('x', file);
+		fclose(file);
+	}
+}
+
 /* What the test wants to happen to op. */
 static int injected(const char *op)
 {
@@ -99,6 +113,7 @@ static int injected(const char *op)
 	} else {
 		err = atoi(text);
 	}
+	count_failure(op);
 	return -err;
 }
 
