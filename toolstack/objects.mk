@@ -16,7 +16,10 @@ libhvd-y += \
 
 # The shell. libedit: line editing under the BSD licence.
 hvsh-y += \
+	toolstack/common/strict_json.c \
 	toolstack/common/suggest.c \
+	toolstack/common/text.c \
+	toolstack/common/zerror.c \
 	toolstack/hvsh/args.c \
 	toolstack/hvsh/cmd_console.c \
 	toolstack/hvsh/cmd_define.c \

@@ -156,6 +156,14 @@ def test_define_and_dump_are_inverse(hvd, hvsh, tmp_path):
     assert hvd.called("zone.define") == [{"definition": definition}] * 2
 
 
+def test_define_refuses_a_member_given_twice(hvd, hvsh, tmp_path):
+    path = tmp_path / "z.json"
+    path.write_text('{"name": "z", "memory": "1M", "memory": "64M"}')
+    done = hvsh("define", str(path))
+    assert done.returncode == 1
+    assert f'{path}: member "memory" is there twice' in done.stderr
+
+
 @pytest.mark.parametrize("text, place", [
     ('{\n  "name": oops\n}', ":2:1"), ("[1]", ": a definition is one"),
     ("", ":1:1: unexpected end"), ('{"a": 1', ":1:8: unexpected end"),

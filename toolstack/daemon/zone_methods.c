@@ -160,15 +160,13 @@ static int check_identity(struct daemon *daemon, struct zone_def *def,
 	}
 	uuid_format(def->uuid, uuid);
 	if (z && memcmp(z->uuid, def->uuid, sizeof(def->uuid)) != 0) {
-		return zerror_set(ret_error, ZERROR_ZONE_EXISTS,
-				  "$.definition.uuid",
+		return zerror_set(ret_error, ZERROR_ZONE_EXISTS, "$.uuid",
 				  "leave the uuid out to replace it",
 				  "zone %s exists with another uuid", z->name);
 	}
 	other = zone_find_uuid(daemon, def->uuid);
 	if (other && other != z) {
-		return zerror_set(ret_error, ZERROR_ZONE_EXISTS,
-				  "$.definition.uuid",
+		return zerror_set(ret_error, ZERROR_ZONE_EXISTS, "$.uuid",
 				  "leave the uuid out to get a fresh one",
 				  "zone %s has the uuid %s", other->name, uuid);
 	}
@@ -365,7 +363,8 @@ void methods_zone_attach(struct rpc_call *call, struct json_object *params)
 		zerror_set(&error, ZERROR_INVALID_STATE, NULL,
 			   z->state == ZONE_DEFINED ? "start it first" : NULL,
 			   "%s has no consoles while it is %s", z->name,
-			   zone_fsm_name(z->state));
+			   z->state == ZONE_DEFINED ? "not running"
+						    : zone_fsm_name(z->state));
 	} else if (device && !has_console(z->running_def, device)) {
 		zerror_set(&error, ZERROR_INVALID_PARAMS, "$.device",
 			   "uart0 is always there; see the definition's "

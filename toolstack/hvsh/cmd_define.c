@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "strict_json.h"
+#include "zerror.h"
+
 /* A definition is a page of text; this only keeps a mistake small. */
 #define FILE_MAX (1u << 20)
 
@@ -54,6 +57,20 @@ static char *read_file(const char *name, size_t *ret_len)
 	return text;
 }
 
+/* A member given twice is lost on the way to the daemon. */
+static bool check_members(const char *name, const char *text, size_t len)
+{
+	struct zerror error;
+	struct json_object *json = strict_json_parse(text, len, &error);
+
+	if (json == NULL) {
+		complain("%s: %s", file_title(name), error.message);
+		return false;
+	}
+	json_object_put(json);
+	return true;
+}
+
 /* The daemon sees a parsed document only: places in the file are told here. */
 static bool check_json(const char *name, const char *text, size_t len)
 {
@@ -74,7 +91,7 @@ static bool check_json(const char *name, const char *text, size_t len)
 	if (error == json_tokener_success && end >= len &&
 	    json_object_is_type(json, json_type_object)) {
 		json_object_put(json);
-		return true;
+		return check_members(name, text, len);
 	}
 	json_object_put(json);
 	for (size_t i = 0; i < end && i < len; i++) {
