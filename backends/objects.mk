@@ -9,6 +9,11 @@ backends-y += \
 	backends/core/state_area.c \
 	backends/core/virtio_mmio_regs.c \
 	backends/core/vq.c \
+	backends/blk/blk_command.c \
+	backends/blk/blk_limit.c \
+	backends/blk/store_null.c \
+	backends/blk/store_uring.c \
+	backends/blk/virtio_blk.c \
 	backends/transport/zone/zone_io.c \
 	backends/transport/zone/zone_port_fd.c \
 	backends/transport/zone/zone_virtio.c \
@@ -29,3 +34,6 @@ backends-y += \
 hvio-y += \
 	backends/io/main.c \
 	backends/io/sandbox.c
+
+# io_uring, of the disks' stores.
+hvio-libs += liburing

@@ -81,18 +81,18 @@ test_io_config-src := backends/io/io_config.c $(backends-json)
 test_io_config-libs := json-c
 unit-tests-y += tests/unit/backends/test_zone_console
 test_zone_console-src := $(backends-whole)
-test_zone_console-libs := json-c libuv
+test_zone_console-libs := json-c libuv liburing
 unit-tests-y += tests/unit/backends/test_console_server
 test_console_server-src := $(backends-whole)
-test_console_server-libs := json-c libuv
+test_console_server-libs := json-c libuv liburing
 unit-tests-y += tests/unit/backends/test_platform
 test_platform-src := $(backends-whole)
-test_platform-libs := json-c libuv
+test_platform-libs := json-c libuv liburing
 # Steps through every instruction, so it has as few as possible.
 unit-tests-y += tests/unit/backends/test_kill
-test_kill-src := $(backends-whole)
+test_kill-src := $(backends-whole) tests/unit/backends/support/step.c
 test_kill-cflags := -fno-sanitize=all -O2
-test_kill-libs := json-c libuv
+test_kill-libs := json-c libuv liburing
 # Enters the sandbox, which a sanitizer would not survive.
 unit-tests-y += tests/unit/backends/test_sandbox
 test_sandbox-src := backends/io/sandbox.c
@@ -112,7 +112,30 @@ io_config_fuzz-src := backends/io/io_config.c backends/console/console_hello.c $
 io_config_fuzz-libs := json-c
 fuzzers-y += tests/fuzz/console_fuzz
 console_fuzz-src := $(backends-whole)
-console_fuzz-libs := json-c libuv
+console_fuzz-libs := json-c libuv liburing
+
+# Disks.
+blk-support := $(addprefix tests/unit/backends/support/,blk_world.c event_pump.c ring_driver.c test_store.c)
+blk-src := $(addprefix backends/,blk/blk_command.c blk/blk_limit.c \
+	blk/virtio_blk.c core/event.c core/guest_mem.c core/inflight.c \
+	core/vq.c)
+unit-tests-y += tests/unit/backends/test_inflight
+test_inflight-src := backends/core/inflight.c backends/core/vq.c \
+	backends/core/guest_mem.c tests/unit/backends/support/ring_driver.c
+unit-tests-y += tests/unit/backends/test_blk_limit
+test_blk_limit-src := backends/blk/blk_limit.c
+unit-tests-y += tests/unit/backends/test_virtio_blk
+test_virtio_blk-src := $(blk-src) $(blk-support) backends/blk/store_null.c
+# It includes store_uring.c.
+unit-tests-y += tests/unit/backends/test_store_uring
+test_store_uring-src := backends/core/event.c backends/core/event_uv.c
+test_store_uring-libs := libuv liburing
+unit-tests-y += tests/unit/backends/test_kill_blk
+test_kill_blk-src := $(blk-src) $(blk-support) \
+	tests/unit/backends/support/step.c
+test_kill_blk-cflags := -fno-sanitize=all -O2
+fuzzers-y += tests/fuzz/blk_fuzz
+blk_fuzz-src := $(blk-src) $(blk-support)
 
 # hvd, zone definitions.
 unit-tests-y += tests/unit/toolstack/test_suggest

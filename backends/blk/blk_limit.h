@@ -3,9 +3,9 @@
  * Limits on operations and bytes per second, for reads, writes and both.
  *
  * Each limit is a token bucket kept as one point in time, the one at which the
- * bucket would be full again.  A request passes while that is no further away
- * than the burst takes to earn; so one request may exceed what is left, and the
- * following ones pay.  No clock in here: the caller says what time it is.
+ * bucket would be full.  A request passes if what it takes is left, or if the
+ * bucket is full: so one that is larger than the burst passes too, and those
+ * after it pay.  No clock in here: the caller says what time it is.
  */
 #ifndef ZV_BACKENDS_BLK_BLK_LIMIT_H
 #define ZV_BACKENDS_BLK_BLK_LIMIT_H

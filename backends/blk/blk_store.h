@@ -84,7 +84,8 @@ struct blk_store_ops {
 	/*
 	 * Frees the store.  Requests still outstanding are abandoned: done() is
 	 * not called, and their buffers must stay mapped to the end of the
-	 * process, because the kernel may yet use them.
+	 * process, because the kernel may yet use them.  Not to be called by
+	 * done() and completed(), but drained() may.
 	 */
 	void (*close)(struct blk_store *store);
 };

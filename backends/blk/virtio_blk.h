@@ -14,6 +14,7 @@
 #ifndef ZV_BACKENDS_BLK_VIRTIO_BLK_H
 #define ZV_BACKENDS_BLK_VIRTIO_BLK_H
 
+#include "blk/blk_command.h"
 #include "blk/blk_limit.h"
 #include "blk/blk_store.h"
 #include "core/virtio_device.h"
@@ -27,8 +28,6 @@
 #define VIRTIO_BLK_F_MQ (1ull << 12)
 #define VIRTIO_BLK_F_DISCARD (1ull << 13)
 #define VIRTIO_BLK_F_WRITE_ZEROES (1ull << 14)
-
-#define VIRTIO_BLK_ID_LEN 20u /* of the serial number; no NUL needed */
 
 enum virtio_blk_policy {
 	VIRTIO_BLK_REPORT, /* the guest sees the error */
@@ -94,13 +93,13 @@ struct virtio_blk {
 
 	/* The rest is private. */
 	struct virtio_blk_req *req[VIRTIO_QUEUES_MAX]; /* by head */
-	uint64_t sectors;
+	struct blk_disk disk;
 	uint64_t features; /* negotiated */
 	char serial[VIRTIO_BLK_ID_LEN];
-	bool readonly;
 	bool writeback;
 	bool writeback_default;
 	bool running;
+	bool broken; /* till stop(): nothing more is pushed */
 	virtio_stop_cb stopped; /* not NULL: stop() waits for the store */
 	uint32_t in_store;
 	uint32_t to_signal; /* queues, as bits */
@@ -114,8 +113,9 @@ struct virtio_blk {
 	void (*on_error)(struct virtio_blk *blk,
 			 const struct virtio_blk_error *error);
 	struct virtio_blk_list held;
-	struct event_timer quiet; /* errors are not told until then */
-	bool told;
+	bool held_told;
+	bool reported_told; /* till quiet ends */
+	struct event_timer quiet;
 	struct vq_chain chain;
 };
 

@@ -70,6 +70,28 @@ int guest_mem_read(struct guest_mem *gm, uint64_t gpa, void *ret, size_t len)
 	return 0;
 }
 
+static uint64_t address_of(const struct guest_mem *gm, const uint8_t *mapped)
+{
+	for (size_t i = 0; i < gm->region_count; i++) {
+		const struct guest_mem_region *r = &gm->region[i];
+
+		if (mapped >= r->base && mapped < r->base + r->size) {
+			return r->gpa + (uint64_t)(mapped - r->base);
+		}
+	}
+	return 0;
+}
+
+void guest_mem_copy(struct guest_mem *gm, void *ret, const void *mapped,
+		    size_t len)
+{
+	memcpy(ret, mapped, len);
+	__asm__ volatile("" ::: "memory");
+	if (gm->after_read != NULL) {
+		gm->after_read(gm, address_of(gm, mapped), len);
+	}
+}
+
 int guest_mem_write(struct guest_mem *gm, uint64_t gpa, const void *src,
 		    size_t len)
 {

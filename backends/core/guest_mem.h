@@ -49,6 +49,10 @@ int guest_mem_read(struct guest_mem *gm, uint64_t gpa, void *ret, size_t len);
 int guest_mem_write(struct guest_mem *gm, uint64_t gpa, const void *src,
 		    size_t len);
 
+/* Copies out what guest_mem_map() gave a pointer to: control data, once. */
+void guest_mem_copy(struct guest_mem *gm, void *ret, const void *mapped,
+		    size_t len);
+
 /* Little-endian 16-bit words with acquire and release; gpa must be even. */
 int guest_mem_load16(struct guest_mem *gm, uint64_t gpa, uint16_t *ret);
 int guest_mem_store16(struct guest_mem *gm, uint64_t gpa, uint16_t value);

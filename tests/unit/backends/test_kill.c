@@ -13,15 +13,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "support/process.h"
+#include "support/step.h"
 
 /* The parts of the restart area that the work changes. */
 #define RECORDS 0x7000u /* header, platform devices, slot 1 */
@@ -103,41 +100,6 @@ static struct process *revive(size_t i)
 	return process_new(new_ram, new_area);
 }
 
-/* Runs work() instruction by instruction.  False if we may not. */
-static bool step_through(struct process *p, void (*work)(struct process *))
-{
-	pid_t pid = fork();
-	int status;
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0) {
-			_exit(77);
-		}
-		raise(SIGSTOP);
-		work(p);
-		/* Not by exit(): the parent has its own clean-up. */
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (!WIFSTOPPED(status)) {
-		return false;
-	}
-	take_image();
-	while (WIFSTOPPED(status)) {
-		if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) < 0) {
-			kill(pid, SIGKILL);
-			waitpid(pid, &status, 0);
-			return false;
-		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		take_image();
-	}
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	return true;
-}
-
 /* The child shares our memory: hand it over before the parent frees it. */
 static void forget(struct process *p)
 {
@@ -148,8 +110,10 @@ static void forget(struct process *p)
 
 /* ------------------------------------------------------------------ output */
 
-static void transmit(struct process *p)
+static void transmit(void *ctx)
 {
+	struct process *p = ctx;
+
 	p->io.console[0].console.dev.ops->kick(&p->io.console[0].console.dev,
 					       VIRTIO_CONSOLE_TX);
 }
@@ -174,7 +138,7 @@ static void output_is_exact(void **state)
 	ring_driver_desc(&p->tx, p->tx.at.desc, 2, P_DATA + 0x45, 9, 0, 0);
 	ring_driver_offer(&p->tx, 1);
 	process_offer_tx(p, 3, P_DATA + 96, "three");
-	if (!step_through(p, transmit)) {
+	if (!step_through(transmit, p, take_image)) {
 		forget(p);
 		skip();
 	}
@@ -212,8 +176,10 @@ static void output_is_exact(void **state)
 
 /* --------------------------------------------------------------- registers */
 
-static void serve(struct process *p)
+static void serve(void *ctx)
 {
+	struct process *p = ctx;
+
 	zone_io_pump(&p->io.io);
 }
 
@@ -226,7 +192,7 @@ static void check_access(struct process *p, uint32_t reg, uint32_t value)
 	image_count = 0;
 	fake_zone_post_access(&p->zone, 0, P_VIRTIO + reg, 4, true, value);
 	slot = p->zone.slot[0];
-	if (!step_through(p, serve)) {
+	if (!step_through(serve, p, take_image)) {
 		forget(p);
 		skip();
 	}
