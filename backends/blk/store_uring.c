@@ -34,7 +34,6 @@
 #define ZEROS_SIZE 65536u
 #define ZEROS_IOV 16u
 
-
 enum how {
 	HOW_DIRECT, /* iov as it is */
 	HOW_BOUNCE, /* through priv.buffer */
@@ -778,7 +777,9 @@ static int restrict_ring(struct io_uring *ring)
 	rules[n++].sqe_flags = IOSQE_FIXED_FILE;
 	rules[n].opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED;
 	rules[n++].sqe_flags = IOSQE_FIXED_FILE;
-	return io_uring_register_restrictions(ring, rules, n);
+	/* liburing 2.3 declares a function for it, but does not export it. */
+	return io_uring_register((unsigned int)ring->ring_fd,
+				 IORING_REGISTER_RESTRICTIONS, rules, n);
 }
 
 static int make_ring(struct store_uring *su, int fd)
@@ -797,7 +798,8 @@ static int make_ring(struct store_uring *su, int fd)
 		rc = restrict_ring(&su->ring);
 	}
 	if (rc == 0) {
-		rc = io_uring_enable_rings(&su->ring);
+		rc = io_uring_register((unsigned int)su->ring.ring_fd,
+				       IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 	}
 	if (rc == 0) {
 		rc = event_watch(su->loop, &su->watch, su->ring.ring_fd,
