@@ -6,6 +6,7 @@ backends-y += \
 	backends/core/guest_mem.c \
 	backends/core/inflight.c \
 	backends/core/log_ring.c \
+	backends/core/rate.c \
 	backends/core/state_area.c \
 	backends/core/virtio_mmio_regs.c \
 	backends/core/vq.c \
@@ -27,6 +28,13 @@ backends-y += \
 	backends/rtc/rtc.c \
 	backends/gpio/pl061.c \
 	backends/gpio/gpio.c \
+	backends/net/link_tap.c \
+	backends/net/net_ctrl.c \
+	backends/net/net_filter.c \
+	backends/net/net_rx.c \
+	backends/net/net_tx.c \
+	backends/net/net_window.c \
+	backends/net/virtio_net.c \
 	backends/io/control.c \
 	backends/io/io_config.c \
 	backends/io/io_process.c

@@ -137,6 +137,15 @@ test_kill_blk-cflags := -fno-sanitize=all -O2
 fuzzers-y += tests/fuzz/blk_fuzz
 blk_fuzz-src := $(blk-src) $(blk-support)
 
+# Network.
+backends-net := $(filter backends/net/%,$(backends-y)) \
+	$(addprefix backends/core/,event.c guest_mem.c rate.c vq.c)
+net-support := $(addprefix tests/unit/backends/support/,event_pump.c pipe_link.c ring_driver.c)
+unit-tests-y += tests/unit/backends/test_rate
+test_rate-src := backends/core/rate.c
+unit-tests-y += tests/unit/backends/test_virtio_net
+test_virtio_net-src := $(backends-net) $(net-support)
+
 # hvd, zone definitions.
 unit-tests-y += tests/unit/toolstack/test_suggest
 test_suggest-src := toolstack/common/suggest.c

@@ -264,21 +264,40 @@ void vq_unpop(struct vq *vq)
 	vq->last_avail--;
 }
 
-int vq_push(struct vq *vq, uint16_t head, uint32_t len)
+static int write_used(struct vq *vq, uint16_t idx, const struct vq_used *used)
 {
-	uint32_t slot = vq->used_idx & (vq->at.size - 1);
-	uint32_t entry[2] = { htole32(head), htole32(len) };
+	uint32_t slot = idx & (vq->at.size - 1);
+	uint32_t entry[2] = { htole32(used->head), htole32(used->len) };
 
-	if (!vq->ready ||
-	    guest_mem_write(vq->gm,
-			    vq->at.used + RING_ENTRIES + USED_ENTRY * slot,
-			    entry, sizeof(entry)) != 0 ||
-	    guest_mem_store16(vq->gm, vq->at.used + RING_IDX,
-			      (uint16_t)(vq->used_idx + 1)) != 0) {
+	return guest_mem_write(vq->gm,
+			       vq->at.used + RING_ENTRIES + USED_ENTRY * slot,
+			       entry, sizeof(entry));
+}
+
+int vq_push_all(struct vq *vq, const struct vq_used *used, uint32_t count)
+{
+	uint16_t idx = vq->used_idx;
+
+	if (!vq->ready || count > vq->at.size) {
 		return -EPROTO;
 	}
-	vq->used_idx++;
+	for (uint32_t i = 0; i < count; i++) {
+		if (write_used(vq, idx++, &used[i]) != 0) {
+			return -EPROTO;
+		}
+	}
+	if (guest_mem_store16(vq->gm, vq->at.used + RING_IDX, idx) != 0) {
+		return -EPROTO;
+	}
+	vq->used_idx = idx;
 	return 0;
+}
+
+int vq_push(struct vq *vq, uint16_t head, uint32_t len)
+{
+	struct vq_used used = { head, len };
+
+	return vq_push_all(vq, &used, 1);
 }
 
 bool vq_should_signal(struct vq *vq)

@@ -111,6 +111,14 @@ void vq_unpop(struct vq *vq);
 /* Returns a chain; len = bytes written to its writable part. 0 or -EPROTO */
 int vq_push(struct vq *vq, uint16_t head, uint32_t len);
 
+struct vq_used {
+	uint16_t head;
+	uint32_t len;
+};
+
+/* Returns count chains, which the driver sees all at once or not at all. */
+int vq_push_all(struct vq *vq, const struct vq_used *used, uint32_t count);
+
 /* The head that was available at position pos; 0 or -EPROTO. */
 int vq_head_at(struct vq *vq, uint16_t pos, uint16_t *ret_head);
 
