@@ -52,8 +52,11 @@ hvd-y += \
 	toolstack/daemon/log.c \
 	toolstack/daemon/main.c \
 	toolstack/daemon/methods.c \
+	toolstack/daemon/net_mac.c \
+	toolstack/daemon/net_tap.c \
 	toolstack/daemon/openrpc.c \
 	toolstack/daemon/rpc.c \
+	toolstack/daemon/rtnl.c \
 	toolstack/daemon/server.c \
 	toolstack/daemon/session.c \
 	toolstack/daemon/store.c \
