@@ -80,6 +80,10 @@ static void for_store(struct blk_command *command, enum blk_op op,
 	command->request.op = op;
 	command->request.offset = sector * BLK_SECTOR;
 	command->request.length = length;
+	if (op != BLK_READ && op != BLK_WRITE) {
+		command->request.iov = NULL;
+		command->request.iov_count = 0;
+	}
 }
 
 static void transfer(struct blk_command *command, const struct blk_disk *disk,
@@ -128,8 +132,6 @@ static void erase(struct guest_mem *gm, struct blk_command *command,
 		return;
 	}
 	for_store(command, op, sector, (uint64_t)sectors * BLK_SECTOR);
-	command->request.iov = NULL;
-	command->request.iov_count = 0;
 	if (disk->unmap && (flags & VIRTIO_BLK_RANGE_UNMAP) != 0) {
 		command->request.flags |= BLK_F_UNMAP;
 	}

@@ -150,10 +150,11 @@ static void give_up(struct virtio_blk *blk)
 
 static void declare_broken(struct virtio_blk *blk, const char *why)
 {
-	if (!blk->broken) {
-		give_up(blk);
-		blk->dev.transport->broken(&blk->dev, why);
+	if (blk->broken) {
+		return;
 	}
+	give_up(blk);
+	blk->dev.transport->broken(&blk->dev, why);
 }
 
 static void finish(struct virtio_blk_req *req, uint8_t status, uint32_t written)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <linux/loop.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -289,6 +290,14 @@ static void direct_unaligned(void **state)
 	assert_memory_equal(b + MIB / 2 + 3, b + 1 + 4096, 200 * 1024);
 	assert_int_equal(b[MIB / 2 + 2], 0);
 	assert_int_equal(b[MIB / 2 + 3 + 200 * 1024], 0);
+	/* Aligned, but not of whole blocks. */
+	fill(&r, BLK_READ, 0, 4096);
+	add(&r, b + MIB / 2, 100);
+	add(&r, b + MIB / 2 + 8192, 3996);
+	submit(f, &r);
+	assert_int_equal(r.r.priv.how, HOW_BOUNCE);
+	assert_int_equal(finish_one(f, &r), 0);
+	assert_memory_equal(b + MIB / 2 + 8192, b + 1 + 100, 3996);
 	/* More than there are buffers, and one that needs none. */
 	for (uint32_t i = 0; i < 10; i++) {
 		fill_simple(&w[i], BLK_WRITE, i * 4096,
@@ -569,6 +578,70 @@ static void erases_without_holes(void **state)
 	assert_int_equal(e.error, -ENOSPC);
 }
 
+/* The file as a block device; -1 if we may not make one. */
+static int loop_device(struct fixture *f)
+{
+	struct loop_config config = {
+		.fd = (uint32_t)f->fd,
+		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
+	};
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	char path[32];
+	int n = -1;
+	int fd;
+
+	if (control >= 0) {
+		n = ioctl(control, LOOP_CTL_GET_FREE);
+		close(control);
+	}
+	snprintf(path, sizeof(path), "/dev/loop%d", n);
+	fd = n < 0 ? -1 : open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (fd >= 0 && ioctl(fd, LOOP_CONFIGURE, &config) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	if (fd < 0) {
+		print_message("no loop devices here: %s\n", strerror(errno));
+	}
+	return fd;
+}
+
+static void a_block_device(void **state)
+{
+	struct fixture *f = *state;
+	const struct store_uring_config small = { .block_size = 512,
+						  .discard = true };
+	struct one w;
+	int fd;
+
+	NEEDS_URING();
+	fd = loop_device(f);
+	if (fd < 0) {
+		skip();
+	}
+	close(f->fd);
+	f->fd = fd;
+	open_store(f, &small);
+	assert_int_equal(f->store->caps.size, MIB);
+	assert_true(f->store->caps.discard);
+	transfers(f);
+	memset(f->buffer, 0xaa, MIB);
+	assert_int_equal(pwrite(f->fd, f->buffer, MIB, 0), MIB);
+	fill(&w, BLK_DISCARD, 65536, 65536);
+	assert_int_equal(run_one(f, &w), 0);
+	fill(&w, BLK_WRITE_ZEROES, 131072, 65536);
+	assert_int_equal(run_one(f, &w), 0);
+	fill(&w, BLK_WRITE_ZEROES, 262144, 65536);
+	w.r.flags = BLK_F_UNMAP | BLK_F_STABLE;
+	assert_int_equal(run_one(f, &w), 0);
+	assert_int_equal(pread(f->fd, f->buffer, MIB, 0), MIB);
+	assert_true(all_are(f->buffer, 65536, 0xaa));
+	assert_true(all_are(f->buffer + 131072, 65536, 0));
+	assert_true(all_are(f->buffer + 196608, 65536, 0xaa));
+	assert_true(all_are(f->buffer + 262144, 65536, 0));
+	assert_true(all_are(f->buffer + 327680, MIB - 327680, 0xaa));
+}
+
 /* ---------------------------------------------------------------- the ring */
 
 static void many_at_once(struct fixture *f, uint32_t count)
@@ -815,6 +888,7 @@ int main(void)
 		TEST(erases_a_file),
 		TEST(erases_memory),
 		TEST(erases_without_holes),
+		TEST(a_block_device),
 		TEST(in_flight_128),
 		TEST(more_than_the_ring_holds),
 		TEST(the_ring_is_restricted),

@@ -169,6 +169,18 @@ static void flushes(void **state)
 	test_store_complete_all(&w->ts);
 	assert_int_equal(blk_world_status(w, 0, 0), 0);
 	assert_int_equal(w->blk.counters.flushes, 1);
+	/* Room for data beside it is nothing to the store. */
+	blk_world_header(w, 0, 0, VIRTIO_BLK_T_FLUSH, 0);
+	ring_driver_desc(&w->ring[0], w->ring[0].at.desc, 0, W_HEADER, 16,
+			 VQ_DESC_NEXT, 1);
+	ring_driver_desc(&w->ring[0], w->ring[0].at.desc, 1, W_DATA, 513,
+			 VQ_DESC_WRITE, 0);
+	ring_driver_offer(&w->ring[0], 0);
+	blk_world_kick(w, 0);
+	assert_int_equal(w->ts.pending[0]->iov_count, 0);
+	test_store_complete_all(&w->ts);
+	expect_used(w, 0, 0, 1);
+	expect_used(w, 0, 0, 1);
 }
 
 static void identifies(void **state)
@@ -1097,8 +1109,9 @@ static void replay_of_nonsense(void **state)
 	blk_world_offer(w, 0, 0, VIRTIO_BLK_T_OUT, 0, W_DATA, 512);
 	blk_world_offer(w, 0, 1, VIRTIO_BLK_T_OUT, 1, W_DATA, 512);
 	blk_world_kick(w, 0);
-	ring_driver_desc(&w->ring[0], w->ring[0].at.desc, 3, W_HEADER, 16,
-			 VQ_DESC_NEXT, 64);
+	/* All of a request, and then a link to nowhere. */
+	ring_driver_desc(&w->ring[0], w->ring[0].at.desc, 5, W_STATUS, 1,
+			 VQ_DESC_WRITE | VQ_DESC_NEXT, 64);
 	heir = blk_world_heir(w);
 	blk_world_init(heir, &plain);
 	assert_int_equal(blk_world_start(heir, W_FEATURES), -EPROTO);
