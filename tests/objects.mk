@@ -118,12 +118,12 @@ console_fuzz-libs := json-c libuv liburing
 blk-support := $(addprefix tests/unit/backends/support/,blk_world.c event_pump.c ring_driver.c test_store.c)
 blk-src := $(addprefix backends/,blk/blk_command.c blk/blk_limit.c \
 	blk/virtio_blk.c core/event.c core/guest_mem.c core/inflight.c \
-	core/vq.c)
+	core/rate.c core/vq.c)
 unit-tests-y += tests/unit/backends/test_inflight
 test_inflight-src := backends/core/inflight.c backends/core/vq.c \
 	backends/core/guest_mem.c tests/unit/backends/support/ring_driver.c
 unit-tests-y += tests/unit/backends/test_blk_limit
-test_blk_limit-src := backends/blk/blk_limit.c
+test_blk_limit-src := backends/blk/blk_limit.c backends/core/rate.c
 unit-tests-y += tests/unit/backends/test_virtio_blk
 test_virtio_blk-src := $(blk-src) $(blk-support) backends/blk/store_null.c
 # It includes store_uring.c.

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Limits on operations and bytes per second, for reads, writes and both.
- *
- * Each limit is a token bucket kept as one point in time, the one at which the
- * bucket would be full.  A request passes if what it takes is left, or if the
- * bucket is full: so one that is larger than the burst passes too, and those
- * after it pay.  No clock in here: the caller says what time it is.
+ * Limits on operations and bytes per second, for reads, writes and both: a
+ * token bucket (core/rate.h) each, of which the strictest decides.
  */
 #ifndef ZV_BACKENDS_BLK_BLK_LIMIT_H
 #define ZV_BACKENDS_BLK_BLK_LIMIT_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "core/rate.h"
 
 enum blk_limit_kind {
 	BLK_LIMIT_OPS,
@@ -23,23 +21,13 @@ enum blk_limit_kind {
 	BLK_LIMIT_KINDS,
 };
 
-struct blk_limit_rate {
-	uint64_t per_second; /* 0: no limit */
-	uint64_t burst; /* what may pass at once after a rest; 0: a tenth of a
-			   second's worth */
-};
-
 struct blk_limit_config {
-	struct blk_limit_rate rate[BLK_LIMIT_KINDS];
+	struct rate_limit rate[BLK_LIMIT_KINDS];
 };
 
 struct blk_limit {
 	bool on; /* false: nothing is limited, do not ask */
-	struct {
-		uint64_t per_second;
-		uint64_t burst_ns;
-		uint64_t full_at;
-	} bucket[BLK_LIMIT_KINDS];
+	struct rate bucket[BLK_LIMIT_KINDS];
 };
 
 /* Starts with full buckets. */

@@ -490,7 +490,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	if ((mode & 0x80) != 0) {
 		config.limits.rate[more / 4 % BLK_LIMIT_KINDS] =
-			(struct blk_limit_rate){ 1u + 64u * more, more };
+			(struct rate_limit){ 1u + 64u * more, more };
 	}
 	w = blk_world_new(NULL, NULL, NULL);
 	blk_world_init(w, &config);

@@ -1018,11 +1018,11 @@ static void limits_delay(void **state)
 
 	(void)state;
 	/* Ten a second, two at once. */
-	config.limits.rate[BLK_LIMIT_OPS] = (struct blk_limit_rate){ 10, 2 };
+	config.limits.rate[BLK_LIMIT_OPS] = (struct rate_limit){ 10, 2 };
 	blk_world_init(w, &config);
 	blk_world_queues(w, 64);
 	assert_int_equal(blk_world_start(w, W_FEATURES), 0);
-	for (uint32_t i = 0; i < 6; i++) {
+	for (uint32_t i = 0; i < 7; i++) {
 		blk_world_offer(w, 0, i, VIRTIO_BLK_T_IN, i, W_DATA, 512);
 	}
 	blk_world_kick(w, 0);
@@ -1032,19 +1032,19 @@ static void limits_delay(void **state)
 	assert_int_equal(w->ts.submitted, 2);
 	w->now_ns += 101000000;
 	event_pump_advance(&w->pump, 51);
-	assert_int_equal(w->ts.submitted, 3);
+	assert_int_equal(w->ts.submitted, 4);
 	w->now_ns += 101000000;
 	event_pump_advance(&w->pump, 101);
-	assert_int_equal(w->ts.submitted, 4);
+	assert_int_equal(w->ts.submitted, 5);
 	/* A flush waits for nobody but those before it. */
 	blk_world_offer(w, 1, 10, VIRTIO_BLK_T_FLUSH, 0, 0, 0);
 	blk_world_kick(w, 1);
-	assert_int_equal(w->ts.submitted, 4);
+	assert_int_equal(w->ts.submitted, 5);
 	virtio_blk_set_limits(&w->blk, &none);
-	assert_int_equal(w->ts.submitted, 7);
-	assert_int_equal(w->ts.pending[2]->offset, 4 * 512);
+	assert_int_equal(w->ts.submitted, 8);
+	assert_int_equal(w->ts.pending[3]->offset, 5 * 512);
 	test_store_complete_all(&w->ts);
-	assert_int_equal(ring_driver_used_idx(&w->ring[0]), 6);
+	assert_int_equal(ring_driver_used_idx(&w->ring[0]), 7);
 	/* A reset forgets what waits. */
 	virtio_blk_set_limits(&w->blk, &config.limits);
 	for (uint32_t i = 0; i < 6; i++) {
