@@ -11,6 +11,8 @@
 #   ZV_CACHE=DIR     downloads (default: $XDG_CACHE_HOME/zonevisor)
 #   ZONE0_BOOTARGS=, ZONE0_MEMORY=, ZONE0_CPUS=
 #                    zone0's kernel command line, memory and CPUs
+#   ZONE0_FILES=     more files for zone0: *.json are definitions of zones,
+#                    others go to /var/lib/hvd/images
 #   QEMU_ARGS=       more arguments for QEMU
 #   FUZZ_SECONDS=    time for each fuzzer in `make fuzz` (default: 300)
 #

@@ -24,7 +24,9 @@ zone0-adds := \
 	$(call adds,$(images)/libhvd.so.0,usr/lib/) \
 	$(call adds,$(zonevisor-ko),) \
 	$(call adds,$(zone-files),etc/hvd/zones/) \
-	$(call adds,$(kernel-image) $(guest-initrd),var/lib/hvd/images/)
+	$(call adds,$(kernel-image) $(guest-initrd),var/lib/hvd/images/) \
+	$(call adds,$(filter %.json,$(ZONE0_FILES)),etc/hvd/zones/) \
+	$(call adds,$(filter-out %.json,$(ZONE0_FILES)),var/lib/hvd/images/)
 test-adds := $(call adds,$(guest-bins) $(zone0-tools),var/lib/hvd/images/tests/)
 mkinitramfs := CROSS_COMPILE=$(CROSS_COMPILE) scripts/mkinitramfs
 
@@ -39,6 +41,7 @@ $(guest-initrd): $(call tree,$(recipes)/guest) $(kernel-stamp) $(sysroot-stamp) 
 		--sysroot $(sysroot) --kernel $(kernel)
 
 $(zone0-initrd): $(call tree,$(recipes)/zone0) $(zone-files) $(guest-initrd) \
+		$(ZONE0_FILES) \
 		$(kernel-stamp) $(kernel-image) \
 		$(zonevisor-ko) $(aarch64-programs) $(images)/libhvd.so.0 \
 		$(call recorded,$(O)/.zone0-adds,$(zone0-adds)) scripts/mkinitramfs

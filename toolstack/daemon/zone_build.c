@@ -371,10 +371,11 @@ static int make_plan(const struct zone_build *b,
 		return 0;
 	}
 	size_format(need, text);
-	snprintf(hint, sizeof(hint), "give the zone more than %s", text);
+	snprintf(hint, sizeof(hint),
+		 "they take %s; a Linux needs 128M more to run in", text);
 	return zerror_set(ret_error, ZERROR_TOO_LARGE, "$.memory",
-			  need ? hint : NULL, "%s into its memory: %s",
-			  b->def->name, wrong);
+			  need ? hint : NULL, "%s%s", wrong,
+			  need ? " into the zone's memory" : "");
 }
 
 static int load_dtb(const struct zone_build *b, int zone,

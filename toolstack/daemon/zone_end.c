@@ -154,7 +154,7 @@ void zone_begin_destroy(struct zone *z)
 
 void zone_destroy(struct zone *z, struct rpc_call *call)
 {
-	if (!zone_allowed(z, ZONE_EVENT_DESTROY, call, NULL)) {
+	if (!zone_allowed(z, ZONE_EVENT_DESTROY, call)) {
 		return;
 	}
 	zone_wait(z, WAIT_DESTROY, call);

@@ -37,12 +37,15 @@ void zone_enter(struct zone *z, enum zone_event event)
 	z->state = (enum zone_state)next;
 }
 
-/* What to do about a zone that is in the wrong state for a request. */
+/* What to do about a zone that is in the wrong state; NULL: nothing. */
 static const char *advice(const struct zone *z)
 {
 	switch (z->state) {
 	case ZONE_DEFINED:
-		return "start it first";
+	case ZONE_RUNNING:
+		return NULL;
+	case ZONE_PAUSED:
+		return "resume it first";
 	case ZONE_SHUTTING_DOWN:
 	case ZONE_REBOOTING:
 		return "wait, or do not: reset and destroy need no answer "
@@ -50,24 +53,30 @@ static const char *advice(const struct zone *z)
 	case ZONE_CRASHED:
 		return "destroy or start it: both clean up";
 	default:
-		return "try again when its state has changed";
+		return "wait until that is over";
 	}
 }
 
-bool zone_allowed(struct zone *z, enum zone_event event, struct rpc_call *call,
-		  const char *hint)
+/* It is what the request would make it. */
+static bool is_already(const struct zone *z, enum zone_event event)
+{
+	return (z->state == ZONE_RUNNING &&
+		(event == ZONE_EVENT_START || event == ZONE_EVENT_RESUME)) ||
+	       (z->state == ZONE_PAUSED && event == ZONE_EVENT_PAUSE);
+}
+
+bool zone_allowed(struct zone *z, enum zone_event event, struct rpc_call *call)
 {
 	bool idle = z->step == ZONE_STEP_NONE || z->step == ZONE_STEP_WAIT_OFF;
 	struct zerror error;
 
 	if (zone_fsm_next(z->state, event) < 0) {
 		zerror_set(&error, ZERROR_INVALID_STATE, NULL,
-			   hint ? hint : advice(z), "%s is %s%s", z->name,
+			   is_already(z, event) ? NULL : advice(z),
+			   "%s is %s%s", z->name,
 			   z->state == ZONE_DEFINED ? "not running"
 						    : zone_fsm_name(z->state),
-			   z->state == ZONE_RUNNING && event == ZONE_EVENT_START
-				   ? " already"
-				   : "");
+			   is_already(z, event) ? " already" : "");
 	} else if (!idle && event != ZONE_EVENT_DESTROY) {
 		zerror_set(&error, ZERROR_BUSY, NULL, "try again in a moment",
 			   "another operation on %s is under way", z->name);
@@ -233,7 +242,7 @@ void zone_start(struct zone *z, bool held, struct rpc_call *call)
 		}
 		return;
 	}
-	if (!zone_allowed(z, ZONE_EVENT_START, call, NULL)) {
+	if (!zone_allowed(z, ZONE_EVENT_START, call)) {
 		return;
 	}
 	if (!z->def) {
@@ -306,7 +315,7 @@ static void after_run(struct zone *z, struct zone_job *job)
 
 void zone_pause(struct zone *z, struct rpc_call *call)
 {
-	if (!zone_allowed(z, ZONE_EVENT_PAUSE, call, NULL)) {
+	if (!zone_allowed(z, ZONE_EVENT_PAUSE, call)) {
 		return;
 	}
 	zone_wait(z, WAIT_PAUSE, call);
@@ -317,7 +326,7 @@ void zone_pause(struct zone *z, struct rpc_call *call)
 
 void zone_resume(struct zone *z, struct rpc_call *call)
 {
-	if (!zone_allowed(z, ZONE_EVENT_RESUME, call, NULL)) {
+	if (!zone_allowed(z, ZONE_EVENT_RESUME, call)) {
 		return;
 	}
 	zone_wait(z, WAIT_RESUME, call);

@@ -64,12 +64,8 @@ void zone_enter(struct zone *z, enum zone_event event);
 void zone_publish(struct zone *z, const char *event, const char *reason);
 void zone_set_reason(struct zone *z, const char *reason);
 
-/*
- * Is the request allowed now?  Says so to the caller if not; hint NULL: the one
- * for the state.
- */
-bool zone_allowed(struct zone *z, enum zone_event event, struct rpc_call *call,
-		  const char *hint);
+/* Is the request allowed now?  Says so to the caller if not. */
+bool zone_allowed(struct zone *z, enum zone_event event, struct rpc_call *call);
 
 /* Starts a job, or logs that there is no memory for it. */
 bool zone_step_job(struct zone *z, enum zone_step step);

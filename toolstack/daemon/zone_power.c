@@ -35,7 +35,7 @@ static void wait_on(struct zone *z)
 	uint64_t next;
 
 	zerror_set(&error, ZERROR_TIMEOUT, NULL,
-		   "the guest may ignore the power key; destroy ends it",
+		   "the guest may ignore its power key",
 		   "%s did not shut down in time", z->name);
 	next = zone_answer_late(z, now, &error);
 	if (z->off_deadline < next) {
@@ -97,17 +97,14 @@ static void ask(struct zone *z, enum zone_intent intent, uint64_t limit_ms,
 void zone_shutdown(struct zone *z, unsigned int timeout_s,
 		   struct rpc_call *call)
 {
-	const char *hint = z->state == ZONE_PAUSED ? "resume it first" : NULL;
-
-	if (zone_allowed(z, ZONE_EVENT_SHUTDOWN, call, hint) &&
-	    has_key(z, call)) {
+	if (zone_allowed(z, ZONE_EVENT_SHUTDOWN, call) && has_key(z, call)) {
 		ask(z, ZONE_INTENT_STAY_OFF, timeout_s * 1000ull, call);
 	}
 }
 
 void zone_reboot(struct zone *z, struct rpc_call *call)
 {
-	if (zone_allowed(z, ZONE_EVENT_REBOOT, call, NULL) &&
+	if (zone_allowed(z, ZONE_EVENT_REBOOT, call) &&
 	    zone_can_reload(z, call) && has_key(z, call)) {
 		ask(z, ZONE_INTENT_REBOOT, 0, call);
 	}

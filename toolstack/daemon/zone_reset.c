@@ -122,7 +122,7 @@ bool zone_can_reload(struct zone *z, struct rpc_call *call)
 
 void zone_reset(struct zone *z, struct rpc_call *call)
 {
-	if (!zone_allowed(z, ZONE_EVENT_RESET, call, NULL) ||
+	if (!zone_allowed(z, ZONE_EVENT_RESET, call) ||
 	    !zone_can_reload(z, call)) {
 		return;
 	}

@@ -27,6 +27,12 @@ static long elapsed_ms(void)
 	       (now.tv_nsec - state.started.tv_nsec) / 1000000;
 }
 
+/* In the background it would write over what others print. */
+static bool may_show(void)
+{
+	return isatty(STDERR_FILENO) && tcgetpgrp(STDERR_FILENO) == getpgrp();
+}
+
 static int on_wait(struct hvd_conn *conn, void *arg)
 {
 	static const char wheel[] = "|/-\\";
@@ -34,7 +40,7 @@ static int on_wait(struct hvd_conn *conn, void *arg)
 
 	(void)conn;
 	(void)arg;
-	if (state.text[0] != '\0' && ms >= QUIET_MS && isatty(STDERR_FILENO)) {
+	if (state.text[0] != '\0' && ms >= QUIET_MS && may_show()) {
 		fprintf(stderr, "\r%c %s (%ld s)\033[K",
 			wheel[state.turn++ % 4], state.text, ms / 1000);
 		fflush(stderr);
