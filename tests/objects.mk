@@ -153,6 +153,8 @@ test_net_tap-src := $(addprefix toolstack/daemon/,net_mac.c net_tap.c rtnl.c) \
 	toolstack/common/text.c toolstack/common/zerror.c \
 	$(backends-net) $(net-support)
 test_net_tap-cflags := -Itoolstack/daemon
+fuzzers-y += tests/fuzz/net_fuzz
+net_fuzz-src := $(backends-net)
 
 # hvd, zone definitions.
 unit-tests-y += tests/unit/toolstack/test_suggest

@@ -206,9 +206,6 @@ static bool take_table(struct reader *reader, struct net_filter_table *ret)
 	count = le32toh(count);
 	ret->all = count > NET_FILTER_MACS;
 	ret->count = ret->all ? 0 : count;
-	if (count > reader->left / NET_MAC_SIZE) {
-		return false;
-	}
 	return take(reader, ret->all ? NULL : ret->mac,
 		    (size_t)count * NET_MAC_SIZE);
 }

@@ -700,6 +700,25 @@ static void rx_waits_with_tiny_room(void **state)
 	}
 }
 
+/* Shorter than what is looked at: there is nothing more to copy then. */
+static void rx_waits_short(void **state)
+{
+	static struct packet packet;
+	struct fixture *f = *state;
+	uint32_t head;
+	uint32_t len;
+
+	start(f, USUAL);
+	offer_many(f, 0, 1, 7);
+	make_packet(&packet, NET_ETH_SIZE, 1);
+	peer_send(f, 0, &packet);
+	assert_true(event_pump_run(&f->pump));
+	offer_many(f, 0, 1, 0x400000);
+	assert_true(took(f, 0, &head, &len));
+	assert_true(took(f, 0, &head, &len));
+	assert_int_equal(len, packet.len - 7);
+}
+
 /* All the driver can give is not enough: the packet goes, the rest stays. */
 static void rx_ring_too_small(void **state)
 {
@@ -1472,9 +1491,11 @@ static void tx_turns_are_bounded(void **state)
 	for (uint32_t i = 0; i < 10; i++) {
 		offer_tx(f, 1, &packet, packet.len, 65536);
 	}
-	while (peer_take(f, 0, &packet)) {}
+	f->pipe.swallow = true;
 	f->net->dev.ops->kick(&f->net->dev, 1);
-	assert_true(ring_driver_used_idx(&f->ring[1]) < 100 + 6);
+	assert_int_equal(ring_driver_used_idx(&f->ring[1]), 100 + 5);
+	assert_true(event_pump_run(&f->pump));
+	assert_int_equal(ring_driver_used_idx(&f->ring[1]), 100 + 10);
 }
 
 static void tx_refused(void **state)
@@ -1905,6 +1926,7 @@ int main(void)
 		NET_TEST(rx_kick_suppression),
 		NET_TEST(rx_waits_for_room),
 		NET_TEST(rx_waits_with_tiny_room),
+		NET_TEST(rx_waits_short),
 		NET_TEST(rx_ring_too_small),
 		NET_TEST(rx_not_mergeable),
 		NET_TEST(rx_longest_and_longer),

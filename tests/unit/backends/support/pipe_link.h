@@ -16,6 +16,7 @@ struct pipe_link {
 	int fail_read; /* -errno of the next reads; 0: none */
 	int fail_write;
 	int fail_set; /* of set_offloads() and set_pairs() */
+	bool swallow; /* takes whatever is written, and forgets it */
 	unsigned int reads; /* calls */
 };
 
