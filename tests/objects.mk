@@ -134,6 +134,9 @@ unit-tests-y += tests/unit/backends/test_kill_blk
 test_kill_blk-src := $(blk-src) $(blk-support) \
 	tests/unit/backends/support/step.c
 test_kill_blk-cflags := -fno-sanitize=all -O2
+unit-tests-y += tests/unit/backends/test_kill_disk
+test_kill_disk-src := $(blk-src) $(blk-support) backends/blk/store_uring.c
+test_kill_disk-libs := liburing
 fuzzers-y += tests/fuzz/blk_fuzz
 blk_fuzz-src := $(blk-src) $(blk-support)
 

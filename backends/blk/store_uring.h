@@ -12,6 +12,9 @@
  * statx, fallocate and more; later only io_uring_enter is called (and munmap
  * and close at the end).  So open stores before the process locks itself up.
  *
+ * Writes and syncs are done by threads of the kernel, which count as the user's:
+ * under RLIMIT_NPROC 0 all of them fail with -ECANCELED.
+ *
  * With O_DIRECT, guest buffers that the file cannot take as they are go through
  * a buffer of a small pool; such requests wait for each other, others do not.
  */
