@@ -590,6 +590,10 @@ static void offer_tx(struct fuzz_input *in, uint32_t pair)
 	if (at == 0) {
 		return;
 	}
+	if ((frame & 3) != 0) {
+		/* Usually nothing is asked for. */
+		memset(&hdr, 0, sizeof(hdr));
+	}
 	w.next_tx++;
 	memcpy(mem(at), &hdr, sizeof(hdr));
 	for (uint32_t i = 0; i < frame; i++) {
