@@ -18,6 +18,14 @@ backends-y += \
 	backends/transport/zone/zone_io.c \
 	backends/transport/zone/zone_port_fd.c \
 	backends/transport/zone/zone_virtio.c \
+	backends/transport/vhost_user/fault_guard.c \
+	backends/transport/vhost_user/shared_map.c \
+	backends/transport/vhost_user/vhost_user.c \
+	backends/transport/vhost_user/vhost_user_device.c \
+	backends/transport/vhost_user/vhost_user_inflight.c \
+	backends/transport/vhost_user/vhost_user_mem.c \
+	backends/transport/vhost_user/vhost_user_request.c \
+	backends/transport/vhost_user/vhost_user_wire.c \
 	backends/console/console_hello.c \
 	backends/console/console_port.c \
 	backends/console/console_server.c \

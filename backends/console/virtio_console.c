@@ -299,10 +299,12 @@ static void console_stop(struct virtio_device *dev, virtio_stop_cb done)
 	done(dev);
 }
 
-static uint64_t console_mark_fresh(struct virtio_device *dev, uint32_t q)
+static uint64_t console_mark_fresh(struct virtio_device *dev, uint32_t q,
+				   uint16_t pos)
 {
 	return q == VIRTIO_CONSOLE_TX
-		       ? mark_make(log_ring_tail(&from_dev(dev)->port->log), 0)
+		       ? mark_make(log_ring_tail(&from_dev(dev)->port->log),
+				   pos)
 		       : 0;
 }
 
