@@ -159,6 +159,22 @@ test_net_tap-cflags := -Itoolstack/daemon
 fuzzers-y += tests/fuzz/net_fuzz
 net_fuzz-src := $(backends-net)
 
+# vhost-user.
+vhost-user-test := $(addprefix backends/transport/vhost_user/,fault_guard.c \
+		shared_map.c vhost_user.c vhost_user_device.c \
+		vhost_user_inflight.c vhost_user_mem.c vhost_user_request.c \
+		vhost_user_wire.c) \
+	$(addprefix backends/core/,event.c guest_mem.c inflight.c vq.c) \
+	$(addprefix tests/unit/backends/support/,event_pump.c front_end.c \
+		ring_driver.c test_device.c)
+rng-backend-y := $(filter-out tests/%,$(vhost-user-test)) \
+	backends/core/event_uv.c backends/standalone/backend.c \
+	tests/native/rng_backend.c
+unit-tests-y += tests/unit/backends/test_vhost_user
+test_vhost_user-src := $(vhost-user-test)
+fuzzers-y += tests/fuzz/vhost_user_fuzz
+vhost_user_fuzz-src := $(vhost-user-test)
+
 # hvd, zone definitions.
 unit-tests-y += tests/unit/toolstack/test_suggest
 test_suggest-src := toolstack/common/suggest.c
