@@ -35,7 +35,8 @@
 #     {libhvd,hvd,hvsh,hvio}-libs
 #                    libraries: pkg-config names listed in mk/packages.mk, or -lX
 #   backends/objects.mk
-#     backends-y     device models, linked into hvd-io and tests
+#     backends-y     device models, linked into hvd-io, hvd-backend and tests
+#     hvbackend-y    hvd-backend, one device for a vhost-user front-end
 #   tests/objects.mk
 #     unit-tests-y   tests/unit/DIR/test_X, a program each
 #     fuzzers-y      tests/fuzz/X_fuzz, a program each

@@ -53,3 +53,9 @@ hvio-y += \
 
 # io_uring, of the disks' stores.
 hvio-libs += liburing
+
+hvbackend-y += \
+	backends/standalone/backend.c \
+	backends/standalone/device.c \
+	backends/standalone/main.c \
+	backends/io/sandbox.c

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# libhvd, hvd, hvd-io and hvsh, for aarch64 and, with sanitizers, for this
+# libhvd, hvd, hvd-io, hvd-backend and hvsh, for aarch64 and, with sanitizers, for this
 # machine, where tests and developers run them.
 
 user-includes := -Ihypervisor/include/public -Ikmod/uapi -Itoolstack/lib/include \
@@ -41,7 +41,7 @@ endef
 
 # $(call toolchain,TC): everything, for one toolchain.
 define toolchain
-$1-programs := $(addprefix $(O)/$1/,hvd hvd-io hvsh)
+$1-programs := $(addprefix $(O)/$1/,hvd hvd-io hvd-backend hvsh)
 $1-flags := $$(call recorded,$(O)/$1/user/.flags,$$(cc-$1) $$(cflags-$1))
 
 $(O)/$1/user/%.c.o: %.c $$($1-flags)
@@ -69,6 +69,7 @@ $(O)/$1/libhvd.so: $(O)/$1/libhvd.so.0
 $(call program,$1,hvd,$(hvd-y) $(privcmd-y) $(zcommon-y),$(user-libs) $(hvd-libs))
 $(O)/$1/user/toolstack/daemon/openrpc.c.o: toolstack/daemon/openrpc.json
 $(call program,$1,hvd-io,$(hvio-y) $(backends-y) $(privcmd-y) $(zcommon-y),$(user-libs) $(hvio-libs))
+$(call program,$1,hvd-backend,$(hvbackend-y) $(backends-y) $(privcmd-y) $(zcommon-y),$(user-libs) $(hvio-libs))
 $(call program,$1,hvsh,$(hvsh-y),json-c $(hvsh-libs),y)
 endef
 
@@ -78,5 +79,9 @@ $(eval $(call toolchain,host))
 # hvd for tests, in place of whose hypervisor there are files.
 $(eval $(call program,host,hvd-fake,$(hvd-fake-y),$(user-libs) $(hvd-libs)))
 
+# An entropy device for tests of vhost-user.
+$(eval $(call program,host,rng-backend,$(rng-backend-y),libuv))
+
 toolstack: $(O)/aarch64/libhvd.so $(aarch64-programs)
-host: $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake
+host: $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake \
+	$(O)/host/rng-backend

@@ -57,10 +57,11 @@ static uint64_t protocol_features(const struct vhost_user *vu)
 {
 	return VHOST_USER_PROTOCOL_F_MQ | VHOST_USER_PROTOCOL_F_REPLY_ACK |
 	       VHOST_USER_PROTOCOL_F_BACKEND_REQ |
-	       VHOST_USER_PROTOCOL_F_CONFIG |
 	       VHOST_USER_PROTOCOL_F_RESET_DEVICE |
 	       VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS |
 	       VHOST_USER_PROTOCOL_F_STATUS |
+	       (vu->dev->ops->config_len != 0 ? VHOST_USER_PROTOCOL_F_CONFIG
+					      : 0) |
 	       (vu->dev->ops->tracked ? VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD
 				      : 0);
 }

@@ -150,6 +150,44 @@ static void what_was_not_negotiated(void **state)
 	}
 }
 
+/* A device without configuration and record. */
+static void what_is_not_offered(void **state)
+{
+	static const struct {
+		uint32_t request;
+		size_t size;
+		const char *name;
+	} gated[] = {
+		{ VHOST_USER_GET_CONFIG, 16, "GET_CONFIG" },
+		{ VHOST_USER_SET_CONFIG, 16, "SET_CONFIG" },
+		{ VHOST_USER_GET_INFLIGHT_FD, 24, "GET_INFLIGHT_FD" },
+	};
+	const uint64_t none = VHOST_USER_PROTOCOL_F_CONFIG |
+			      VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD;
+
+	(void)state;
+	test_device_make_plain(&fe->device);
+	front_end_u64(fe, VHOST_USER_SET_PROTOCOL_FEATURES, none);
+	assert_wrong("SET_PROTOCOL_FEATURES", "0x1200 were not offered");
+	again();
+	assert_true(front_end_ask(fe, VHOST_USER_GET_PROTOCOL_FEATURES) ==
+		    (ALL_PROTOCOL & ~none));
+	for (size_t i = 0; i < sizeof(gated) / sizeof(gated[0]); i++) {
+		front_end_tell(fe, gated[i].request, (uint8_t[24]){ 0 },
+			       gated[i].size);
+		assert_wrong(gated[i].name, "protocol feature");
+		again();
+	}
+	/* It works all the same. */
+	front_end_negotiate(fe, BASE_FEATURES, ALL_PROTOCOL & ~none);
+	front_end_send_table(fe);
+	ring_driver_init(&fe->ring[1], &fe->gm, FE_RING(1), FE_RING_SIZE);
+	front_end_set_ring(fe, 1, 0);
+	front_end_offer(fe, 1, 0, 0x3c);
+	front_end_kick(fe, 1);
+	assert_int_equal(front_end_result(fe, 1, 0), 0x3c);
+}
+
 static void requests_pass(void **state)
 {
 	(void)state;
@@ -1210,6 +1248,7 @@ int main(void)
 		TEST(features),
 		TEST(protocol_features),
 		TEST(what_was_not_negotiated),
+		TEST(what_is_not_offered),
 		TEST(requests_pass),
 		TEST(acknowledgements),
 		TEST(no_acknowledgement_unless_negotiated),

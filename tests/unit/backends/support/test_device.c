@@ -190,6 +190,21 @@ static const struct virtio_device_ops test_ops = {
 	.stop = stop,
 };
 
+static const struct virtio_device_ops plain_ops = {
+	.name = "plain",
+	.id = VIRTIO_ID_ENTROPY,
+	.features = features,
+	.config_read = config_read,
+	.start = start,
+	.kick = kick,
+	.stop = stop,
+};
+
+void test_device_make_plain(struct test_device *device)
+{
+	device->dev.ops = &plain_ops;
+}
+
 void test_device_init(struct test_device *device, struct event_loop *loop)
 {
 	memset(device, 0, sizeof(*device));

@@ -36,6 +36,8 @@ struct test_device {
 };
 
 void test_device_init(struct test_device *device, struct event_loop *loop);
+/* From now on one with nothing recorded and no configuration. */
+void test_device_make_plain(struct test_device *device);
 /* Ends up to count requests, oldest first. */
 void test_device_finish(struct test_device *device, size_t count);
 /* As if killed: what is pending is forgotten. */

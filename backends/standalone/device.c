@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "standalone/device.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "console/console_server.h"
+#include "console/virtio_console.h"
+#include "standalone/backend.h"
+
+/* ------------------------------------------------------------------ console */
+
+/* Its log lives as long as the process. */
+static struct {
+	struct virtio_console console;
+	struct console_port port;
+	struct console_server server;
+	struct state_area area;
+	void *state;
+	int listen_fd;
+} console;
+
+static int open_console(const struct device_options *options,
+			struct event_loop *loop, struct virtio_device **ret_dev,
+			const char **ret_what)
+{
+	int rc;
+
+	if (options->console_socket == NULL) {
+		*ret_what = "--console-socket: it must be given";
+		return -EINVAL;
+	}
+	*ret_what = "memory for the console's log";
+	console.state = aligned_alloc(4096, STATE_AREA_SIZE);
+	if (console.state == NULL) {
+		return -ENOMEM;
+	}
+	memset(console.state, 0, STATE_AREA_SIZE);
+	state_area_open(&console.area, console.state);
+	rc = console_port_init(&console.port, &console.area, "console0");
+	if (rc != 0) {
+		return rc;
+	}
+	*ret_what = "--console-socket";
+	console.listen_fd = backend_listen(options->console_socket);
+	if (console.listen_fd < 0) {
+		return console.listen_fd;
+	}
+	console_server_init(&console.server, loop, console.listen_fd);
+	rc = console_server_add(&console.server, &console.port);
+	if (rc == 0) {
+		rc = console_server_start(&console.server);
+	}
+	if (rc != 0) {
+		return rc;
+	}
+	virtio_console_init(&console.console, loop, &console.port, 0, 0);
+	*ret_dev = &console.console.dev;
+	return 0;
+}
+
+static void close_console(void)
+{
+	console_server_stop(&console.server);
+	close(console.listen_fd);
+	free(console.state);
+}
+
+/* -------------------------------------------------------------------- table */
+
+static const struct device_kind kinds[] = {
+	{ "console", open_console, close_console },
+};
+
+const struct device_kind *device_kind_at(size_t i)
+{
+	return i < sizeof(kinds) / sizeof(kinds[0]) ? &kinds[i] : NULL;
+}
+
+const struct device_kind *device_kind_find(const char *name)
+{
+	for (size_t i = 0; device_kind_at(i) != NULL; i++) {
+		if (strcmp(kinds[i].name, name) == 0) {
+			return &kinds[i];
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The kinds of device that hvd-backend can be, and their options. */
+#ifndef ZV_BACKENDS_STANDALONE_DEVICE_H
+#define ZV_BACKENDS_STANDALONE_DEVICE_H
+
+#include "core/virtio_device.h"
+
+struct device_options {
+	const char *console_socket;
+};
+
+struct device_kind {
+	const char *name;
+	/* 0, or negative errno with *ret_what naming what failed. */
+	int (*open)(const struct device_options *options,
+		    struct event_loop *loop, struct virtio_device **ret_dev,
+		    const char **ret_what);
+	/* The device is at rest; lets go of the loop. */
+	void (*close)(void);
+};
+
+/* NULL: there is none of that name. */
+const struct device_kind *device_kind_find(const char *name);
+/* The i-th, or NULL. */
+const struct device_kind *device_kind_at(size_t i);
+
+#endif /* ZV_BACKENDS_STANDALONE_DEVICE_H */

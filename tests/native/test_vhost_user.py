@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Devices served over vhost-user to a stock QEMU that runs a stock Linux:
+QEMU and guest know nothing of Zonevisor."""
+import os
+import pathlib
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = pathlib.Path(os.environ.get("O", TOP / "build"))
+KERNEL = BUILD / "aarch64/vmlinuz"
+INITRD = BUILD / "aarch64/linux-guest.cpio.gz"
+RNG = BUILD / "host/rng-backend"
+BACKEND = BUILD / "host/hvd-backend"
+QEMU = shutil.which("qemu-system-aarch64")
+SLOWDOWN = float(os.environ.get("ZV_TEST_SLOWDOWN", 1))
+BOOT = 120 * SLOWDOWN
+ANSWER = 30 * SLOWDOWN
+PROMPT = re.compile(rb"linux:[^\n]*# ")
+
+
+# A process that cannot be looked into cannot look for leaks either.
+os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
+
+
+class Process:
+    """A program whose output is read with a limit on the wait."""
+
+    def __init__(self, *args, **kwargs):
+        self.child = subprocess.Popen([str(a) for a in args], bufsize=0,
+                                      stdout=subprocess.PIPE, **kwargs)
+        self.seen = b""
+
+    def expect(self, pattern, seconds=ANSWER):
+        """What came up to the end of the pattern."""
+        limit = time.monotonic() + seconds
+        while True:
+            found = re.search(pattern, self.seen)
+            if found:
+                text = self.seen[:found.end()]
+                self.seen = self.seen[found.end():]
+                return text
+            left = limit - time.monotonic()
+            out = self.child.stdout
+            if left <= 0 or not select.select([out], [], [], left)[0]:
+                pytest.fail(f"no {pattern!r} in {self.seen[-2000:]!r}")
+            data = os.read(out.fileno(), 65536)
+            if not data:
+                pytest.fail(f"it ended after {self.seen[-2000:]!r}")
+            self.seen += data
+
+    def end(self, how=signal.SIGTERM):
+        if self.child.poll() is None:
+            self.child.send_signal(how)
+        try:
+            return self.child.wait(ANSWER)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+            pytest.fail("it does not end")
+
+
+class Guest(Process):
+    """A machine with its serial port on our pipes."""
+
+    def __init__(self, *devices):
+        super().__init__(
+            QEMU, "-M", "virt", "-cpu", "cortex-a72", "-accel", "tcg",
+            "-m", "256M", "-object",
+            "memory-backend-memfd,id=ram,size=256M,share=on", "-machine",
+            "memory-backend=ram", "-nodefaults", "-display", "none",
+            "-no-reboot", "-serial", "stdio", "-kernel", KERNEL, "-initrd",
+            INITRD, "-append", "console=ttyAMA0 quiet", *devices,
+            stdin=subprocess.PIPE)
+
+    def boot(self):
+        self.expect(PROMPT, BOOT)
+
+    def type(self, line):
+        self.child.stdin.write(line.encode() + b"\n")
+
+    def run(self, line):
+        self.type(line)
+        return self.expect(PROMPT).decode(errors="replace")
+
+
+@pytest.fixture
+def guest():
+    guests = []
+
+    def make(*devices):
+        guests.append(Guest(*devices))
+        return guests[-1]
+
+    yield make
+    for machine in guests:
+        machine.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def backend():
+    processes = []
+
+    def make(*args, **kwargs):
+        processes.append(Process(*args, **kwargs))
+        return processes[-1]
+
+    yield make
+    for process in processes:
+        process.end(signal.SIGKILL)
+
+
+def wait_for(path):
+    limit = time.monotonic() + ANSWER
+    while not path.exists():
+        assert time.monotonic() < limit, f"no {path}"
+        time.sleep(0.01)
+
+
+needs_guest = pytest.mark.skipif(
+    not (QEMU and KERNEL.exists() and INITRD.exists() and RNG.exists()),
+    reason="needs QEMU, a kernel and an initramfs: make native")
+
+
+def rng_device(path):
+    return ("-chardev", f"socket,id=rng,path={path}",
+            "-device", "vhost-user-rng-pci,chardev=rng")
+
+
+READ_RNG = "head -c 32 /dev/hwrng; echo"
+
+
+@needs_guest
+def test_entropy(tmp_path, guest, backend):
+    path = tmp_path / "rng"
+    device = backend(RNG, path, 0)
+    wait_for(path)
+    machine = guest(*rng_device(path))
+    machine.boot()
+    assert "Z" * 32 in machine.run(READ_RNG)
+    device.expect(rb"given")
+    machine.type("poweroff -f")
+    assert machine.child.wait(ANSWER) == 0
+    # It waits for the next front-end, and ends when told to.
+    assert device.child.poll() is None
+    assert device.end() == 0
+
+
+def test_console_backend_by_hand(tmp_path, backend):
+    """Without a machine: hvd-backend starts, refuses, waits and ends."""
+    path = tmp_path / "device"
+    console = tmp_path / "console"
+    device = backend(BACKEND, "--socket", path, "--device", "console",
+                     "--console-socket", console, stderr=subprocess.STDOUT)
+    wait_for(path)
+    for _ in range(2):
+        with socket.socket(socket.AF_UNIX) as front_end:
+            front_end.settimeout(ANSWER)
+            front_end.connect(str(path))
+            # GET_FEATURES, then a request of an unknown version.
+            front_end.sendall(bytes([1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]))
+            answer = front_end.recv(100)
+            assert len(answer) == 20
+            assert answer[:12] == bytes([1, 0, 0, 0, 5, 0, 0, 0, 8, 0, 0, 0])
+            front_end.sendall(bytes([1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]))
+            assert front_end.recv(100) == b""
+        device.expect(rb"hvd-backend: GET_FEATURES: flags: 0x2 .*\n")
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(ANSWER)
+        client.connect(str(console))
+        client.sendall(b'{"device":"console0"}\n')
+        assert b'"ok":true' in client.recv(200)
+    assert device.end() == 0
+
+
+def test_once(tmp_path, backend):
+    path = tmp_path / "device"
+    device = backend(BACKEND, "--socket", path, "--device", "console",
+                     "--console-socket", tmp_path / "console", "--once",
+                     stderr=subprocess.STDOUT)
+    wait_for(path)
+    with socket.socket(socket.AF_UNIX) as front_end:
+        front_end.connect(str(path))
+    device.expect(rb"the front-end has disconnected")
+    assert device.child.wait(ANSWER) == 0
+
+
+def test_a_given_connection(tmp_path, backend):
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            device = backend(BACKEND, "--fd", theirs.fileno(), "--device",
+                             "console", "--console-socket",
+                             tmp_path / "console", stderr=subprocess.STDOUT,
+                             pass_fds=[theirs.fileno()])
+        ours.settimeout(ANSWER)
+        ours.sendall(bytes([1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]))
+        assert len(ours.recv(100)) == 20
+    assert device.child.wait(ANSWER) == 0
+
+
+@pytest.mark.parametrize("args, words", [
+    ([], "--device: it must be given"),
+    (["--device", "toaster"], "no such kind"),
+    (["--device", "console"], "either it or --fd"),
+    (["--device", "console", "--fd", "77"], "--fd"),
+    (["--device", "console", "--fd", "1"], "--fd"),
+    (["--device", "console", "--socket", "x"], "--console-socket"),
+    (["--device", "console", "more"], "more"),
+])
+def test_arguments(tmp_path, args, words):
+    run = subprocess.run([BACKEND, *args], cwd=tmp_path, timeout=ANSWER,
+                         capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert words in run.stderr
+
+
+def test_a_socket_in_use_stays(tmp_path, backend):
+    path = tmp_path / "device"
+    args = (BACKEND, "--socket", path, "--device", "console",
+            "--console-socket")
+    first = backend(*args, tmp_path / "c1")
+    wait_for(path)
+    second = subprocess.run([*args, tmp_path / "c2"], timeout=ANSWER,
+                            capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert "in use" in second.stderr
+    # What a killed one leaves behind is in nobody's way.
+    first.end(signal.SIGKILL)
+    third = backend(*args, tmp_path / "c3", stderr=subprocess.STDOUT)
+    wait_for(tmp_path / "c3")
+    assert third.end() == 0
