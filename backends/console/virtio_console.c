@@ -299,13 +299,17 @@ static void console_stop(struct virtio_device *dev, virtio_stop_cb done)
 	done(dev);
 }
 
-static uint64_t console_mark_fresh(struct virtio_device *dev, uint32_t q,
-				   uint16_t pos)
+static uint64_t console_mark_at(struct virtio_device *dev, uint32_t q,
+				uint16_t pos)
 {
-	return q == VIRTIO_CONSOLE_TX
-		       ? mark_make(log_ring_tail(&from_dev(dev)->port->log),
-				   pos)
-		       : 0;
+	uint64_t tail = log_ring_tail(&from_dev(dev)->port->log);
+
+	return q == VIRTIO_CONSOLE_TX ? mark_make(tail, pos) : 0;
+}
+
+static uint64_t console_mark_fresh(struct virtio_device *dev, uint32_t q)
+{
+	return console_mark_at(dev, q, 0);
 }
 
 static const struct virtio_device_ops console_ops = {
@@ -318,6 +322,7 @@ static const struct virtio_device_ops console_ops = {
 	.kick = console_kick,
 	.stop = console_stop,
 	.mark_fresh = console_mark_fresh,
+	.mark_at = console_mark_at,
 };
 
 void virtio_console_init(struct virtio_console *console,

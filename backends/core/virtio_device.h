@@ -66,12 +66,15 @@ struct virtio_device_ops {
 	void (*kick)(struct virtio_device *dev, uint32_t q);
 	void (*stop)(struct virtio_device *dev, virtio_stop_cb done);
 	/*
-	 * The value of mark[q] when the driver makes queue q anew, at position
-	 * 0, or when it is taken up at pos with no record of how it got there.
-	 * NULL: 0.
+	 * The value of mark[q] when the driver makes queue q anew.  NULL: 0.
 	 */
-	uint64_t (*mark_fresh)(struct virtio_device *dev, uint32_t q,
-			       uint16_t pos);
+	uint64_t (*mark_fresh)(struct virtio_device *dev, uint32_t q);
+	/*
+	 * The same when queue q is taken up at position pos by a transport that
+	 * has no record of how it got there.  NULL: that of a new one.
+	 */
+	uint64_t (*mark_at)(struct virtio_device *dev, uint32_t q,
+			    uint16_t pos);
 };
 
 struct virtio_transport_ops {

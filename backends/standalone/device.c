@@ -2,10 +2,14 @@
 #include "standalone/device.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "blk/store_uring.h"
+#include "blk/virtio_blk.h"
 #include "console/console_server.h"
 #include "console/virtio_console.h"
 #include "standalone/backend.h"
@@ -68,10 +72,89 @@ static void close_console(void)
 	free(console.state);
 }
 
+/* --------------------------------------------------------------------- disk */
+
+static struct {
+	struct virtio_blk blk;
+	struct blk_store *store;
+} disk;
+
+static int open_store(const struct device_options *options,
+		      struct event_loop *loop)
+{
+	struct store_uring_config config = {
+		.readonly = options->readonly,
+		.discard = !options->readonly,
+	};
+	int fd = open(options->disk,
+		      (options->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0) {
+		return -errno;
+	}
+	rc = store_uring_open(loop, fd, &config, &disk.store);
+	close(fd);
+	return rc;
+}
+
+static void on_disk_error(struct virtio_blk *blk,
+			  const struct virtio_blk_error *error)
+{
+	static const char *const names[] = {
+		[BLK_READ] = "read",
+		[BLK_WRITE] = "write",
+		[BLK_FLUSH] = "flush",
+		[BLK_DISCARD] = "discard",
+		[BLK_WRITE_ZEROES] = "write zeroes",
+	};
+
+	(void)blk;
+	fprintf(stderr, "hvd-backend: disk: %s at %llu: %s\n", names[error->op],
+		(unsigned long long)error->offset, strerror(-error->error));
+}
+
+static int open_disk(const struct device_options *options,
+		     struct event_loop *loop, struct virtio_device **ret_dev,
+		     const char **ret_what)
+{
+	struct virtio_blk_config config = {
+		.queues = 1,
+		.serial = options->serial,
+		.readonly = options->readonly,
+		.writeback = options->writeback,
+		.policy = VIRTIO_BLK_REPORT,
+		.on_error = on_disk_error,
+	};
+	int rc;
+
+	if (options->disk == NULL) {
+		*ret_what = "--disk: it must be given";
+		return -EINVAL;
+	}
+	*ret_what = options->disk;
+	rc = open_store(options, loop);
+	if (rc == 0) {
+		*ret_what = "the disk";
+		rc = virtio_blk_init(&disk.blk, loop, disk.store, &config);
+	}
+	if (rc == 0) {
+		*ret_dev = &disk.blk.dev;
+	}
+	return rc;
+}
+
+static void close_disk(void)
+{
+	virtio_blk_fini(&disk.blk);
+	disk.store->ops->close(disk.store);
+}
+
 /* -------------------------------------------------------------------- table */
 
 static const struct device_kind kinds[] = {
-	{ "console", open_console, close_console },
+	{ "blk", "block", open_disk, close_disk },
+	{ "console", "console", open_console, close_console },
 };
 
 const struct device_kind *device_kind_at(size_t i)

@@ -7,10 +7,15 @@
 
 struct device_options {
 	const char *console_socket;
+	const char *disk; /* path */
+	const char *serial; /* NULL: none */
+	bool readonly;
+	bool writeback;
 };
 
 struct device_kind {
 	const char *name;
+	const char *type; /* as managers of front-ends call it */
 	/* 0, or negative errno with *ret_what naming what failed. */
 	int (*open)(const struct device_options *options,
 		    struct event_loop *loop, struct virtio_device **ret_dev,

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "io/sandbox.h"
@@ -37,6 +40,12 @@ static const char options_text[] =
 	"  --print-capabilities   tell KIND as JSON, and end\n"
 	"  --help                 this text\n"
 	"\n"
+	"blk:\n"
+	"  --disk PATH            a raw image or a block device\n"
+	"  --serial TEXT          what the guest sees, up to 20 characters\n"
+	"  --readonly             the guest may not write\n"
+	"  --writeback            what is written may be lost until a flush\n"
+	"\n"
 	"console:\n"
 	"  --console-socket PATH  where its clients connect, see hvd-io(8)\n";
 
@@ -58,7 +67,11 @@ enum option_id {
 	OPTION_ONCE,
 	OPTION_CAPABILITIES,
 	OPTION_HELP,
-	OPTION_CONSOLE_SOCKET
+	OPTION_CONSOLE_SOCKET,
+	OPTION_DISK,
+	OPTION_SERIAL,
+	OPTION_READONLY,
+	OPTION_WRITEBACK
 };
 
 static const struct option long_options[] = {
@@ -71,6 +84,10 @@ static const struct option long_options[] = {
 	{ "print-capabilities", no_argument, NULL, OPTION_CAPABILITIES },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ "console-socket", required_argument, NULL, OPTION_CONSOLE_SOCKET },
+	{ "disk", required_argument, NULL, OPTION_DISK },
+	{ "serial", required_argument, NULL, OPTION_SERIAL },
+	{ "readonly", no_argument, NULL, OPTION_READONLY },
+	{ "writeback", no_argument, NULL, OPTION_WRITEBACK },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -94,6 +111,30 @@ static int parse_fd(const char *text, int *ret_fd)
 	}
 	*ret_fd = (int)value;
 	return 0;
+}
+
+static int take_device_option(struct device_options *options, int id)
+{
+	switch (id) {
+	case OPTION_CONSOLE_SOCKET:
+		options->console_socket = optarg;
+		return 0;
+	case OPTION_DISK:
+		options->disk = optarg;
+		return 0;
+	case OPTION_SERIAL:
+		options->serial = optarg;
+		return 0;
+	case OPTION_READONLY:
+		options->readonly = true;
+		return 0;
+	case OPTION_WRITEBACK:
+		options->writeback = true;
+		return 0;
+	default:
+		/* getopt has told. */
+		return -1;
+	}
 }
 
 /* 0; 1: all that was asked for is done; or -1 */
@@ -121,12 +162,8 @@ static int take_option(struct options *options, int id, bool *ret_capabilities)
 	case OPTION_HELP:
 		print_usage();
 		return 1;
-	case OPTION_CONSOLE_SOCKET:
-		options->device.console_socket = optarg;
-		return 0;
 	default:
-		/* getopt has told. */
-		return -1;
+		return take_device_option(&options->device, id);
 	}
 }
 
@@ -152,7 +189,7 @@ static int parse(int argc, char **argv, struct options *ret)
 		return -1;
 	}
 	if (capabilities) {
-		printf("{\"type\":\"%s\",\"features\":[]}\n", ret->kind->name);
+		printf("{\"type\":\"%s\",\"features\":[]}\n", ret->kind->type);
 		return 1;
 	}
 	if ((ret->socket == NULL) == (ret->fd < 0)) {
@@ -169,18 +206,29 @@ static void fail(const char *what, int error)
 	fprintf(stderr, PROGRAM ": %s: %s\n", what, strerror(-error));
 }
 
-/* Everything that is inherited but standard fds and the front-end goes. */
-static int close_others(struct options *options)
+/*
+ * Everything that is inherited but standard fds and the front-end goes.  There
+ * is no limit on threads, unlike in hvd-io: a kernel that makes none for
+ * io_uring cancels the disk's writes.
+ */
+static int confine(struct options *options)
 {
-	if (options->fd < 0) {
-		return sandbox_early(STDERR_FILENO);
+	const struct rlimit no_core = { 0, 0 };
+	unsigned int last_fd = STDERR_FILENO;
+
+	if (options->fd >= 0) {
+		if (options->fd != FD_FRONT_END &&
+		    dup2(options->fd, FD_FRONT_END) < 0) {
+			return -errno;
+		}
+		options->fd = FD_FRONT_END;
+		last_fd = FD_FRONT_END;
 	}
-	if (options->fd != FD_FRONT_END &&
-	    dup2(options->fd, FD_FRONT_END) < 0) {
-		return -errno;
-	}
-	options->fd = FD_FRONT_END;
-	return sandbox_early(FD_FRONT_END);
+	return syscall(SYS_close_range, last_fd + 1, ~0u, 0) < 0 ||
+			       prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+			       setrlimit(RLIMIT_CORE, &no_core) < 0
+		       ? -errno
+		       : 0;
 }
 
 static int run(struct options *options)
@@ -190,7 +238,7 @@ static int run(struct options *options)
 	const char *what = "start";
 	int listen_fd = -1;
 	int status;
-	int rc = close_others(options);
+	int rc = confine(options);
 
 	if (rc == 0) {
 		rc = backend_init(&backend, PROGRAM);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Devices served over vhost-user to a stock QEMU that runs a stock Linux:
 QEMU and guest know nothing of Zonevisor."""
+import hashlib
 import os
 import pathlib
 import re
@@ -153,6 +154,72 @@ def test_entropy(tmp_path, guest, backend):
     assert device.end() == 0
 
 
+def blk_device(path):
+    return ("-chardev", f"socket,id=blk,path={path},reconnect=1",
+            "-device", "vhost-user-blk-pci,chardev=blk,num-queues=1")
+
+
+# Reads the disk beside the page cache, so that each read is a request.
+SUM = "dd if=/dev/vda bs=64k iflag=direct 2>/dev/null | md5sum"
+
+
+@needs_guest
+def test_disk(tmp_path, guest, backend):
+    path, image = tmp_path / "blk", tmp_path / "image"
+    data = os.urandom(1 << 20)
+    image.write_bytes(data)
+    device = backend(BACKEND, "--socket", path, "--device", "blk", "--disk",
+                     image, "--serial", "zv-1", "--once",
+                     stderr=subprocess.STDOUT)
+    wait_for(path)
+    machine = guest(*blk_device(path))
+    machine.boot()
+    assert hashlib.md5(data).hexdigest() in machine.run(SUM)
+    assert "zv-1" in machine.run("cat /sys/block/vda/serial")
+    machine.run("echo -n written by a guest | dd of=/dev/vda bs=512 seek=3 "
+                "conv=sync,fsync 2>/dev/null")
+    machine.type("poweroff -f")
+    assert machine.child.wait(ANSWER) == 0
+    device.expect(rb"the front-end has disconnected")
+    assert device.child.wait(ANSWER) == 0
+    assert image.read_bytes() == (data[:1536] +
+                                  b"written by a guest".ljust(512, b"\0") +
+                                  data[2048:])
+
+
+@needs_guest
+def test_disk_whose_backend_is_killed(tmp_path, guest, backend):
+    """kill -9 again and again under a guest that writes: it notices nothing,
+    and all of it is there."""
+    path, image = tmp_path / "blk", tmp_path / "image"
+    image.write_bytes(bytes(8 << 20))
+    args = (BACKEND, "--socket", path, "--device", "blk", "--disk", image)
+    device = backend(*args)
+    wait_for(path)
+    machine = guest(*blk_device(path))
+    machine.boot()
+    machine.run("dd if=/dev/urandom of=/tmp/data bs=64k count=128 2>/dev/null")
+    machine.type("for i in 1 2 3 4; do dd if=/tmp/data of=/dev/vda bs=4k "
+                 "oflag=direct 2>/dev/null || echo fail$((1)); done; "
+                 "echo wrote $((40 + 2))")
+    kills = 0
+    while not re.search(rb"wrote 42", machine.seen):
+        time.sleep(0.7)
+        device.end(signal.SIGKILL)
+        kills += 1
+        device = backend(*args)
+        if select.select([machine.child.stdout], [], [], 1.5)[0]:
+            machine.seen += os.read(machine.child.stdout.fileno(), 65536)
+        assert kills < 100
+    assert b"fail1" not in machine.expect(rb"wrote 42")
+    machine.expect(PROMPT)
+    there = machine.run("md5sum </tmp/data")
+    there = re.search(r"[0-9a-f]{32}", there)[0]
+    assert kills > 1
+    assert there in machine.run(SUM)
+    assert hashlib.md5(image.read_bytes()).hexdigest() == there
+
+
 def test_console_backend_by_hand(tmp_path, backend):
     """Without a machine: hvd-backend starts, refuses, waits and ends."""
     path = tmp_path / "device"
@@ -213,6 +280,8 @@ def test_a_given_connection(tmp_path, backend):
     (["--device", "console", "--fd", "77"], "--fd"),
     (["--device", "console", "--fd", "1"], "--fd"),
     (["--device", "console", "--socket", "x"], "--console-socket"),
+    (["--device", "blk", "--socket", "x"], "--disk"),
+    (["--device", "blk", "--socket", "x", "--disk", "nowhere"], "nowhere"),
     (["--device", "console", "more"], "more"),
 ])
 def test_arguments(tmp_path, args, words):

@@ -246,6 +246,18 @@ static int bind_tracking(struct vhost_user_ring *ring)
 	return 0;
 }
 
+static uint64_t mark_at(const struct vhost_user_ring *ring)
+{
+	struct virtio_device *dev = ring->vu->dev;
+
+	if (dev->ops->mark_at != NULL) {
+		return dev->ops->mark_at(dev, ring->index, ring->pos);
+	}
+	return dev->ops->mark_fresh != NULL
+		       ? dev->ops->mark_fresh(dev, ring->index)
+		       : 0;
+}
+
 /* 0; or vhost_user_wrong(); what the guest has done wrong is broken(). */
 static int bind_ring(struct vhost_user_ring *ring)
 {
@@ -272,11 +284,7 @@ static int bind_ring(struct vhost_user_ring *ring)
 	ring->running = true;
 	if (ring->moved) {
 		ring->moved = false;
-		dev->mark[ring->index] =
-			dev->ops->mark_fresh != NULL
-				? dev->ops->mark_fresh(dev, ring->index,
-						       ring->pos)
-				: 0;
+		dev->mark[ring->index] = mark_at(ring);
 	}
 	return bind_tracking(ring);
 }

@@ -182,7 +182,7 @@ static void make_queue(struct zone_virtio *zv)
 {
 	uint32_t q = zv->state.regs.queue_sel;
 	uint64_t mark = zv->dev->ops->mark_fresh != NULL
-				? zv->dev->ops->mark_fresh(zv->dev, q, 0)
+				? zv->dev->ops->mark_fresh(zv->dev, q)
 				: 0;
 
 	__atomic_store_n(&zv->dev->mark[q], mark, __ATOMIC_RELEASE);
