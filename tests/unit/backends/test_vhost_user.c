@@ -186,6 +186,13 @@ static void what_is_not_offered(void **state)
 	front_end_offer(fe, 1, 0, 0x3c);
 	front_end_kick(fe, 1);
 	assert_int_equal(front_end_result(fe, 1, 0), 0x3c);
+	/* Without a record the front-end's word is where it goes on. */
+	front_end_state(fe, VHOST_USER_GET_VRING_BASE, 1, 0);
+	front_end_offer(fe, 1, 2, 0x3d);
+	front_end_offer(fe, 1, 4, 0x3e);
+	front_end_set_ring(fe, 1, 2);
+	assert_int_equal(front_end_result(fe, 1, 2), 0);
+	assert_int_equal(front_end_result(fe, 1, 4), 0x3e);
 }
 
 static void requests_pass(void **state)
@@ -319,8 +326,10 @@ static void config_space(void **state)
 	front_end_tell(fe, VHOST_USER_SET_CONFIG, &config, 13);
 	config.offset = 15;
 	config.size = 2;
+	config.data[0] = 0x11;
 	front_end_tell(fe, VHOST_USER_SET_CONFIG, &config, 14);
 	assert_alive();
+	assert_int_equal(fe->device.config[15], 0x77);
 }
 
 static void wrong_config(void **state)
@@ -414,6 +423,7 @@ static void wrong_channel(void **state)
 static void wrong_headers(void **state)
 {
 	static const uint32_t flags[] = { 0, 2, 3, 5, 0xfffffff4 };
+	struct vhost_user_mem_table table = { .count = GUEST_MEM_REGIONS_MAX };
 	uint8_t big[300] = { 0 };
 	int fds[9];
 
@@ -425,13 +435,22 @@ static void wrong_headers(void **state)
 		again();
 	}
 	front_end_tell(fe, VHOST_USER_SET_MEM_TABLE, big, sizeof(big));
-	assert_wrong("SET_MEM_TABLE", "size: 300");
+	assert_wrong("SET_MEM_TABLE", "size: 300 is more than any message has");
 	again();
+	/* A ninth fd beside a table that is right. */
 	for (size_t i = 0; i < 9; i++) {
 		fds[i] = fe->mem_fd;
+		if (i < GUEST_MEM_REGIONS_MAX) {
+			table.region[i] =
+				(struct vhost_user_region){ i << 32, 0x1000,
+							    i << 32, 0 };
+		}
 	}
-	front_end_send(fe, VHOST_USER_SET_MEM_TABLE, VHOST_USER_VERSION, big,
-		       264, fds, 9);
+	front_end_send(fe, VHOST_USER_SET_MEM_TABLE, VHOST_USER_VERSION, &table,
+		       sizeof(table), fds, 8);
+	assert_alive();
+	front_end_send(fe, VHOST_USER_SET_MEM_TABLE, VHOST_USER_VERSION, &table,
+		       sizeof(table), fds, 9);
 	assert_wrong("SET_MEM_TABLE", "file descriptors");
 	again();
 	/* Two at once are no better for being in pieces. */
@@ -1058,11 +1077,13 @@ static void wrong_tracking(void **state)
 		again();
 	}
 	for (int i = 0; i < 5; i++) {
-		struct vhost_user_inflight good;
+		static const char *const fields[] = {
+			"mmap size",	    "mmap offset",   "too short",
+			"Invalid argument", "num queues: 3",
+		};
 
 		front_end_negotiate(fe, BASE_FEATURES, ALL_PROTOCOL);
 		front_end_make_tracking(fe);
-		good = fe->inflight;
 		/* It cannot shrink under us. */
 		assert_int_equal(ftruncate(fe->inflight_fd, 0), -1);
 		switch (i) {
@@ -1073,7 +1094,7 @@ static void wrong_tracking(void **state)
 			fe->inflight.mmap_offset = 4;
 			break;
 		case 2:
-			fe->inflight.mmap_offset = good.mmap_size;
+			fe->inflight.mmap_offset = fe->inflight.mmap_size;
 			break;
 		case 3:
 			fe->inflight.mmap_offset = UINT64_MAX - 7;
@@ -1083,7 +1104,7 @@ static void wrong_tracking(void **state)
 			break;
 		}
 		front_end_give_tracking(fe);
-		assert_wrong("SET_INFLIGHT_FD", "");
+		assert_wrong("SET_INFLIGHT_FD", fields[i]);
 		again();
 	}
 	front_end_negotiate(fe, BASE_FEATURES, ALL_PROTOCOL);
@@ -1102,9 +1123,13 @@ static void tracking_too_short(void **state)
 	assert_wrong("SET_VRING_NUM", "queue size 16");
 }
 
-/* Killed with two taken of three: done again, in order, given back once. */
+/*
+ * Killed with three taken, of which the second was done first: the others are
+ * done again, in order, and each is given back once.
+ */
 static void requests_survive_a_kill(void **state)
 {
+	static const uint32_t order[] = { 0, 4, 2, 6, 8 };
 	uint32_t head;
 	uint32_t len;
 
@@ -1113,28 +1138,30 @@ static void requests_survive_a_kill(void **state)
 	front_end_offer(fe, 0, 0, 0x10);
 	front_end_kick(fe, 0);
 	fe->device.hold = true;
-	front_end_offer(fe, 0, 2, 0x11);
-	front_end_offer(fe, 0, 4, 0x12);
+	for (uint16_t i = 1; i < 4; i++) {
+		front_end_offer(fe, 0, 2 * i, (uint8_t)(0x10 + i));
+	}
 	front_end_kick(fe, 0);
-	front_end_offer(fe, 0, 6, 0x13);
-	assert_int_equal(fe->device.pending_count, 2);
+	front_end_offer(fe, 0, 8, 0x14);
+	assert_int_equal(fe->device.pending_count, 3);
+	test_device_finish_at(&fe->device, 1);
 	front_end_kill(fe);
-	assert_int_equal(ring_driver_used_idx(&fe->ring[0]), 1);
+	assert_int_equal(ring_driver_used_idx(&fe->ring[0]), 2);
 
 	front_end_connect(fe);
 	front_end_negotiate(fe, BASE_FEATURES, ALL_PROTOCOL);
 	front_end_give_tracking(fe);
 	front_end_send_table(fe);
 	/* A front-end that finds nobody to ask takes the used index. */
-	front_end_set_ring(fe, 0, 1);
+	front_end_set_ring(fe, 0, 2);
 	assert_int_equal(fe->device.executed, 3);
-	assert_int_equal(ring_driver_used_idx(&fe->ring[0]), 4);
-	for (uint32_t i = 0; i < 4; i++) {
+	assert_int_equal(ring_driver_used_idx(&fe->ring[0]), 5);
+	for (uint32_t i = 0; i < 5; i++) {
 		assert_true(ring_driver_take(&fe->ring[0], &head, &len));
-		assert_int_equal(head, 2 * i);
+		assert_int_equal(head, order[i]);
 		assert_int_equal(len, 1);
-		assert_int_equal(front_end_result(fe, 0, (uint16_t)(2 * i)),
-				 0x10 + i);
+		assert_int_equal(front_end_result(fe, 0, (uint16_t)head),
+				 0x10 + head / 2);
 	}
 	assert_true(front_end_count(fe->call[0]) > 0);
 	assert_false(ring_driver_take(&fe->ring[0], &head, &len));

@@ -29,16 +29,16 @@ static uint32_t execute(const struct vq_chain *chain)
 	return done;
 }
 
-static void end_one(struct test_device *device)
+void test_device_finish_at(struct test_device *device, size_t i)
 {
 	struct virtio_device *dev = &device->dev;
-	struct test_request request = device->pending[0];
+	struct test_request request = device->pending[i];
 	uint32_t len = execute(&request.chain);
 
 	device->executed++;
 	device->pending_count--;
-	memmove(device->pending, device->pending + 1,
-		device->pending_count * sizeof(device->pending[0]));
+	memmove(device->pending + i, device->pending + i + 1,
+		(device->pending_count - i) * sizeof(device->pending[0]));
 	/* The queue may be gone: the device was declared broken. */
 	if (inflight_push(&dev->inflight[request.q], &dev->vq[request.q],
 			  request.chain.head, len) == 0) {
@@ -51,7 +51,7 @@ void test_device_finish(struct test_device *device, size_t count)
 	virtio_stop_cb stopped = device->stopped;
 
 	while (count-- != 0 && device->pending_count != 0) {
-		end_one(device);
+		test_device_finish_at(device, 0);
 	}
 	if (stopped != NULL && device->pending_count == 0) {
 		device->stopped = NULL;

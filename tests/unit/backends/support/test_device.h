@@ -40,6 +40,8 @@ void test_device_init(struct test_device *device, struct event_loop *loop);
 void test_device_make_plain(struct test_device *device);
 /* Ends up to count requests, oldest first. */
 void test_device_finish(struct test_device *device, size_t count);
+/* Ends the i-th of those pending; nobody waits for the last one. */
+void test_device_finish_at(struct test_device *device, size_t i);
 /* As if killed: what is pending is forgotten. */
 void test_device_forget(struct test_device *device);
 
