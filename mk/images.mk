@@ -75,3 +75,6 @@ $(bundle): $(zone0-initrd) $(kernel-stamp) $(kernel-image) $(recipes)/bundle.its
 $(test-bundle): $(test-initrd) $(kernel-stamp) $(kernel-image) $(recipes)/bundle.its.in \
 		scripts/mkbundle $(settings)
 	$(call pack,$(test-initrd))
+
+# Tests of vhost-user boot the guest in a QEMU of this machine.
+native: $(kernel-image) $(guest-initrd)

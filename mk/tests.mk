@@ -67,7 +67,7 @@ unit: $(unit-programs) ## unit tests on this machine, under ASan and UBSan
 fuzz: $(fuzz-programs) ## each fuzzer for FUZZ_SECONDS
 	$(Q)$(run-tests) --fuzz-seconds $(FUZZ_SECONDS) --fuzz $(fuzz-programs)
 
-native: $(host-needs) $(kernel-image) $(guest-initrd) ## tests of the toolstack's programs on this machine
+native: $(host-needs) ## tests of the toolstack's programs on this machine
 	$(Q)$(run-tests) --pytest tests/native
 
 system: $(system-needs) ## tests that boot zones in QEMU

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# libhvd, hvd, hvd-io, hvd-backend and hvsh, for aarch64 and, with sanitizers, for this
-# machine, where tests and developers run them.
+# libhvd, hvd, hvd-io, hvd-backend and hvsh, for aarch64 and, with sanitizers,
+# for this machine, where tests and developers run them.
 
 user-includes := -Ihypervisor/include/public -Ikmod/uapi -Itoolstack/lib/include \
 	-Itoolstack/common -Itoolstack/lib/privcmd -Ibackends $(version-include)
@@ -79,9 +79,5 @@ $(eval $(call toolchain,host))
 # hvd for tests, in place of whose hypervisor there are files.
 $(eval $(call program,host,hvd-fake,$(hvd-fake-y),$(user-libs) $(hvd-libs)))
 
-# An entropy device for tests of vhost-user.
-$(eval $(call program,host,rng-backend,$(rng-backend-y),libuv))
-
 toolstack: $(O)/aarch64/libhvd.so $(aarch64-programs)
-host: $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake \
-	$(O)/host/rng-backend
+host: $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake

@@ -167,9 +167,10 @@ vhost-user-test := $(addprefix backends/transport/vhost_user/,fault_guard.c \
 	$(addprefix backends/core/,event.c guest_mem.c inflight.c vq.c) \
 	$(addprefix tests/unit/backends/support/,event_pump.c front_end.c \
 		ring_driver.c test_device.c)
-rng-backend-y := $(filter-out tests/%,$(vhost-user-test)) \
-	backends/core/event_uv.c backends/standalone/backend.c \
-	tests/native/rng_backend.c
+native-tools-y += tests/native/rng_backend
+rng_backend-src := $(filter-out tests/%,$(vhost-user-test)) \
+	backends/core/event_uv.c backends/standalone/backend.c
+rng_backend-libs := libuv
 unit-tests-y += tests/unit/backends/test_vhost_user
 test_vhost_user-src := $(vhost-user-test)
 fuzzers-y += tests/fuzz/vhost_user_fuzz

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rng-backend SOCKET MILLISECONDS: a virtio entropy device for a vhost-user
+ * rng_backend SOCKET MILLISECONDS: a virtio entropy device for a vhost-user
  * front-end, whose randomness is the letter Z, and which takes its time.
  */
 #include <stdio.h>
