@@ -32,6 +32,7 @@ backends-y += \
 	backends/console/virtio_console.c \
 	backends/uart/pl011.c \
 	backends/uart/uart.c \
+	backends/rng/virtio_rng.c \
 	backends/rtc/pl031.c \
 	backends/rtc/rtc.c \
 	backends/gpio/pl061.c \

@@ -79,6 +79,13 @@ test_event_uv-libs := libuv
 unit-tests-y += tests/unit/backends/test_io_config
 test_io_config-src := backends/io/io_config.c $(backends-json)
 test_io_config-libs := json-c
+rng-src := backends/rng/virtio_rng.c backends/core/rate.c \
+	$(addprefix backends/core/,event.c guest_mem.c vq.c) \
+	$(addprefix tests/unit/backends/support/,event_pump.c ring_driver.c)
+unit-tests-y += tests/unit/backends/test_virtio_rng
+test_virtio_rng-src := $(rng-src)
+fuzzers-y += tests/fuzz/rng_fuzz
+rng_fuzz-src := $(rng-src)
 unit-tests-y += tests/unit/backends/test_zone_console
 test_zone_console-src := $(backends-whole)
 test_zone_console-libs := json-c libuv liburing
