@@ -30,9 +30,9 @@ backends-y += \
 	backends/console/console_port.c \
 	backends/console/console_server.c \
 	backends/console/virtio_console.c \
+	backends/rng/virtio_rng.c \
 	backends/uart/pl011.c \
 	backends/uart/uart.c \
-	backends/rng/virtio_rng.c \
 	backends/rtc/pl031.c \
 	backends/rtc/rtc.c \
 	backends/gpio/pl061.c \
@@ -45,7 +45,13 @@ backends-y += \
 	backends/net/net_window.c \
 	backends/net/virtio_net.c \
 	backends/io/control.c \
+	backends/io/dev_console.c \
+	backends/io/dev_disk.c \
+	backends/io/dev_rng.c \
 	backends/io/io_config.c \
+	backends/io/io_config_type.c \
+	backends/io/io_cursor.c \
+	backends/io/io_device.c \
 	backends/io/io_process.c
 
 hvio-y += \

@@ -77,7 +77,9 @@ unit-tests-y += tests/unit/backends/test_event_uv
 test_event_uv-src := backends/core/event.c backends/core/event_uv.c
 test_event_uv-libs := libuv
 unit-tests-y += tests/unit/backends/test_io_config
-test_io_config-src := backends/io/io_config.c $(backends-json)
+io-config-src := $(addprefix backends/io/io_,config.c config_type.c cursor.c) \
+	$(backends-json)
+test_io_config-src := $(io-config-src)
 test_io_config-libs := json-c
 rng-src := backends/rng/virtio_rng.c backends/core/rate.c \
 	$(addprefix backends/core/,event.c guest_mem.c vq.c) \
@@ -107,7 +109,7 @@ test_sandbox-cflags := -fno-sanitize=all
 test_sandbox-libs := -fno-sanitize=all
 native-tools-y += tests/native/hvd_io_fake
 hvd_io_fake-src := $(hvio-y) $(backends-y) $(backends-json)
-hvd_io_fake-libs := json-c libuv -Wl,--wrap=ioctl -Wl,--wrap=mmap
+hvd_io_fake-libs := json-c libuv liburing -Wl,--wrap=ioctl -Wl,--wrap=mmap
 fuzzers-y += tests/fuzz/vq_fuzz
 vq_fuzz-src := backends/core/vq.c backends/core/guest_mem.c
 fuzzers-y += tests/fuzz/mmio_regs_fuzz
@@ -115,7 +117,7 @@ mmio_regs_fuzz-src := backends/core/virtio_mmio_regs.c
 fuzzers-y += tests/fuzz/pl011_fuzz
 pl011_fuzz-src := backends/uart/pl011.c
 fuzzers-y += tests/fuzz/io_config_fuzz
-io_config_fuzz-src := backends/io/io_config.c backends/console/console_hello.c $(backends-json)
+io_config_fuzz-src := backends/console/console_hello.c $(io-config-src)
 io_config_fuzz-libs := json-c
 fuzzers-y += tests/fuzz/console_fuzz
 console_fuzz-src := $(backends-whole)
@@ -222,7 +224,7 @@ test_rpc-cflags := -Itoolstack/daemon
 test_rpc-libs := json-c libfdt
 unit-tests-y += tests/unit/toolstack/test_openrpc
 test_openrpc-src := $(filter-out %/main.c,$(hvd-fake-y)) \
-	backends/io/io_config.c
+	$(filter-out $(backends-json),$(io-config-src))
 test_openrpc-cflags := -Itoolstack/daemon
 test_openrpc-libs := json-c libfdt libuv
 fuzzers-y += tests/fuzz/zone_def_fuzz

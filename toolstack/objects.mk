@@ -5,6 +5,7 @@ libhvd-y += \
 	toolstack/lib/client/call.c \
 	toolstack/lib/client/conn.c \
 	toolstack/lib/client/console.c \
+	toolstack/lib/client/device.c \
 	toolstack/lib/client/error.c \
 	toolstack/lib/client/event.c \
 	toolstack/lib/client/frame.c \
@@ -23,6 +24,7 @@ hvsh-y += \
 	toolstack/hvsh/args.c \
 	toolstack/hvsh/cmd_console.c \
 	toolstack/hvsh/cmd_define.c \
+	toolstack/hvsh/cmd_device.c \
 	toolstack/hvsh/cmd_events.c \
 	toolstack/hvsh/cmd_help.c \
 	toolstack/hvsh/cmd_host.c \
@@ -46,9 +48,13 @@ hvsh-libs += libedit
 hvd-y += \
 	toolstack/daemon/backoff.c \
 	toolstack/daemon/daemon.c \
+	toolstack/daemon/device_status.c \
 	toolstack/daemon/event.c \
 	toolstack/daemon/frame.c \
+	toolstack/daemon/io_config_line.c \
+	toolstack/daemon/io_opening.c \
 	toolstack/daemon/io_process.c \
+	toolstack/daemon/io_resource.c \
 	toolstack/daemon/log.c \
 	toolstack/daemon/main.c \
 	toolstack/daemon/methods.c \
@@ -64,6 +70,7 @@ hvd-y += \
 	toolstack/daemon/zone.c \
 	toolstack/daemon/zone_adopt.c \
 	toolstack/daemon/zone_build.c \
+	toolstack/daemon/zone_devices.c \
 	toolstack/daemon/zone_end.c \
 	toolstack/daemon/zone_flow.c \
 	toolstack/daemon/zone_fsm.c \
@@ -90,7 +97,9 @@ zcommon-y += \
 	toolstack/common/text.c \
 	toolstack/common/uuid.c \
 	toolstack/common/zerror.c \
-	toolstack/common/zone_def.c
+	toolstack/common/zone_def.c \
+	toolstack/common/zone_def_parse.c \
+	toolstack/common/zone_device.c
 
 # The daemon over a hypervisor made of files, for tests.
 hvd-fake-y += $(hvd-y) $(zcommon-y) tests/unit/toolstack/fake_privcmd.c

@@ -123,12 +123,41 @@ void control_send_fatal(struct control *control, const struct zerror *error)
 	send_object(control, object);
 }
 
-void control_send_broken(struct control *control, const char *device,
-			 const char *why)
+void control_send_device(struct control *control,
+			 const struct control_device *device)
 {
 	struct json_object *object = json_object_new_object();
 
-	add(object, "event", "device-broken");
+	add(object, "event", "device");
+	add(object, "device", device->name);
+	add(object, "state", device->state);
+	if (device->why != NULL) {
+		add(object, "error", device->why);
+	}
+	if (device->has_size) {
+		json_object_object_add(object, "size",
+				       json_object_new_uint64(device->size));
+	}
+	send_object(control, object);
+}
+
+void control_send_resized(struct control *control, const char *device,
+			  uint64_t size)
+{
+	struct json_object *object = json_object_new_object();
+
+	add(object, "event", "resized");
+	add(object, "device", device);
+	json_object_object_add(object, "size", json_object_new_uint64(size));
+	send_object(control, object);
+}
+
+void control_send_refused(struct control *control, const char *device,
+			  const char *why)
+{
+	struct json_object *object = json_object_new_object();
+
+	add(object, "event", "refused");
 	add(object, "device", device);
 	add(object, "error", why);
 	send_object(control, object);

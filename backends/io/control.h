@@ -6,7 +6,9 @@
 #ifndef ZV_BACKENDS_IO_CONTROL_H
 #define ZV_BACKENDS_IO_CONTROL_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/event.h"
 #include "zerror.h"
@@ -37,7 +39,22 @@ void control_stop(struct control *control);
  */
 void control_send_event(struct control *control, const char *event);
 void control_send_fatal(struct control *control, const struct zerror *error);
-void control_send_broken(struct control *control, const char *device,
-			 const char *why);
+
+/* What there is to say of a device. */
+struct control_device {
+	const char *name;
+	const char *state;
+	const char *why; /* NULL: nothing is wrong */
+	bool has_size;
+	uint64_t size; /* bytes */
+};
+
+void control_send_device(struct control *control,
+			 const struct control_device *device);
+void control_send_resized(struct control *control, const char *device,
+			  uint64_t size);
+/* A command for that device could not be carried out. */
+void control_send_refused(struct control *control, const char *device,
+			  const char *why);
 
 #endif /* ZV_BACKENDS_IO_CONTROL_H */

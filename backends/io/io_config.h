@@ -8,12 +8,17 @@
 #include <stdint.h>
 
 #include <zv/abi.h>
+#include <zv/platform_aarch64.h>
 
+#include "blk/blk_limit.h"
 #include "core/guest_mem.h"
+#include "core/rate.h"
 #include "core/state_area.h"
 #include "zerror.h"
 
-#define IO_CONFIG_DEVICES_MAX (STATE_LOGS - 1u) /* one log is the UART's */
+#define IO_CONFIG_DEVICES_MAX ZV_A64_VIRTIO_COUNT
+#define IO_CONFIG_FD_FIRST 6u /* after the control, zone and console fds */
+#define IO_CONFIG_FD_LAST (IO_CONFIG_FD_FIRST + IO_CONFIG_DEVICES_MAX - 1u)
 
 struct io_config_ram {
 	uint64_t gpa;
@@ -26,15 +31,57 @@ struct io_config_platform { /* uart, rtc, gpio */
 	uint32_t intid;
 };
 
+enum io_device_kind {
+	IO_DEVICE_CONSOLE,
+	IO_DEVICE_RNG,
+	IO_DEVICE_DISK,
+};
+
 struct io_config_console {
+	uint16_t cols; /* 0: not given */
+	uint16_t rows;
+};
+
+struct io_config_rng {
+	struct rate_limit bytes_sec;
+};
+
+enum io_on_error {
+	IO_ON_ERROR_REPORT, /* to the guest */
+	IO_ON_ERROR_PAUSE, /* hold the request */
+	IO_ON_ERROR_PAUSE_FULL, /* hold it if there is no space, else report */
+};
+
+#define IO_CONFIG_SERIAL_MAX 20u
+#define IO_CONFIG_RATE_MAX (1ull << 40) /* of anything per second */
+#define IO_CONFIG_BURST_MS 100u /* unless somebody says otherwise */
+#define IO_CONFIG_BURST_MS_MAX 60000u
+
+struct io_config_disk {
+	bool readonly;
+	bool writeback;
+	bool discard;
+	uint32_t block_size; /* 0: the store's */
+	char serial[IO_CONFIG_SERIAL_MAX + 1];
+	enum io_on_error on_error;
+	struct blk_limit_config limits;
+};
+
+struct io_config_device {
+	enum io_device_kind kind;
 	char name[STATE_NAME_MAX];
 	uint32_t slot;
 	uint32_t shadow;
 	uint32_t offset;
 	uint32_t intid;
 	uint32_t doorbell;
-	uint16_t cols; /* 0: not given */
-	uint16_t rows;
+	uint32_t queues;
+	int fd; /* -1: devices of its type have none */
+	union {
+		struct io_config_console console;
+		struct io_config_rng rng;
+		struct io_config_disk disk;
+	};
 };
 
 struct io_config {
@@ -45,8 +92,8 @@ struct io_config {
 	struct io_config_platform uart;
 	struct io_config_platform rtc;
 	struct io_config_platform gpio;
-	struct io_config_console console[IO_CONFIG_DEVICES_MAX];
-	size_t console_count;
+	struct io_config_device device[IO_CONFIG_DEVICES_MAX];
+	size_t device_count;
 	bool drop; /* to uid and gid */
 	uint32_t uid;
 	uint32_t gid;
@@ -56,14 +103,21 @@ struct io_config {
 int io_config_parse(const char *line, size_t len, struct io_config *ret,
 		    struct zerror *ret_error);
 
-enum io_command {
+enum io_command_kind {
 	IO_COMMAND_POWERKEY,
 	IO_COMMAND_RESET,
-	IO_COMMAND_STOP
+	IO_COMMAND_STOP,
+	IO_COMMAND_RESIZE,
+	IO_COMMAND_RESUME,
+};
+
+struct io_command {
+	enum io_command_kind kind;
+	char device[STATE_NAME_MAX]; /* of those that are for one, else empty */
 };
 
 /* The lines after the first. */
-int io_command_parse(const char *line, size_t len, enum io_command *ret,
+int io_command_parse(const char *line, size_t len, struct io_command *ret,
 		     struct zerror *ret_error);
 
 #endif /* ZV_BACKENDS_IO_IO_CONFIG_H */

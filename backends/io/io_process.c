@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "io/io_process.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void on_reset_done(struct zone_io *io)
 {
 	struct io_process *process = io->owner;
 
-	for (size_t i = 0; i < process->console_count; i++) {
-		process->console[i].told = false;
+	for (size_t i = 0; i < process->device_count; i++) {
+		process->device[i].told = false;
+		if (process->device[i].state == IO_DEVICE_BROKEN) {
+			process->device[i].state = IO_DEVICE_OK;
+		}
 	}
 	if (process->on_reset_done != NULL) {
 		process->on_reset_done(process);
@@ -27,12 +31,11 @@ static void on_gone(struct zone_io *io, int error)
 /* A guest can break a device at will: it is not to fill anybody's log. */
 static void on_broken(struct zone_virtio *transport, const char *why)
 {
-	struct io_console *console = transport->owner;
-	struct io_process *process = console->process;
+	struct io_device *device = transport->owner;
 
-	if (!console->told && process->on_broken != NULL) {
-		console->told = true;
-		process->on_broken(process, console->port.name, why);
+	if (!device->told) {
+		device->told = true;
+		io_device_set_state(device, IO_DEVICE_BROKEN, why);
 	}
 }
 
@@ -92,67 +95,92 @@ static int add_platform(struct io_process *process)
 	return rc;
 }
 
-static int add_console(struct io_process *process,
-		       const struct io_config_console *config)
+/* What stop() undoes counts from the first step on, whether it succeeds. */
+static int create_device(struct io_process *process,
+			 const struct io_config_device *config)
 {
-	struct io_console *console = &process->console[process->console_count];
-	struct zone_virtio_place place = {
+	struct io_device *device = &process->device[process->device_count++];
+	const struct zone_virtio_place place = {
 		.shadow = config->shadow,
 		.offset = config->offset,
 		.slot = config->slot,
 		.intid = config->intid,
 		.doorbell = config->doorbell,
 	};
-	int rc =
-		console_port_init(&console->port, &process->area, config->name);
+	int rc;
 
+	*device = (struct io_device){
+		.type = io_device_type(config->kind),
+		.config = config,
+		.process = process,
+	};
+	rc = device->type->create(device);
 	if (rc == 0) {
-		rc = console_server_add(&process->server, &console->port);
+		rc = zone_virtio_init(&device->transport, device->virtio,
+				      &process->gm, &place);
 	}
 	if (rc != 0) {
+		device->virtio = NULL; /* has no transport */
 		return rc;
 	}
-	virtio_console_init(&console->console, process->loop, &console->port,
-			    config->cols, config->rows);
-	rc = zone_virtio_init(&console->transport, &console->console.dev,
-			      &process->gm, &place);
-	if (rc != 0) {
-		return rc;
+	device->transport.owner = device;
+	device->transport.on_broken = on_broken;
+	return 0;
+}
+
+static int create_devices(struct io_process *process)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < process->config->device_count; i++) {
+		const struct io_config_device *config =
+			&process->config->device[i];
+
+		snprintf(process->what, sizeof(process->what), "device %s",
+			 config->name);
+		rc = create_device(process, config);
 	}
-	process->console_count++;
-	console->process = process;
-	console->transport.owner = console;
-	console->transport.on_broken = on_broken;
-	return zone_io_add(&process->io, &console->transport.window);
+	return rc;
 }
 
 static int add_devices(struct io_process *process)
 {
 	int rc = add_platform(process);
 
-	for (size_t i = 0; rc == 0 && i < process->config->console_count; i++) {
-		rc = add_console(process, &process->config->console[i]);
+	for (size_t i = 0; rc == 0 && i < process->device_count; i++) {
+		rc = zone_io_add(&process->io,
+				 &process->device[i].transport.window);
 	}
 	return rc;
 }
 
-int io_process_start(struct io_process *process, struct zone_port *port,
-		     void *const *ram, void *state, int listen_fd,
-		     const char **ret_what)
+int io_process_open(struct io_process *process, void *const *ram, void *state,
+		    int listen_fd, const char **ret_what)
 {
 	int rc = add_memory(process, ram);
 
 	state_area_open(&process->area, state);
 	console_server_init(&process->server, process->loop, listen_fd);
+	process->open = true;
+	if (rc != 0) {
+		*ret_what = "guest memory";
+		return rc;
+	}
+	rc = create_devices(process);
+	*ret_what = process->what;
+	return rc;
+}
+
+int io_process_start(struct io_process *process, struct zone_port *port,
+		     const char **ret_what)
+{
+	int rc;
+
 	zone_io_init(&process->io, process->loop, port, &process->area);
 	process->io.owner = process;
 	process->io.reset_done = on_reset_done;
 	process->io.gone = on_gone;
 	process->serving = true;
-	if (rc != 0) {
-		*ret_what = "guest memory";
-		return rc;
-	}
 	rc = add_devices(process);
 	if (rc != 0) {
 		*ret_what = "devices";
@@ -173,16 +201,44 @@ int io_process_start(struct io_process *process, struct zone_port *port,
 
 void io_process_stop(struct io_process *process)
 {
-	if (!process->serving) {
+	if (!process->open) {
 		return;
 	}
-	process->serving = false;
-	zone_io_stop(&process->io);
-	console_server_stop(&process->server);
-	for (size_t i = 0; i < process->console_count; i++) {
-		zone_virtio_fini(&process->console[i].transport);
+	if (process->serving) {
+		zone_io_stop(&process->io);
 	}
-	process->console_count = 0;
+	process->open = process->serving = false;
+	console_server_stop(&process->server);
+	for (size_t i = 0; i < process->device_count; i++) {
+		struct io_device *device = &process->device[i];
+
+		if (device->virtio != NULL) {
+			zone_virtio_fini(&device->transport);
+		}
+		device->type->destroy(device);
+	}
+	process->device_count = 0;
+}
+
+uint32_t io_process_disks(const struct io_process *process)
+{
+	uint32_t disks = 0;
+
+	for (size_t i = 0; i < process->device_count; i++) {
+		disks += process->device[i].config->kind == IO_DEVICE_DISK;
+	}
+	return disks;
+}
+
+struct io_device *io_process_device(struct io_process *process,
+				    const char *name)
+{
+	for (size_t i = 0; process->serving && i < process->device_count; i++) {
+		if (strcmp(process->device[i].config->name, name) == 0) {
+			return &process->device[i];
+		}
+	}
+	return NULL;
 }
 
 void io_process_power_key(struct io_process *process)

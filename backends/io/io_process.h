@@ -2,30 +2,24 @@
 /*
  * The devices of one zone, made from its configuration.
  *
- *   new -- io_process_start() --> serving -- io_process_stop() --> stopped
+ *   new -- io_process_open() --> open -- io_process_start() --> serving
+ *   open, serving -- io_process_stop() --> stopped
  *
- * Memory that is mapped in (guest RAM, the restart area) and the zone's port
- * are given by the caller, so that tests can do without the module.
+ * Opening makes what needs system calls that the filter will not let by;
+ * serving begins when it is in force.  Memory that is mapped in (guest RAM, the
+ * restart area) and the zone's port are given by the caller, so that tests can
+ * do without the module.
  */
 #ifndef ZV_BACKENDS_IO_IO_PROCESS_H
 #define ZV_BACKENDS_IO_IO_PROCESS_H
 
 #include "console/console_server.h"
-#include "console/virtio_console.h"
 #include "core/guest_mem.h"
 #include "gpio/gpio.h"
 #include "io/io_config.h"
+#include "io/io_device.h"
 #include "rtc/rtc.h"
-#include "transport/zone/zone_virtio.h"
 #include "uart/uart.h"
-
-struct io_console {
-	struct virtio_console console;
-	struct zone_virtio transport;
-	struct console_port port;
-	struct io_process *process;
-	bool told; /* that it is broken; once until the zone is reset */
-};
 
 struct io_process {
 	const struct io_config *config;
@@ -38,13 +32,16 @@ struct io_process {
 	struct uart uart;
 	struct rtc rtc;
 	struct gpio gpio;
-	struct io_console console[IO_CONFIG_DEVICES_MAX];
-	size_t console_count;
+	struct io_device device[IO_CONFIG_DEVICES_MAX];
+	size_t device_count; /* with fds and memory of their own */
+	bool open;
 	bool serving;
+	char what[STATE_NAME_MAX + 32];
 	/* Set by the caller after init; may be NULL. */
 	void (*on_reset_done)(struct io_process *process);
-	void (*on_broken)(struct io_process *process, const char *device,
-			  const char *why);
+	/* A device's state changed; why may be NULL. */
+	void (*on_device)(struct io_process *process,
+			  const struct io_device *device, const char *why);
 	/* The zone's fd is of no more use; -ESTALE: another took over. */
 	void (*on_gone)(struct io_process *process, int error);
 	void *owner;
@@ -57,10 +54,18 @@ void io_process_init(struct io_process *process, const struct io_config *config,
  * ram[i] is where config->ram[i] is mapped, state the restart area.  0, or
  * negative errno with *ret_what naming the step that failed; stop it then, too.
  */
+int io_process_open(struct io_process *process, void *const *ram, void *state,
+		    int listen_fd, const char **ret_what);
 int io_process_start(struct io_process *process, struct zone_port *port,
-		     void *const *ram, void *state, int listen_fd,
 		     const char **ret_what);
 void io_process_stop(struct io_process *process);
+
+/* How many devices drive a disk. */
+uint32_t io_process_disks(const struct io_process *process);
+
+/* NULL: it has no such device, or does not serve. */
+struct io_device *io_process_device(struct io_process *process,
+				    const char *name);
 
 void io_process_power_key(struct io_process *process);
 /* on_reset_done() follows, perhaps before this returns. */

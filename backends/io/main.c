@@ -26,6 +26,8 @@
 #define FD_ZONE 4
 #define FD_CONSOLE 5
 
+_Static_assert(IO_CONFIG_FD_FIRST == FD_CONSOLE + 1, "devices follow");
+
 struct hvd_io {
 	uv_loop_t uv;
 	struct event_uv event;
@@ -37,6 +39,7 @@ struct hvd_io {
 	struct zone_port port;
 	void *ram[GUEST_MEM_REGIONS_MAX];
 	void *state;
+	int last_fd; /* of those we were given */
 	bool configured;
 	bool ending;
 	int status;
@@ -86,12 +89,20 @@ static void on_reset_done(struct io_process *process)
 	control_send_event(&io->control, "reset-done");
 }
 
-static void on_broken(struct io_process *process, const char *device,
-		      const char *why)
+static void on_device(struct io_process *process,
+		      const struct io_device *device, const char *why)
 {
 	struct hvd_io *io = process->owner;
 
-	control_send_broken(&io->control, device, why);
+	control_send_device(
+		&io->control,
+		&(struct control_device){
+			.name = device->config->name,
+			.state = io_device_state_name(device->state),
+			.why = why,
+			.has_size = device->type->resize != NULL,
+			.size = device->size,
+		});
 }
 
 static void on_gone(struct io_process *process, int error)
@@ -153,11 +164,44 @@ static int drop(const struct io_config *config, const char **ret_what)
 	return rc;
 }
 
+static bool is_named(const struct hvd_io *io, int fd)
+{
+	for (size_t i = 0; i < io->config.device_count; i++) {
+		if (io->config.device[i].fd == fd) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What we were given is what the configuration names, and nothing else. */
+static int check_fds(const struct hvd_io *io)
+{
+	for (size_t i = 0; i < io->config.device_count; i++) {
+		int fd = io->config.device[i].fd;
+
+		if (fd > io->last_fd) {
+			return -EBADF;
+		}
+	}
+	for (int fd = FD_CONSOLE + 1; fd <= io->last_fd; fd++) {
+		if (!is_named(io, fd)) {
+			close(fd);
+		}
+	}
+	return 0;
+}
+
 /* Returns what failed, or NULL. */
 static const char *prepare(struct hvd_io *io, int *ret_error)
 {
+	struct sandbox_needs needs = { 0 };
 	const char *what;
 
+	*ret_error = check_fds(io);
+	if (*ret_error != 0) {
+		return "the devices' fds";
+	}
 	*ret_error = set_nonblocking(FD_ZONE);
 	if (*ret_error != 0) {
 		return "zone fd (4)";
@@ -174,7 +218,14 @@ static const char *prepare(struct hvd_io *io, int *ret_error)
 	if (*ret_error != 0) {
 		return what;
 	}
-	*ret_error = sandbox_filter();
+	/* Rings and the like are made before the filter, as nobody. */
+	*ret_error = io_process_open(&io->process, io->ram, io->state,
+				     FD_CONSOLE, &what);
+	if (*ret_error != 0) {
+		return what;
+	}
+	needs.disks = io_process_disks(&io->process);
+	*ret_error = sandbox_filter(&needs);
 	return *ret_error != 0 ? "system call filter" : NULL;
 }
 
@@ -186,26 +237,59 @@ static void serve(struct hvd_io *io)
 	io_process_init(&io->process, &io->config, &io->event.loop);
 	io->process.owner = io;
 	io->process.on_reset_done = on_reset_done;
-	io->process.on_broken = on_broken;
+	io->process.on_device = on_device;
 	io->process.on_gone = on_gone;
 	zone_port_fd_init(&io->port, FD_ZONE);
 	what = prepare(io, &error);
 	if (what == NULL) {
-		error = io_process_start(&io->process, &io->port, io->ram,
-					 io->state, FD_CONSOLE, &what);
+		error = io_process_start(&io->process, &io->port, &what);
 	}
 	if (error != 0) {
 		fatal_errno(io, what, error);
 		return;
+	}
+	for (size_t i = 0; i < io->process.device_count; i++) {
+		if (io->process.device[i].type->resize != NULL) {
+			on_device(&io->process, &io->process.device[i], NULL);
+		}
 	}
 	control_send_event(&io->control, "ready");
 }
 
 /* ----------------------------------------------------------------- control */
 
-static void command(struct hvd_io *io, enum io_command command)
+static void resize(struct hvd_io *io, struct io_device *device)
 {
-	switch (command) {
+	int rc = device->type->resize(device);
+
+	if (rc != 0) {
+		control_send_refused(&io->control, device->config->name,
+				     strerror(-rc));
+		return;
+	}
+	control_send_resized(&io->control, device->config->name, device->size);
+}
+
+static void device_command(struct hvd_io *io, const struct io_command *command)
+{
+	struct io_device *device =
+		io_process_device(&io->process, command->device);
+	bool resizing = command->kind == IO_COMMAND_RESIZE;
+
+	if (device != NULL && resizing && device->type->resize != NULL) {
+		resize(io, device);
+	} else if (device != NULL && !resizing &&
+		   device->type->resume != NULL) {
+		device->type->resume(device);
+	} else {
+		control_send_refused(&io->control, command->device,
+				     "no device that could do that");
+	}
+}
+
+static void command(struct hvd_io *io, const struct io_command *command)
+{
+	switch (command->kind) {
 	case IO_COMMAND_POWERKEY:
 		io_process_power_key(&io->process);
 		break;
@@ -215,13 +299,17 @@ static void command(struct hvd_io *io, enum io_command command)
 	case IO_COMMAND_STOP:
 		end(io, EXIT_SUCCESS);
 		break;
+	case IO_COMMAND_RESIZE:
+	case IO_COMMAND_RESUME:
+		device_command(io, command);
+		break;
 	}
 }
 
 static void on_line(struct control *control, const char *line, size_t len)
 {
 	struct hvd_io *io = control->owner;
-	enum io_command what;
+	struct io_command what;
 	struct zerror error;
 
 	if (io->ending) {
@@ -241,7 +329,7 @@ static void on_line(struct control *control, const char *line, size_t len)
 			error.message);
 		return;
 	}
-	command(io, what);
+	command(io, &what);
 }
 
 static void on_control_end(struct control *control)
@@ -287,6 +375,17 @@ static int run(struct hvd_io *io, int sandbox)
 	return io->status;
 }
 
+/* They follow each other without a gap. */
+static int last_given_fd(void)
+{
+	int fd = FD_CONSOLE;
+
+	while (fd < (int)IO_CONFIG_FD_LAST && fcntl(fd + 1, F_GETFD) >= 0) {
+		fd++;
+	}
+	return fd;
+}
+
 int main(int argc, char **argv)
 {
 	static struct hvd_io io;
@@ -303,5 +402,6 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	return run(&io, sandbox_early(FD_CONSOLE));
+	io.last_fd = last_given_fd();
+	return run(&io, sandbox_early(io.last_fd));
 }

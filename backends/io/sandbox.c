@@ -21,10 +21,14 @@
 
 #include <zonevisor.h>
 
-/* Clients, eventfds, the loop's own, and some to spare. */
-#define FDS_MAX 256u
+/* Clients, eventfds of 32 devices, the loop's own, and some to spare. */
+#define FDS_MAX 512u
 /* Bytes of private memory, several times what 64 clients and the loop take. */
 #define DATA_MAX (64u << 20)
+/* And for each disk: a request for each descriptor of eight queues. */
+#define DATA_PER_DISK (16u << 20)
+/* The number of no system call. */
+#define NO_CALL UINT32_MAX
 
 #if defined(__aarch64__)
 #define FILTER_ARCH AUDIT_ARCH_AARCH64
@@ -63,10 +67,6 @@ int sandbox_early(int last_fd)
 	rc = limit(RLIMIT_CORE, 0);
 	if (rc == 0) {
 		rc = limit(RLIMIT_NOFILE, FDS_MAX);
-	}
-	if (rc == 0) {
-		/* Neither processes nor threads; root is not bound by it. */
-		rc = limit(RLIMIT_NPROC, 0);
 	}
 	return rc;
 }
@@ -195,9 +195,12 @@ int sandbox_drop(const struct sandbox_user *user, const char **ret_what)
 
 #define DATA_PROT (PROT_READ | PROT_WRITE)
 
-static int install_filter(void)
+static int install_filter(const struct sandbox_needs *needs)
 {
 	const uint32_t own_pid = (uint32_t)getpid();
+	const uint32_t enter_ring =
+		needs->disks != 0 ? SYS_io_uring_enter : NO_CALL;
+	const uint32_t seek = needs->disks != 0 ? SYS_lseek : NO_CALL;
 	struct sock_filter code[] = {
 		LOAD(arch),
 		IF_EQUAL(FILTER_ARCH, 1, 0),
@@ -222,6 +225,12 @@ static int install_filter(void)
 		/* no clock of another process */
 		ALLOW_IF(clock_gettime, ARG(0), IS(CLOCK_REALTIME),
 			 IS(CLOCK_MONOTONIC), IS(CLOCK_MONOTONIC_COARSE)),
+		/* disks: their rings are restricted and no other can be made */
+		IF_EQUAL(enter_ring, 0, 1),
+		PERMIT,
+		/* ... and their sizes */
+		IF_EQUAL(seek, 0, 1),
+		PERMIT,
 		/* the C library: memory, locks, signals, the end */
 		ALLOW(brk),
 		ALLOW_IF(mmap, ARG(2), MUST_BE_WITHIN(DATA_PROT), ARG(3),
@@ -257,13 +266,21 @@ static int install_filter(void)
 }
 
 /* Anything else fails with EPERM; nothing here can open or start a thing. */
-int sandbox_filter(void)
+int sandbox_filter(const struct sandbox_needs *needs)
 {
 	int rc;
 
 	if (!FILTER_WANTED) {
 		return 0;
 	}
-	rc = limit(RLIMIT_DATA, DATA_MAX);
-	return rc == 0 ? install_filter() : rc;
+	rc = limit(RLIMIT_DATA,
+		   DATA_MAX + (rlim_t)DATA_PER_DISK * needs->disks);
+	if (rc == 0 && needs->disks == 0) {
+		/*
+		 * Neither processes nor threads, not even by a way around the
+		 * filter.  A ring's workers are threads to this limit.
+		 */
+		rc = limit(RLIMIT_NPROC, 0);
+	}
+	return rc == 0 ? install_filter(needs) : rc;
 }

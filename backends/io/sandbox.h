@@ -25,10 +25,15 @@ int sandbox_early(int last_fd);
  * with *ret_what naming the step that failed.
  */
 int sandbox_drop(const struct sandbox_user *user, const char **ret_what);
+/* What some zones need and others do not. */
+struct sandbox_needs {
+	uint32_t disks; /* each with an io_uring that exists already */
+};
+
 /*
  * From here on only the system calls, and about as much memory, as serving
  * needs.
  */
-int sandbox_filter(void);
+int sandbox_filter(const struct sandbox_needs *needs);
 
 #endif /* ZV_BACKENDS_IO_SANDBOX_H */

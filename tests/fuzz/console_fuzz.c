@@ -47,7 +47,7 @@ static void rest(struct world *w)
 	for (uint32_t v = 0; v < ZV_VCPUS_MAX; v++) {
 		require(!w->p->zone.slot[v].waiting);
 	}
-	tail = log_ring_tail(&w->p->io.console[0].port.log);
+	tail = log_ring_tail(&process_port(w->p)->log);
 	require(tail >= w->tail);
 	w->tail = tail;
 }
@@ -181,11 +181,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	process_probe(w.p, 8, 0);
 	process_offer_tx(w.p, 0, P_DATA, "well");
 	process_kick(w.p, VIRTIO_CONSOLE_TX);
-	log = process_log(w.p, &w.p->io.console[0].port);
-	require(log_ring_tail(&w.p->io.console[0].port.log) == w.tail + 4);
+	log = process_log(w.p, process_port(w.p));
+	require(log_ring_tail(&process_port(w.p)->log) == w.tail + 4);
 	require(memcmp(log +
 			       (w.tail + 4 -
-				log_ring_first(&w.p->io.console[0].port.log)) -
+				log_ring_first(&process_port(w.p)->log)) -
 			       4,
 		       "well", 4) == 0);
 	for (int i = 0; i < CLIENTS; i++) {

@@ -26,20 +26,57 @@ static void check_platform(const struct io_config_platform *dev)
 		 dev->intid < ZV_A64_INTID_COUNT));
 }
 
-static void check_consoles(const struct io_config *config)
+static void check_rate(const struct rate_limit *limit)
 {
-	require(config->console_count <= IO_CONFIG_DEVICES_MAX);
-	for (size_t i = 0; i < config->console_count; i++) {
-		const struct io_config_console *c = &config->console[i];
+	require(limit->per_second <= IO_CONFIG_RATE_MAX);
+	require((limit->burst == 0) == (limit->per_second == 0));
+}
 
-		require(strlen(c->name) > 0 && strcmp(c->name, "uart0") != 0);
-		require(c->slot < 32 && c->shadow < ZV_SHADOWS_MAX);
-		require(c->offset <= 0xe00 && c->offset % 0x200 == 0);
-		require(c->doorbell + 2 <= ZV_DOORBELLS_MAX);
-		require((c->cols == 0) == (c->rows == 0));
+static void check_type(const struct io_config_device *d)
+{
+	switch (d->kind) {
+	case IO_DEVICE_CONSOLE:
+		require(d->queues == 2 && d->fd == -1);
+		require((d->console.cols == 0) == (d->console.rows == 0));
+		break;
+	case IO_DEVICE_RNG:
+		require(d->queues == 1 && d->fd >= 6 && d->fd < 38);
+		check_rate(&d->rng.bytes_sec);
+		break;
+	case IO_DEVICE_DISK:
+		require(d->queues >= 1 && d->queues <= 8);
+		require(d->fd >= 6 && d->fd < 38);
+		require(strlen(d->disk.serial) <= IO_CONFIG_SERIAL_MAX);
+		require((d->disk.block_size & (d->disk.block_size - 1)) == 0);
+		require(d->disk.block_size <= 4096);
+		for (size_t i = 0; i < BLK_LIMIT_KINDS; i++) {
+			check_rate(&d->disk.limits.rate[i]);
+		}
+		break;
+	default:
+		abort();
+	}
+}
+
+static void check_devices(const struct io_config *config)
+{
+	require(config->device_count <= IO_CONFIG_DEVICES_MAX);
+	for (size_t i = 0; i < config->device_count; i++) {
+		const struct io_config_device *d = &config->device[i];
+
+		require(strlen(d->name) > 0 && strcmp(d->name, "uart0") != 0);
+		require(d->slot < 32 && d->shadow < ZV_SHADOWS_MAX);
+		require(d->offset <= 0xe00 && d->offset % 0x200 == 0);
+		require(d->doorbell + d->queues <= ZV_DOORBELLS_MAX);
+		check_type(d);
 		for (size_t k = 0; k < i; k++) {
-			require(strcmp(c->name, config->console[k].name) != 0);
-			require(c->slot != config->console[k].slot);
+			const struct io_config_device *e = &config->device[k];
+
+			require(strcmp(d->name, e->name) != 0);
+			require(d->slot != e->slot);
+			require(d->fd == -1 || d->fd != e->fd);
+			require(d->doorbell >= e->doorbell + e->queues ||
+				e->doorbell >= d->doorbell + d->queues);
 		}
 	}
 }
@@ -64,7 +101,7 @@ static void check_config(const struct io_config *config)
 	check_platform(&config->uart);
 	check_platform(&config->rtc);
 	check_platform(&config->gpio);
-	check_consoles(config);
+	check_devices(config);
 	require(!config->drop || (config->uid != 0 && config->gid != 0));
 }
 
@@ -80,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct io_config config;
 	struct console_hello hello;
-	enum io_command command = IO_COMMAND_STOP;
+	struct io_command command;
 	struct zerror error = { 0 };
 	char *text = malloc(size + 1);
 
@@ -93,7 +130,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	memset(&error, 0, sizeof(error));
 	if (io_command_parse(text, size, &command, &error) == 0) {
-		require(command <= IO_COMMAND_STOP);
+		require(command.kind <= IO_COMMAND_RESUME);
+		require((command.device[0] != '\0') ==
+			(command.kind >= IO_COMMAND_RESIZE));
 	} else {
 		check_error(&error);
 	}

@@ -4,9 +4,15 @@
 
 What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
   exit-at-start, silent, garbage, flood, fatal: at the start
-  ignore-stop, ignore-reset, ignore-power: commands it does not obey
-It appends each line it gets to $ZV_FAKE_DIR/io-ZONE.log.
+  ignore-stop, ignore-reset, ignore-power, ignore-resize: commands it does not
+    obey
+  linger: what it works on stays open for a while after its end, as with I/O
+    under way: until $ZV_FAKE_DIR/linger-ZONE is removed
+  error, paused, broken: disk0 gets into that state at the start
+It appends each line it gets to $ZV_FAKE_DIR/io-ZONE.log, and of the fds that
+come with a configuration a line each: {"fd": N, "path": …, "flags": …}.
 """
+import fcntl
 import json
 import os
 import select
@@ -43,6 +49,28 @@ def say(message):
     control.sendall(json.dumps(message).encode() + b"\n")
 
 
+def look_at(device, log):
+    fd = device["fd"]
+    log.write(json.dumps({
+        "fd": fd, "path": os.readlink(f"/proc/self/fd/{fd}"),
+        "flags": fcntl.fcntl(fd, fcntl.F_GETFL)}) + "\n")
+
+
+def size_of(device):
+    return os.lseek(device["fd"], 0, os.SEEK_END)
+
+
+def linger(zone):
+    """A child that has the fds, and nothing else to do with us."""
+    if os.fork() == 0:
+        os.setsid()
+        for fd in 3, 4, 5:
+            os.close(fd)
+        while os.path.exists(f"{DIR}/linger-{zone}"):
+            time.sleep(0.01)
+        os._exit(0)
+
+
 def power_off():
     os.pwrite(4, struct.pack("<I", GUEST_OFF), REASON)
     os.pwrite(4, struct.pack("<I", OFF), STATE)
@@ -62,6 +90,12 @@ def main():
         words = []
     log = open(f"{DIR}/io-{zone}.log", "a", buffering=1)
     log.write(first)
+    given = {d["name"]: d for d in config["devices"] if "fd" in d}
+    for device in given.values():
+        look_at(device, log)
+    if "linger" in words:
+        open(f"{DIR}/linger-{zone}", "w").close()
+        linger(zone)
     if "exit-at-start" in words:
         sys.exit(3)
     if "fatal" in words:
@@ -71,6 +105,14 @@ def main():
         control.sendall(b"\xff\x00{]\n")
     if "flood" in words:
         control.sendall(b"x" * 100000)
+    for device in given.values():
+        if device["type"] == "disk":
+            say({"event": "device", "device": device["name"], "state": "ok",
+                 "size": size_of(device)})
+    for word in words:
+        if word in ("error", "paused", "broken"):
+            say({"event": "device", "device": "disk0", "state": word,
+                 "error": "for a test"})
     if "silent" not in words:
         say({"event": "ready"})
     for line in lines:
@@ -80,6 +122,13 @@ def main():
             return
         if command == "reset" and "ignore-reset" not in words:
             say({"event": "reset-done"})
+        if command == "resume":
+            say({"event": "device", "device": json.loads(line)["device"],
+                 "state": "ok"})
+        if command == "resize" and "ignore-resize" not in words:
+            name = json.loads(line)["device"]
+            say({"event": "resized", "device": name,
+                 "size": size_of(given[name])})
         if command == "powerkey" and "ignore-power" not in words:
             power_off()
     # the daemon has gone; the zone has not

@@ -3,6 +3,8 @@
 of files (tests/unit/toolstack/fake_privcmd.c) and supervising fake_io.py, driven
 over its sockets.  The program is $HVD_FAKE, else build/host/hvd-fake.
 """
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -179,7 +181,22 @@ class Machine:
 
     def io_log(self, zone):
         path = self.fake / f"io-{zone}.log"
-        return [json.loads(line) for line in path.read_text().splitlines()]
+        return [message for message in
+                map(json.loads, path.read_text().splitlines())
+                if "fd" not in message]
+
+    def io_fds(self, zone):
+        """What hvd-io was given to work on, of all its starts."""
+        path = self.fake / f"io-{zone}.log"
+        return [message for message in
+                map(json.loads, path.read_text().splitlines())
+                if "fd" in message]
+
+    def disk(self, name="disk.img", size=1 << 20):
+        path = self.tmp / name
+        with open(path, "wb") as file:
+            file.truncate(size)
+        return path
 
 
 def arm64_image():
@@ -369,7 +386,7 @@ def test_start_loads_the_guest(machine, hvd):
     assert config["ram"] == [{"gpa": RAM_BASE, "size": 64 << 20}]
     assert config["devices"] == [{
         "type": "console", "name": "console0", "slot": 0, "shadow": 3,
-        "offset": 0, "intid": 48, "doorbell": 0}]
+        "offset": 0, "intid": 48, "doorbell": 0, "queues": 2}]
     fails("INVALID_STATE", hvd, "zone.start", name="z1")
     assert hvd.call("host.counters", zone="z1")["injected"] == 7
 
@@ -754,6 +771,341 @@ def test_reset_ends_without_an_io_process(machine, hvd):
     assert "status 3" in str(error)
     wait(lambda: state(hvd, "z1") == "defined")
     assert machine.zones() == []
+
+
+# ------------------------------------------------------------------- devices
+
+def disk_of(path, **more):
+    return {"type": "disk", "path": str(path), **more}
+
+
+def start_with(machine, hvd, *devices, name="z1"):
+    return started(machine, hvd, name, devices=list(devices))
+
+
+def does_not_start(machine, hvd, *devices, name="z1", code="IO_ERROR"):
+    hvd.call("zone.define",
+             definition=machine.definition(name, devices=list(devices)))
+    error = fails(code, hvd, "zone.start", name=name)
+    wait(lambda: state(hvd, name) == "defined")
+    return error
+
+
+@contextlib.contextmanager
+def held(path, how=fcntl.LOCK_EX):
+    """Somebody else has the image."""
+    with open(path, "rb") as file:
+        fcntl.flock(file, how)
+        yield
+
+
+def is_locked(path):
+    with open(path, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def hvd_fds(machine):
+    """Those that stay; a job or a start has some for a moment."""
+    return len(os.listdir(f"/proc/{machine.process.pid}/fd"))
+
+
+def test_disks_and_rngs_are_opened(machine, hvd):
+    image, ro = machine.disk("a.img"), machine.disk("b.img", 4096)
+    detail = start_with(machine, hvd, disk_of(image, direct=False),
+                        {"type": "console"}, {"type": "rng"},
+                        disk_of(ro, readonly=True, name="iso"))
+    devices = machine.io_log("z1")[0]["devices"]
+    assert [d.get("fd") for d in devices] == [6, None, 7, 8]
+    assert [f["path"] for f in machine.io_fds("z1")] == [
+        str(image), "/dev/urandom", str(ro)]
+    modes = [f["flags"] & os.O_ACCMODE for f in machine.io_fds("z1")]
+    assert modes == [os.O_RDWR, os.O_RDONLY, os.O_RDONLY]
+    # a disk's reads wait, those of a source of random numbers do not
+    waits = [not f["flags"] & os.O_NONBLOCK for f in machine.io_fds("z1")]
+    assert waits == [True, False, True]
+    assert detail["devices"] == [
+        {"name": "disk0", "type": "disk", "state": "ok", "path": str(image),
+         "readonly": False, "size": 1 << 20},
+        {"name": "console0", "type": "console", "state": "ok"},
+        {"name": "rng0", "type": "rng", "state": "ok",
+         "path": "/dev/urandom"},
+        {"name": "iso", "type": "disk", "state": "ok", "path": str(ro),
+         "readonly": True, "size": 4096}]
+    assert is_locked(image)
+    hvd.call("zone.destroy", name="z1")
+    wait(lambda: not is_locked(image))
+
+
+def test_direct_io_if_there_is_any(machine, hvd):
+    image = machine.disk()
+    try:
+        os.close(os.open(image, os.O_RDWR | os.O_DIRECT))
+        direct = True
+    except OSError:
+        direct = False
+    start_with(machine, hvd, disk_of(image))
+    flags = machine.io_fds("z1")[0]["flags"]
+    assert bool(flags & os.O_DIRECT) == direct
+    assert ("no direct I/O" in machine.text()) == (not direct)
+
+
+@pytest.mark.parametrize("make, says", [
+    (lambda path: None, "No such file"),
+    (lambda path: path.mkdir(), "is a directory"),
+    (lambda path: os.mkfifo(path), "is not a regular file"),
+    (lambda path: path.symlink_to("/dev/null"), "is not a regular file"),
+    (lambda path: path.write_bytes(b"x" * 511), "less than one sector"),
+])
+def test_not_an_image(machine, hvd, make, says):
+    path = machine.tmp / "image"
+    make(path)
+    good = disk_of(machine.disk("good.img"))
+    error = does_not_start(machine, hvd, good, disk_of(path, name="bad"))
+    assert error.path == "$.devices[1].path"
+    assert says in str(error) and str(path) in str(error)
+    assert error.hint
+    assert not is_locked(machine.tmp / "good.img")
+    assert machine.zones() == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_unreadable_image(machine, hvd):
+    path = machine.disk()
+    path.chmod(0o400)
+    error = does_not_start(machine, hvd, disk_of(path))
+    assert "Permission denied" in str(error)
+    assert "readonly" in error.hint
+    path.chmod(0)
+    error = does_not_start(machine, hvd, disk_of(path, readonly=True))
+    assert "read it" in error.hint
+
+
+def test_image_on_a_read_only_file(machine, hvd):
+    """As unreadable as it gets for root, too."""
+    path = machine.disk()
+    if os.geteuid() != 0 or subprocess.run(
+            ["chattr", "+i", path], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("cannot make a file immutable here")
+    try:
+        error = does_not_start(machine, hvd, disk_of(path))
+        assert "not permitted" in str(error) and "readonly" in error.hint
+        start_with(machine, hvd, disk_of(path, readonly=True))
+    finally:
+        subprocess.run(["chattr", "-i", path], check=True)
+
+
+def test_no_hardware_random_numbers(machine, hvd):
+    if os.path.exists("/dev/hwrng"):
+        pytest.skip("this machine has /dev/hwrng")
+    error = does_not_start(machine, hvd,
+                           {"type": "rng", "source": "/dev/hwrng"})
+    assert error.path == "$.devices[0].source"
+    assert "/dev/urandom" in error.hint
+
+
+def test_same_image_twice(machine, hvd):
+    path = machine.disk()
+    error = fails("INVALID_DEFINITION", hvd, "zone.define",
+                  definition=machine.definition(devices=[
+                      disk_of(path, readonly=True),
+                      disk_of(path, readonly=True)]))
+    assert error.path == "$.devices[1].path"
+    link = machine.tmp / "link"
+    link.symlink_to(path)
+    error = does_not_start(machine, hvd, disk_of(path), disk_of(link))
+    assert error.path == "$.devices[1].path"
+    assert "disk0 already" in str(error)
+
+
+def test_image_in_use_by_a_zone(machine, hvd):
+    path, link = machine.disk(), machine.tmp / "link"
+    link.symlink_to(path)
+    start_with(machine, hvd, disk_of(path), name="first")
+    for how in ({}, {"readonly": True}):
+        begun = time.monotonic()
+        error = does_not_start(machine, hvd, disk_of(link, **how),
+                               name="second", code="BUSY")
+        assert error.path == "$.devices[0].path"
+        assert "in use by zone first" in str(error)
+        assert time.monotonic() - begun < 2.5  # it is known at once
+    hvd.call("zone.destroy", name="first")
+    start_with(machine, hvd, disk_of(link), name="second")
+
+
+def test_image_in_use_by_somebody(machine, hvd):
+    path = machine.disk()
+    with held(path):
+        error = does_not_start(machine, hvd, disk_of(path), code="BUSY")
+    assert error.path == "$.devices[0].path"
+    assert "by another process" in str(error) and error.hint
+    start_with(machine, hvd, disk_of(path))
+
+
+def test_start_waits_for_the_rest_of_an_old_process(machine, hvd):
+    path = machine.disk()
+    machine.inject("io-z1", "linger")
+    start_with(machine, hvd, disk_of(path))
+    hvd.call("zone.destroy", name="z1")
+    assert is_locked(path)
+    machine.clear("io-z1")
+    request = hvd.begin("zone.start", name="z1")
+    time.sleep(0.3)
+    machine.clear("linger-z1")
+    hvd.finish(request)
+    assert "ms for its images" in machine.text()
+
+
+def test_images_can_be_shared_to_read(machine, hvd):
+    path = machine.disk()
+    for name in "first", "second":
+        start_with(machine, hvd, disk_of(path, readonly=True), name=name)
+    error = does_not_start(machine, hvd, disk_of(path), name="third",
+                           code="BUSY")
+    assert "in use by zone" in str(error)
+
+
+def test_restart_waits_for_the_old_process_s_io(machine, hvd):
+    path = machine.disk()
+    machine.inject("io-z1", "linger")
+    pid = start_with(machine, hvd, disk_of(path))["io"]["pid"]
+    machine.clear("io-z1")
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(4)  # longer than a first start would wait
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["state"] == "running"
+    assert "pid" not in detail["io"]
+    assert len(machine.io_fds("z1")) == 1
+    machine.clear("linger-z1")
+    hvd.event("z1", "io-restarted")
+    assert len(machine.io_fds("z1")) == 2
+    assert is_locked(path)
+
+
+def test_destroy_while_a_restart_waits(machine, hvd):
+    path = machine.disk()
+    machine.inject("io-z1", "linger")
+    pid = start_with(machine, hvd, disk_of(path))["io"]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(0.2)
+    hvd.call("zone.destroy", name="z1")
+    assert machine.zones() == []
+    machine.clear("linger-z1")
+    wait(lambda: not is_locked(path))
+
+
+def test_adopted_zone_gets_its_disks_back(machine):
+    path = machine.disk()
+    client = machine.start()
+    pid = start_with(machine, client, disk_of(path))["io"]["pid"]
+    machine.kill()
+    assert is_locked(path)
+    client = machine.start()
+    io = wait(lambda: client.call("zone.get", name="z1")["io"].get("pid"))
+    assert io != pid
+    wait(lambda: len(machine.io_fds("z1")) == 2)
+    assert is_locked(path)
+    assert state(client, "z1") == "running"
+
+
+def test_image_that_goes_away_is_waited_for(machine, hvd):
+    path = machine.disk()
+    pid = start_with(machine, hvd, disk_of(path))["io"]["pid"]
+    away = path.rename(machine.tmp / "away")
+    os.kill(pid, signal.SIGKILL)
+    wait(lambda: hvd.call("zone.get", name="z1")["io"]["restarts"] > 2)
+    assert "No such file" in machine.text()
+    away.rename(path)
+    hvd.event("z1", "io-restarted")
+    assert state(hvd, "z1") == "running"
+
+
+def test_nothing_stays_open(machine, hvd):
+    image, ro = machine.disk("a.img"), machine.disk("b.img")
+    devices = [disk_of(image), disk_of(ro, readonly=True), {"type": "rng"}]
+    hvd.call("zone.define",
+             definition=machine.definition(devices=devices))
+    before = None
+    for i in range(20):
+        hvd.call("zone.start", name="z1")
+        running = hvd_fds(machine)
+        # only the process and the kernel know it: another can have it at once
+        os.kill(hvd.call("zone.get", name="z1")["io"]["pid"], signal.SIGKILL)
+        wait(lambda: not is_locked(image) or hvd.call(
+            "zone.get", name="z1")["io"].get("pid"))
+        hvd.event("z1", "io-restarted")
+        assert hvd_fds(machine) == running
+        hvd.call("zone.destroy", name="z1")
+        wait(lambda: not is_locked(image))
+        before = before or hvd_fds(machine)
+    bad = [disk_of(image), disk_of(machine.tmp / "none")]
+    for i in range(5):
+        does_not_start(machine, hvd, *bad)
+    assert hvd_fds(machine) == before
+
+
+def test_device_states(machine, hvd):
+    machine.inject("io-z1", "paused")
+    detail = start_with(machine, hvd, disk_of(machine.disk()))
+    assert detail["devices"][0]["state"] == "paused"
+    assert detail["devices"][0]["error"] == "for a test"
+    event = hvd.event("z1", "paused")
+    assert event["kind"] == "device" and event["device"] == "disk0"
+    assert event["reason"] == "for a test"
+    assert hvd.call("device.resume", name="z1", device="disk0") == {}
+    assert hvd.event("z1", "ok")["device"] == "disk0"
+    device = hvd.call("zone.get", name="z1")["devices"][0]
+    assert device["state"] == "ok" and "error" not in device
+
+
+def test_broken_device_is_mended_by_a_reset(machine, hvd):
+    machine.inject("io-z1", "broken")
+    start_with(machine, hvd, disk_of(machine.disk()))
+    hvd.event("z1", "broken")
+    hvd.call("zone.reset", name="z1")
+    device = hvd.call("zone.get", name="z1")["devices"][0]
+    assert device["state"] == "ok" and "error" not in device
+
+
+def test_resize(machine, hvd):
+    path = machine.disk()
+    start_with(machine, hvd, disk_of(path), {"type": "rng"})
+    assert hvd.call("device.resize", name="z1", device="disk0") == {
+        "size": 1 << 20}
+    os.truncate(path, 3 << 20)
+    assert hvd.call("device.resize", name="z1", device="disk0") == {
+        "size": 3 << 20}
+    event = hvd.event("z1", "resized")
+    assert event["kind"] == "device" and event["device"] == "disk0"
+    assert str(3 << 20) in event["reason"]
+    assert hvd.call("zone.get", name="z1")["devices"][0]["size"] == 3 << 20
+    error = fails("INVALID_PARAMS", hvd, "device.resize", name="z1",
+                  device="disk1")
+    assert error.path == "$.device"
+    fails("UNSUPPORTED", hvd, "device.resize", name="z1", device="rng0")
+    fails("UNSUPPORTED", hvd, "device.resume", name="z1", device="rng0")
+    hvd.call("zone.destroy", name="z1")
+    fails("INVALID_STATE", hvd, "device.resize", name="z1", device="disk0")
+
+
+def test_resize_ends_with_the_io_process(machine, hvd):
+    machine.inject("io-z1", "ignore-resize")
+    pid = start_with(machine, hvd, disk_of(machine.disk()))["io"]["pid"]
+    request = hvd.begin("device.resize", name="z1", device="disk0")
+    fails("BUSY", machine.client(), "device.resize", name="z1",
+          device="disk0")
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(RpcError) as info:
+        hvd.finish(request)
+    assert info.value.code == "IO_ERROR"
+    hvd.event("z1", "io-restarted")
+    request = hvd.begin("device.resize", name="z1", device="disk0")
+    machine.client().call("zone.destroy", name="z1")
+    with pytest.raises(RpcError):
+        hvd.finish(request)
 
 
 def test_consoles(machine, hvd):

@@ -29,7 +29,8 @@ CONFIG = {
     "ram": [{"gpa": 0x40000000, "size": 16 << 20}],
     "uart": {"shadow": 0}, "rtc": {"shadow": 1}, "gpio": {"shadow": 2},
     "devices": [{"type": "console", "name": "console0", "slot": 0,
-                 "shadow": 3, "offset": 0, "intid": 48, "doorbell": 0}],
+                 "shadow": 3, "offset": 0, "intid": 48, "doorbell": 0,
+                 "queues": 2}],
 }
 ACCESS, POSTED = 2, 3
 
@@ -37,7 +38,7 @@ ACCESS, POSTED = 2, 3
 class Process:
     """A started hvd-io; the other ends of what it was given."""
 
-    def __init__(self, tmp, prefix=()):
+    def __init__(self, tmp, prefix=(), files=()):
         self.log = tmp / "hvd-io.log"
         self.console = str(tmp / "console.sock")
         self.control, control = socket.socketpair()
@@ -49,7 +50,7 @@ class Process:
         self.control.settimeout(20)
         self.lines = self.control.makefile("r")
         given = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD_CLOEXEC, 100)
-                 for s in (control, zone, listener)]
+                 for s in (control, zone, listener, *files)]
         actions = [(os.POSIX_SPAWN_OPEN, 2, str(self.log),
                     os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)]
         actions += [(os.POSIX_SPAWN_DUP2, fd, 3 + i)
@@ -69,8 +70,15 @@ class Process:
         return json.loads(self.lines.readline())
 
     def serve(self, **more):
-        self.tell(**CONFIG, **more)
-        assert self.hear() == {"event": "ready"}, self.text()
+        """Returns what it says before it is ready."""
+        self.tell(**{**CONFIG, **more})
+        said = []
+        while True:
+            event = self.hear()
+            if event == {"event": "ready"}:
+                return said
+            assert event["event"] != "fatal", event
+            said.append(event)
 
     def event(self, kind, addr, value=0, write=0):
         self.zone.send(struct.pack("<IIIIQQBB6x", kind, 0, addr, 1, value, 0,
@@ -102,8 +110,8 @@ class Process:
 def start(tmp_path):
     started = []
 
-    def begin(*prefix):
-        started.append(Process(tmp_path, prefix))
+    def begin(*prefix, files=()):
+        started.append(Process(tmp_path, prefix, files))
         return started[-1]
 
     yield begin
@@ -216,4 +224,102 @@ def test_goes_on_without_hvd_and_ends_with_its_zone(start):
     assert lines.read(1) == b"y"
     client.close()
     process.zone.close()  # read() gives 0: replaced
+    assert process.end() == 0
+
+
+def device(kind, slot, **more):
+    return {"type": kind, "name": f"{kind}{slot}", "slot": slot,
+            "shadow": 3, "offset": slot * 512, "intid": 48 + slot,
+            "doorbell": slot * 32, "queues": 1, **more}
+
+
+def disk(slot, **more):
+    return device("disk", slot, **{
+        "readonly": False, "writeback": True, "discard": True, "serial": "s",
+        "on-error": "report", **more})
+
+
+@pytest.fixture
+def image(tmp_path):
+    with open(tmp_path / "image", "w+b") as file:
+        file.truncate(1 << 20)
+        yield file
+
+
+def fatal(process, **config):
+    process.tell(**{**CONFIG, **config})
+    event = process.hear()
+    assert event["event"] == "fatal", event
+    assert process.end() == 1
+    return event
+
+
+def open_fds(process):
+    fds = pathlib.Path(f"/proc/{process.pid}/fd")
+    return {int(path.name): os.readlink(path) for path in fds.iterdir()}
+
+
+def test_devices_work_inside_the_sandbox(start, image):
+    """A disk has its ring by then; no other can be made."""
+    with open("/dev/urandom", "rb") as random:
+        process = start(files=(random, image))
+    said = process.serve(devices=[device("rng", 0, fd=6),
+                                  disk(1, fd=7, queues=8)])
+    assert said == [{"event": "device", "device": "disk1", "state": "ok",
+                     "size": 1 << 20}]
+    check_sandbox(process.status())
+    process.tell(cmd="resize", device="disk1")
+    assert process.hear() == {"event": "resized", "device": "disk1",
+                              "size": 1 << 20}
+    image.truncate((5 << 20) + 100)
+    process.tell(cmd="resize", device="disk1")
+    assert process.hear() == {"event": "resized", "device": "disk1",
+                              "size": 5 << 20}
+    for name in "rng0", "disk9":
+        process.tell(cmd="resize", device=name)
+        event = process.hear()
+        assert event["event"] == "refused" and event["device"] == name
+    process.tell(cmd="resume", device="disk1")
+    assert process.hear()["state"] == "ok"
+    process.tell(cmd="reset")
+    assert process.hear() == {"event": "reset-done"}
+    process.tell(cmd="stop")
+    assert process.end() == 0
+
+
+def test_fds_that_nobody_named_are_closed(start, image):
+    process = start(files=(image, image, image))
+    process.serve(devices=[disk(0, fd=7)])
+    fds = open_fds(process)
+    assert fds[7] == image.name
+    assert list(fds.values()).count(image.name) == 1
+
+
+def test_fds_that_were_not_given(start, image):
+    process = start(files=(image,))
+    assert "fds" in fatal(process, devices=[disk(0, fd=7)])["error"]
+
+
+def test_what_is_no_disk(start):
+    with open("/dev/zero", "r+b") as zero:
+        process = start(files=(zero,))
+    assert "disk0" in fatal(process, devices=[disk(0, fd=6)])["error"]
+
+
+def test_as_many_disks_as_there_can_be(start, tmp_path):
+    files = []
+    for i in range(32):
+        file = open(tmp_path / f"image{i}", "w+b")
+        file.truncate(4096)
+        files.append(file)
+    process = start(files=files)
+    for file in files:
+        file.close()
+    said = process.serve(devices=[
+        disk(i, fd=6 + i, queues=8, shadow=3 + i // 8, offset=i % 8 * 512)
+        for i in range(32)])
+    assert len(said) == 32
+    client, lines = attach(process, "uart0")
+    client.close()
+    process.tell(cmd="stop")
     assert process.end() == 0

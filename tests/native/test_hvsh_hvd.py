@@ -165,3 +165,23 @@ def test_console_of_a_zone_that_is_off(hvd, hvsh, defined):
     error = hvsh("console", "z1", status=1)
     assert "console z1: the zone is not running" in error
     assert "hvsh start z1 --console" in error
+
+
+def test_devices(machine, hvd, hvsh):  # noqa: F811
+    image = machine.disk("image", 4 << 20)
+    machine.inject("io-z1", "paused")
+    hvsh("define", "-", stdin=json.dumps(machine.definition(
+        devices=[{"type": "disk", "path": str(image)}, {"type": "rng"}])))
+    hvsh("start", "z1")
+    text = hvsh("info", "z1")
+    assert (f"disk0 (disk) paused: for a test, 4 MiB, {image}\n"
+            in text)
+    assert "rng0 (rng) ok, /dev/urandom\n" in text
+    assert hvsh("resume", "z1", "disk0") == "z1: disk0 goes on\n"
+    wait(lambda: "disk0 (disk) ok" in hvsh("info", "z1"))
+    os.truncate(image, 6 << 20)
+    assert hvsh("resize", "z1", "disk0") == "z1: disk0 has 6 MiB\n"
+    assert "no device disk1" in hvsh("resize", "z1", "disk1", status=1)
+    assert "DEVICE is missing" in hvsh("resize", "z1", status=2)
+    assert hvsh("--complete", "resize", "").split() == ["zone0", "z1"]
+    assert hvsh("--complete", "resize", "z1", "").split() == ["disk0"]

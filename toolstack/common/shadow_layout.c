@@ -153,8 +153,7 @@ static int add_slot(struct batch *b, const struct zone_device *device,
 					    slot.offset + QUEUE_NOTIFY),
 				    .write = ZV_WR_DOORBELL,
 				    .base = (uint16_t)slot.doorbell,
-				    .count = (uint16_t)zone_def_device_queues(
-					    device->type),
+				    .count = (uint16_t)device->queues,
 			    });
 	}
 	if (rc == 0) {

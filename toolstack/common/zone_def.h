@@ -34,6 +34,12 @@ struct json_object;
 #define ZONE_DEF_DEVICES_MAX ZV_A64_VIRTIO_COUNT
 #define ZONE_DEF_CONSOLES_MAX 5u /* each keeps its output: room for five */
 #define ZONE_DEF_DEVICE_NAME_MAX 32u /* NUL included */
+#define ZONE_DEF_QUEUES_MAX 8u /* of a disk; one per vCPU is enough */
+#define ZONE_DEF_SERIAL_MAX 20u /* virtio 1.2, 5.2.6: VIRTIO_BLK_T_GET_ID */
+#define ZONE_DEF_IOPS_MAX 1000000000u
+#define ZONE_DEF_BYTES_SEC_MAX (1ull << 40)
+#define ZONE_DEF_BURST_MS 100u
+#define ZONE_DEF_BURST_MS_MAX 60000u
 
 enum zone_policy {
 	ZONE_POLICY_DESTROY,
@@ -43,12 +49,46 @@ enum zone_policy {
 
 enum zone_device_type {
 	ZONE_DEVICE_CONSOLE,
+	ZONE_DEVICE_DISK,
+	ZONE_DEVICE_RNG,
+};
+
+enum zone_on_error {
+	ZONE_ON_ERROR_REPORT, /* to the guest */
+	ZONE_ON_ERROR_PAUSE, /* the request waits until somebody resumes it */
+	ZONE_ON_ERROR_ENOSPACE, /* ... if there is no space left, else report */
+};
+
+enum zone_limit {
+	ZONE_LIMIT_IOPS,
+	ZONE_LIMIT_READ_IOPS,
+	ZONE_LIMIT_WRITE_IOPS,
+	ZONE_LIMIT_BYTES,
+	ZONE_LIMIT_READ_BYTES,
+	ZONE_LIMIT_WRITE_BYTES,
+	ZONE_LIMIT_COUNT,
 };
 
 /* A virtio device; its place in the list is its slot. */
 struct zone_device {
 	enum zone_device_type type;
 	char name[ZONE_DEF_DEVICE_NAME_MAX];
+	uint32_t queues; /* virtqueues: how many doorbells it takes */
+	/*
+	 * What the device works on and hvd opens for it: a disk's file or block
+	 * device, the source of an rng.  NULL for types without.
+	 */
+	char *path;
+	uint64_t limits[ZONE_LIMIT_COUNT]; /* per second; 0: none */
+	uint32_t burst_ms; /* of the limits */
+	/* disk */
+	bool readonly;
+	bool writethrough;
+	bool direct;
+	bool discard;
+	uint32_t block_size; /* 0: the store's */
+	char serial[ZONE_DEF_SERIAL_MAX + 1];
+	enum zone_on_error on_error;
 };
 
 struct zone_def {
@@ -97,10 +137,16 @@ bool zone_def_name_valid(const char *name);
 
 const char *zone_def_policy_name(enum zone_policy policy);
 const char *zone_def_device_type_name(enum zone_device_type type);
-/* Virtqueues of such a device: how many doorbells it takes. */
-uint32_t zone_def_device_queues(enum zone_device_type type);
+const char *zone_def_on_error_name(enum zone_on_error on_error);
+const char *zone_def_limit_name(enum zone_limit limit);
+/* NULL: there is none of that name. */
+const struct zone_device *zone_def_device(const struct zone_def *def,
+					  const char *name);
 
 /* The members a definition may have, NULL-terminated; for checks. */
 const char *const *zone_def_members(void);
+/* ... and a device of that type, beside "type" */
+const char *const *zone_def_device_members(enum zone_device_type type);
+#define ZONE_DEVICE_TYPES (ZONE_DEVICE_RNG + 1)
 
 #endif /* ZV_TOOLSTACK_COMMON_ZONE_DEF_H */

@@ -15,8 +15,10 @@ void event_log_fini(struct event_log *log)
 	}
 }
 
+/* device NULL: about the zone itself */
 static struct json_object *make_params(uint64_t seq, const char *zone,
-				       const char *event, const char *reason)
+				       const char *device, const char *event,
+				       const char *reason)
 {
 	struct json_object *params = json_object_new_object();
 	struct timespec now;
@@ -28,9 +30,14 @@ static struct json_object *make_params(uint64_t seq, const char *zone,
 		params, "time",
 		json_object_new_double((double)now.tv_sec +
 				       (double)(now.tv_nsec / 1000000) / 1e3));
-	json_object_object_add(params, "kind",
-			       json_object_new_string("lifecycle"));
+	json_object_object_add(
+		params, "kind",
+		json_object_new_string(device ? "device" : "lifecycle"));
 	json_object_object_add(params, "zone", json_object_new_string(zone));
+	if (device) {
+		json_object_object_add(params, "device",
+				       json_object_new_string(device));
+	}
 	json_object_object_add(params, "event", json_object_new_string(event));
 	if (reason) {
 		json_object_object_add(params, "reason",
@@ -39,16 +46,12 @@ static struct json_object *make_params(uint64_t seq, const char *zone,
 	return params;
 }
 
-void event_publish(struct event_log *log, const char *zone, const char *event,
-		   const char *reason)
+/* Takes params over. */
+static void publish(struct event_log *log, struct json_object *params)
 {
-	struct json_object *params =
-		make_params(log->seq + 1, zone, event, reason);
 	struct json_object **place = &log->history[log->seq % EVENT_HISTORY];
 	struct event_listener *next;
 
-	log_info("%s: %s%s%s", zone, event, reason ? ": " : "",
-		 reason ? reason : "");
 	log->seq++;
 	json_object_put(*place);
 	*place = params;
@@ -56,6 +59,23 @@ void event_publish(struct event_log *log, const char *zone, const char *event,
 		next = l->next; /* a client that cannot keep up may go */
 		l->deliver(l, params);
 	}
+}
+
+void event_publish(struct event_log *log, const char *zone, const char *event,
+		   const char *reason)
+{
+	log_info("%s: %s%s%s", zone, event, reason ? ": " : "",
+		 reason ? reason : "");
+	publish(log, make_params(log->seq + 1, zone, NULL, event, reason));
+}
+
+void event_publish_device(struct event_log *log, const char *zone,
+			  const char *device, const char *event,
+			  const char *reason)
+{
+	log_info("%s: device %s: %s%s%s", zone, device, event,
+		 reason ? ": " : "", reason ? reason : "");
+	publish(log, make_params(log->seq + 1, zone, device, event, reason));
 }
 
 void event_listen(struct event_log *log, struct event_listener *listener)

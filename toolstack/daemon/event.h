@@ -29,9 +29,14 @@ struct event_log {
 
 void event_log_fini(struct event_log *log);
 
-/* kind is "lifecycle"; reason may be NULL. */
+/* Of kind "lifecycle"; reason may be NULL. */
 void event_publish(struct event_log *log, const char *zone, const char *event,
 		   const char *reason);
+
+/* Of kind "device", about one of the zone's. */
+void event_publish_device(struct event_log *log, const char *zone,
+			  const char *device, const char *event,
+			  const char *reason);
 
 /* From now on; replay delivers what is still known of events after since. */
 void event_listen(struct event_log *log, struct event_listener *listener);

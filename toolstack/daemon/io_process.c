@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "io_process.h"
 
-#include <errno.h>
 #include <json-c/json.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +9,10 @@
 #include <unistd.h>
 
 #include "frame.h"
+#include "io_opening.h"
 #include "log.h"
-#include "shadow_layout.h"
 #include "strict_json.h"
 
-#define USER "hvd-io"
 #define READY_TIMEOUT_MS 10000u
 #define STOP_TIMEOUT_MS 2000u
 #define EXIT_TIMEOUT_MS 1000u
@@ -41,94 +38,7 @@ struct message {
 	char text[];
 };
 
-static void spawn(struct io_process *io);
-
-/* ----------------------------------------------------- configuration */
-
-static void add_uint(struct json_object *json, const char *key, uint64_t value)
-{
-	json_object_object_add(json, key, json_object_new_uint64(value));
-}
-
-static void add_shadow(struct json_object *json, const char *key,
-		       uint32_t shadow)
-{
-	struct json_object *device = json_object_new_object();
-
-	add_uint(device, "shadow", shadow);
-	json_object_object_add(json, key, device);
-}
-
-static struct json_object *device_config(const struct zone_device *device,
-					 uint32_t number)
-{
-	struct shadow_slot slot = shadow_layout_slot(number);
-	struct json_object *json = json_object_new_object();
-
-	json_object_object_add(json, "type",
-			       json_object_new_string(zone_def_device_type_name(
-				       device->type)));
-	json_object_object_add(json, "name",
-			       json_object_new_string(device->name));
-	add_uint(json, "slot", number);
-	add_uint(json, "shadow", slot.shadow);
-	add_uint(json, "offset", slot.offset);
-	add_uint(json, "intid", slot.intid);
-	add_uint(json, "doorbell", slot.doorbell);
-	return json;
-}
-
-/*
- * The user that hvd-io becomes, if the machine has one for it.  Without, it
- * becomes nobody by itself; when hvd is not root there is nothing to give up.
- */
-static void add_user(struct json_object *json, const char *zone)
-{
-	const struct passwd *user;
-
-	if (geteuid() != 0) {
-		return;
-	}
-	user = getpwnam(USER);
-	if (user && user->pw_uid != 0 && user->pw_gid != 0) {
-		add_uint(json, "uid", user->pw_uid);
-		add_uint(json, "gid", user->pw_gid);
-		return;
-	}
-	log_warning("%s: no unprivileged user and group " USER
-		    ": the I/O process runs as nobody",
-		    zone);
-}
-
-char *io_process_config(const struct zone_def *def)
-{
-	struct json_object *json = json_object_new_object();
-	struct json_object *ram = json_object_new_array();
-	struct json_object *extent = json_object_new_object();
-	struct json_object *devices = json_object_new_array();
-	char *text;
-
-	json_object_object_add(json, "cmd", json_object_new_string("config"));
-	json_object_object_add(json, "zone", json_object_new_string(def->name));
-	add_uint(json, "vcpus", def->vcpus);
-	add_uint(extent, "gpa", ZV_A64_RAM_BASE);
-	add_uint(extent, "size", def->memory);
-	json_object_array_add(ram, extent);
-	json_object_object_add(json, "ram", ram);
-	add_shadow(json, "uart", SHADOW_LAYOUT_UART);
-	add_shadow(json, "rtc", SHADOW_LAYOUT_RTC);
-	add_shadow(json, "gpio", SHADOW_LAYOUT_GPIO);
-	for (uint32_t i = 0; i < def->device_count; i++) {
-		json_object_array_add(devices,
-				      device_config(&def->devices[i], i));
-	}
-	json_object_object_add(json, "devices", devices);
-	add_user(json, def->name);
-	text = strdup(json_object_to_json_string_ext(
-		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(json);
-	return text;
-}
+static void begin(struct io_process *io);
 
 /* ------------------------------------------------------------- child */
 
@@ -193,7 +103,7 @@ static void child_kill(struct io_child *child)
 
 static void on_retry(uv_timer_t *timer)
 {
-	spawn(timer->data);
+	begin(timer->data);
 }
 
 static void retry_later(struct io_process *io)
@@ -205,12 +115,25 @@ static void retry_later(struct io_process *io)
 	uv_timer_start(&io->timer, on_retry, delay, 0);
 }
 
+static void cannot_start(struct io_process *io)
+{
+	struct zerror error = io->error;
+
+	io->state = IO_NONE;
+	if (error.code == ZERROR_NONE) {
+		zerror_set(&error, ZERROR_INTERNAL, NULL,
+			   "see hvd's log for what hvd-io said", "hvd-io: %s",
+			   io->last_error);
+	}
+	io->ops->failed(io, &error);
+}
+
 /* There is no process (any more), for the reason in last_error. */
 static void gone(struct io_process *io, bool may_retry)
 {
-	struct zerror error;
-
 	uv_timer_stop(&io->timer);
+	device_status_reset(io->status, io->def);
+	io->ops->gone(io);
 	if (io->state == IO_STOPPING) {
 		io->state = IO_NONE;
 		io->ops->stopped(io);
@@ -219,13 +142,9 @@ static void gone(struct io_process *io, bool may_retry)
 	log_warning("%s: the I/O process: %s", io->zone, io->last_error);
 	if (may_retry) {
 		retry_later(io);
-		return;
+	} else {
+		cannot_start(io);
 	}
-	io->state = IO_NONE;
-	zerror_set(&error, ZERROR_INTERNAL, NULL,
-		   "see hvd's log for what hvd-io said", "hvd-io: %s",
-		   io->last_error);
-	io->ops->failed(io, &error);
 }
 
 static void on_child_exit(uv_process_t *process, int64_t status, int signal)
@@ -283,6 +202,53 @@ static const char *get_text(struct json_object *message, const char *key)
 		       : NULL;
 }
 
+/* Its place in the definition, or -1. */
+static int find_device(const struct io_process *io, struct json_object *message)
+{
+	const char *name = get_text(message, "device");
+	const struct zone_device *device =
+		name ? zone_def_device(io->def, name) : NULL;
+
+	return device ? (int)(device - io->def->devices) : -1;
+}
+
+static void handle_device(struct io_process *io, struct json_object *message)
+{
+	int index = find_device(io, message);
+	bool changed;
+
+	if (index < 0 ||
+	    device_status_update(&io->status[index], message, &changed) < 0) {
+		io_process_replace(io, "said nonsense of a device");
+	} else if (changed) {
+		io->ops->device(io, (uint32_t)index);
+	}
+}
+
+static void handle_resized(struct io_process *io, struct json_object *message)
+{
+	int index = find_device(io, message);
+	bool changed;
+
+	if (index < 0 ||
+	    device_status_resize(&io->status[index], message, &changed) < 0) {
+		io_process_replace(io, "said nonsense of a device");
+	} else {
+		io->ops->resized(io, (uint32_t)index, changed);
+	}
+}
+
+static void handle_refusal(struct io_process *io, struct json_object *message)
+{
+	int index = find_device(io, message);
+	const char *why = get_text(message, "error");
+
+	if (index >= 0) {
+		io->ops->refused(io, (uint32_t)index,
+				 why ? why : "no reason given");
+	}
+}
+
 static void handle_event(struct io_process *io, struct json_object *message)
 {
 	const char *event = get_text(message, "event");
@@ -302,14 +268,14 @@ static void handle_event(struct io_process *io, struct json_object *message)
 		io->last_error[0] = '\0';
 		io->ops->ready(io, restarted);
 	} else if (strcmp(event, "reset-done") == 0) {
+		device_status_mended(io->status, io->def);
 		io->ops->reset_done(io);
-	} else if (strcmp(event, "device-broken") == 0) {
-		text = get_text(message, "error");
-		log_info("%s: device %.64s is broken: %.256s", io->zone,
-			 get_text(message, "device")
-				 ? get_text(message, "device")
-				 : "?",
-			 text ? text : "no reason given");
+	} else if (strcmp(event, "device") == 0) {
+		handle_device(io, message);
+	} else if (strcmp(event, "resized") == 0) {
+		handle_resized(io, message);
+	} else if (strcmp(event, "refused") == 0) {
+		handle_refusal(io, message);
 	} else if (strcmp(event, "fatal") == 0) {
 		text = get_text(message, "error");
 		snprintf(io->last_error, sizeof(io->last_error), "%.255s",
@@ -377,23 +343,26 @@ static void on_child_read(uv_stream_t *stream, ssize_t got,
 /* ------------------------------------------------------------- start */
 
 static int spawn_with(struct io_process *io, struct io_child *child,
-		      int zone_fd)
+		      const struct io_opening *opening)
 {
+	const struct io_resources *resources = io_opening_resources(opening);
 	char *argv[] = { strdup(io->program), NULL };
-	uv_stdio_container_t stdio[6] = {
+	uv_stdio_container_t stdio[IO_PROCESS_RESOURCE_FD +
+				   ZONE_DEF_DEVICES_MAX] = {
 		{ .flags = UV_IGNORE },
 		{ .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
 		{ .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
 		{ .flags = UV_CREATE_PIPE | UV_READABLE_PIPE | UV_WRITABLE_PIPE,
 		  .data.stream = (uv_stream_t *)&child->control },
-		{ .flags = UV_INHERIT_FD, .data.fd = zone_fd },
+		{ .flags = UV_INHERIT_FD,
+		  .data.fd = io_opening_zone_fd(opening) },
 		{ .flags = UV_INHERIT_FD, .data.fd = io->console_fd },
 	};
 	uv_process_options_t options = {
 		.exit_cb = on_child_exit,
 		.file = io->program,
 		.args = argv,
-		.stdio_count = 6,
+		.stdio_count = IO_PROCESS_RESOURCE_FD + (int)resources->count,
 		.stdio = stdio,
 		/* its own session: a signal to hvd's group is not for it */
 		.flags = UV_PROCESS_DETACHED,
@@ -403,6 +372,12 @@ static int spawn_with(struct io_process *io, struct io_child *child,
 	if (!argv[0]) {
 		return UV_ENOMEM;
 	}
+	for (uint32_t i = 0; i < resources->count; i++) {
+		stdio[IO_PROCESS_RESOURCE_FD + i] = (uv_stdio_container_t){
+			.flags = UV_INHERIT_FD,
+			.data.fd = resources->item[i].fd,
+		};
+	}
 	/* uv_spawn() makes the handle even when it fails after that */
 	child->spawned = true;
 	child->open_handles++;
@@ -411,18 +386,11 @@ static int spawn_with(struct io_process *io, struct io_child *child,
 	return rc;
 }
 
-static int start_child(struct io_process *io, struct io_child *child)
+static int start_child(struct io_process *io, struct io_child *child,
+		       const struct io_opening *opening)
 {
-	int zone_fd = io->ops->open_fd(io);
-	int rc;
+	int rc = spawn_with(io, child, opening);
 
-	if (zone_fd < 0) {
-		snprintf(io->last_error, sizeof(io->last_error),
-			 "no I/O fd of the zone: %s", strerror(-zone_fd));
-		return -1;
-	}
-	rc = spawn_with(io, child, zone_fd);
-	close(zone_fd);
 	if (rc < 0) {
 		snprintf(io->last_error, sizeof(io->last_error),
 			 "%.160s cannot be started: %s", io->program,
@@ -433,15 +401,22 @@ static int start_child(struct io_process *io, struct io_child *child)
 	return 0;
 }
 
-static void spawn(struct io_process *io)
+static void out_of_memory(struct io_process *io)
+{
+	snprintf(io->last_error, sizeof(io->last_error), "out of memory");
+	gone(io, io->was_ready);
+}
+
+/* With the opening goes all that hvd has open of what the devices work on. */
+static void spawn(struct io_process *io, struct io_opening *opening)
 {
 	struct io_child *child = calloc(1, sizeof(*child));
+	int rc;
 
-	io->state = IO_STARTING;
+	io->opening = NULL;
 	if (!child) {
-		snprintf(io->last_error, sizeof(io->last_error),
-			 "out of memory");
-		gone(io, io->was_ready);
+		io_opening_drop(opening);
+		out_of_memory(io);
 		return;
 	}
 	child->io = io;
@@ -449,7 +424,9 @@ static void spawn(struct io_process *io)
 	child->process.data = child->control.data = child;
 	frame_init(&child->input, LINE_MAX_BYTES);
 	uv_pipe_init(io->loop, &child->control, 0);
-	if (start_child(io, child) < 0) {
+	rc = start_child(io, child, opening);
+	io_opening_drop(opening);
+	if (rc < 0) {
 		child_close(child);
 		gone(io, io->was_ready);
 		return;
@@ -460,6 +437,63 @@ static void spawn(struct io_process *io)
 			  on_child_read) < 0 ||
 	    child_send(child, io->config) < 0) {
 		io_process_replace(io, "could not be told its zone");
+	}
+}
+
+static int on_open_zone(void *owner)
+{
+	struct io_process *io = owner;
+
+	return io->ops->open_fd(io);
+}
+
+static void on_identified(void *owner, const struct io_resources *resources)
+{
+	struct io_process *io = owner;
+
+	io->resources = *resources;
+}
+
+static const char *on_user_of(void *owner, const struct io_resource *resource,
+			      bool dying)
+{
+	struct io_process *io = owner;
+
+	return io->ops->user_of(io, resource, dying);
+}
+
+static void on_opened(void *owner, struct io_opening *opening)
+{
+	spawn(owner, opening);
+}
+
+static void on_open_failed(void *owner, const struct zerror *error)
+{
+	struct io_process *io = owner;
+
+	io->opening = NULL;
+	io->error = *error;
+	snprintf(io->last_error, sizeof(io->last_error), "%.200s",
+		 error->message);
+	gone(io, io->was_ready);
+}
+
+static const struct io_opening_ops opening_ops = {
+	.open_zone = on_open_zone,
+	.identified = on_identified,
+	.user_of = on_user_of,
+	.opened = on_opened,
+	.failed = on_open_failed,
+};
+
+static void begin(struct io_process *io)
+{
+	io->state = IO_STARTING;
+	io->error = (struct zerror){ 0 };
+	io->opening = io_opening_start(io->loop, &opening_ops, io, io->def,
+				       io->was_ready);
+	if (!io->opening) {
+		out_of_memory(io);
 	}
 }
 
@@ -483,6 +517,9 @@ void io_process_start(struct io_process *io, const struct zone_def *def,
 {
 	free(io->config);
 	io->config = io_process_config(def);
+	io->def = def;
+	io->resources.count = 0;
+	device_status_reset(io->status, NULL);
 	io->console_fd = console_fd;
 	io->was_ready = adopted;
 	io->restarts = 0;
@@ -511,12 +548,19 @@ static void on_nothing_to_stop(uv_timer_t *timer)
 	gone(timer->data, false);
 }
 
+static void drop_opening(struct io_process *io)
+{
+	io_opening_drop(io->opening);
+	io->opening = NULL;
+}
+
 void io_process_stop(struct io_process *io)
 {
 	if (io->state == IO_STOPPING) {
 		return;
 	}
 	io->state = IO_STOPPING;
+	drop_opening(io);
 	if (!io->child) {
 		uv_timer_start(&io->timer, on_nothing_to_stop, 0, 0);
 		return;
@@ -538,6 +582,20 @@ int io_process_command(struct io_process *io, const char *command)
 	return child_send(io->child, line);
 }
 
+int io_process_device_command(struct io_process *io, const char *command,
+			      const struct zone_device *device)
+{
+	char line[128];
+
+	if (io->state != IO_READY) {
+		return -1;
+	}
+	/* no name needs escaping: zone_def_name_valid() */
+	snprintf(line, sizeof(line), "{\"cmd\":\"%s\",\"device\":\"%s\"}",
+		 command, device->name);
+	return child_send(io->child, line);
+}
+
 int io_process_pid(const struct io_process *io)
 {
 	return io->child && io->child->running
@@ -551,6 +609,7 @@ void io_process_close(struct io_process *io, uv_close_cb on_closed)
 		child_close(io->child);
 		io->child = NULL;
 	}
+	drop_opening(io);
 	free(io->config);
 	io->config = NULL;
 	uv_close((uv_handle_t *)&io->timer, on_closed);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The supervisor of one zone's I/O process: starts hvd-io, tells it what the
- * zone has, starts it again when it dies, stops it.
+ * The supervisor of one zone's I/O process: opens what its devices work on
+ * (io_opening.h), starts hvd-io, tells it what the zone has, starts it again
+ * when it dies, stops it.
  *
  *   none --start--> starting --"ready"--> ready
  *   starting --dies, silent too long--> failed (the first time: told, none)
@@ -9,8 +10,8 @@
  *   any --stop--> stopping --exited--> none
  *
  * hvd-io gets: fd 3 a socket for newline-separated JSON, fd 4 the zone's I/O
- * fd, fd 5 a listening unix socket for consoles.  What it says is checked: it
- * works for a guest that may have taken it over.  A process is trusted again
+ * fd, fd 5 a listening unix socket for consoles, and from 6 on what the devices
+ * work on, in their order.  What it says is checked: it works for a guest that may have taken it over.  A process is trusted again
  * only after a restart.
  */
 #ifndef ZV_TOOLSTACK_DAEMON_IO_PROCESS_H
@@ -20,10 +21,15 @@
 #include <uv.h>
 
 #include "backoff.h"
+#include "device_status.h"
+#include "io_resource.h"
 #include "zerror.h"
 #include "zone_def.h"
 
+#define IO_PROCESS_RESOURCE_FD 6
+
 struct io_child;
+struct io_opening;
 struct io_process;
 
 enum io_state {
@@ -42,6 +48,17 @@ struct io_process_ops {
 	/* The first start did not work; there is no process now. */
 	void (*failed)(struct io_process *io, const struct zerror *error);
 	void (*reset_done)(struct io_process *io);
+	/* The process has died or could not be started. */
+	void (*gone)(struct io_process *io);
+	/* io->status[index] has another state or reason. */
+	void (*device)(struct io_process *io, uint32_t index);
+	/* The device's size has been looked at, as asked for. */
+	void (*resized)(struct io_process *io, uint32_t index, bool changed);
+	/* A command for that device was not carried out. */
+	void (*refused)(struct io_process *io, uint32_t index, const char *why);
+	/* See struct io_opening_ops. */
+	const char *(*user_of)(struct io_process *io,
+			       const struct io_resource *resource, bool dying);
 	void (*stopped)(struct io_process *io);
 };
 
@@ -53,12 +70,17 @@ struct io_process {
 	enum io_state state;
 	bool was_ready; /* since io_process_start() */
 	int console_fd; /* listening socket, owned by the zone */
+	const struct zone_def *def; /* the zone's; valid until stopped */
 	char *config; /* first line to send */
+	struct io_opening *opening; /* NULL: nothing is being opened */
+	struct io_resources resources; /* what they are; none is open here */
+	struct device_status status[ZONE_DEF_DEVICES_MAX]; /* as in def */
 	struct io_child *child;
 	uv_timer_t timer;
 	struct backoff backoff;
 	unsigned int restarts;
 	char last_error[256];
+	struct zerror error; /* says more than last_error, or code 0 */
 };
 
 void io_process_init(struct io_process *io, uv_loop_t *loop,
@@ -77,6 +99,10 @@ void io_process_stop(struct io_process *io);
 
 /* "powerkey" or "reset".  0, or -1 when there is no process to hear it. */
 int io_process_command(struct io_process *io, const char *command);
+
+/* "resize" or "resume", for one device of def. */
+int io_process_device_command(struct io_process *io, const char *command,
+			      const struct zone_device *device);
 
 /* The process misbehaves: kill it, and start another. */
 void io_process_replace(struct io_process *io, const char *why);

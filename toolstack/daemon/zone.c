@@ -69,10 +69,11 @@ struct zone *zone_create(struct daemon *daemon, const char *name)
 	z->console_fd = -1;
 	uv_timer_init(&daemon->loop, &z->timer);
 	uv_timer_init(&daemon->loop, &z->grace);
-	z->timer.data = z->grace.data = z;
+	uv_timer_init(&daemon->loop, &z->resize.timer);
+	z->timer.data = z->grace.data = z->resize.timer.data = z;
 	io_process_init(&z->io, &daemon->loop, &zone_io_ops,
 			daemon->options.io_program, z->name);
-	z->open_handles = 3;
+	z->open_handles = 4;
 	while (*place && strcmp((*place)->name, name) < 0) {
 		place = &(*place)->next;
 	}
@@ -125,6 +126,7 @@ static void close_zone(struct zone *z)
 	io_process_close(&z->io, on_io_closed);
 	uv_close((uv_handle_t *)&z->timer, on_timer_closed);
 	uv_close((uv_handle_t *)&z->grace, on_timer_closed);
+	uv_close((uv_handle_t *)&z->resize.timer, on_timer_closed);
 }
 
 void zone_reap(struct zone *z)
@@ -263,6 +265,9 @@ struct json_object *zone_detail(const struct zone *z)
 	}
 	if (z->running_def) {
 		json_object_object_add(json, "io", io_to_json(z));
+		json_object_object_add(
+			json, "devices",
+			device_status_to_json(z->io.status, z->running_def));
 	}
 	return json;
 }

@@ -108,6 +108,11 @@ struct zone {
 	uint64_t destroy_since;
 	unsigned int destroy_tries;
 	struct zone_waiter *waiters;
+	struct {
+		struct rpc_call *call; /* NULL: none is under way */
+		uint32_t device;
+		uv_timer_t timer;
+	} resize;
 	unsigned int open_handles;
 	bool closing;
 };
@@ -149,6 +154,11 @@ void zone_reset(struct zone *zone, struct rpc_call *call);
 void zone_pause(struct zone *zone, struct rpc_call *call);
 void zone_resume(struct zone *zone, struct rpc_call *call);
 void zone_destroy(struct zone *zone, struct rpc_call *call);
+void zone_resize_device(struct zone *zone, const char *name,
+			struct rpc_call *call);
+/* call is finished when the request is delivered. */
+void zone_resume_device(struct zone *zone, const char *name,
+			struct rpc_call *call);
 /* Takes def over, which has a uuid. */
 void zone_define(struct zone *zone, struct zone_def *def,
 		 struct rpc_call *call);

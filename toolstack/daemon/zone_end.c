@@ -28,6 +28,7 @@ void zone_disconnect(struct zone *z)
 {
 	close_fds(z);
 	zone_answer_state(z, WAIT_ALL, "hvd is stopping");
+	zone_devices_gone(&z->io);
 }
 
 static bool restarts(const struct zone *z)
@@ -144,6 +145,7 @@ void zone_begin_destroy(struct zone *z)
 			zone_answer_state(z, WAIT_START, "it was destroyed");
 		}
 	}
+	zone_devices_gone(&z->io);
 	z->step = ZONE_STEP_IO_STOP;
 	if (z->io.state == IO_NONE) {
 		zone_next_destroy(z);

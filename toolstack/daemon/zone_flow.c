@@ -217,6 +217,11 @@ const struct io_process_ops zone_io_ops = {
 	.ready = on_io_ready,
 	.failed = on_io_failed,
 	.reset_done = on_io_reset_done,
+	.gone = zone_devices_gone,
+	.device = zone_devices_changed,
+	.resized = zone_devices_resized,
+	.refused = zone_devices_refused,
+	.user_of = zone_devices_user_of,
 	.stopped = on_io_stopped,
 };
 

@@ -79,6 +79,18 @@ void zone_console_path(const struct zone *z, char ret_path[PATH_MAX]);
 
 extern const struct io_process_ops zone_io_ops;
 
+/* -------------------------------------------- zone_devices.c: its devices */
+
+/* What struct io_process_ops is about. */
+void zone_devices_gone(struct io_process *io);
+void zone_devices_changed(struct io_process *io, uint32_t index);
+void zone_devices_resized(struct io_process *io, uint32_t index, bool changed);
+void zone_devices_refused(struct io_process *io, uint32_t index,
+			  const char *why);
+const char *zone_devices_user_of(struct io_process *io,
+				 const struct io_resource *resource,
+				 bool dying);
+
 /* ------------------------------------------------- zone_reset.c: reloads */
 
 /* The state is REBOOTING; no job is under way. */

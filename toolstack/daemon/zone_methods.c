@@ -300,6 +300,26 @@ void methods_zone_resume(struct rpc_call *call, struct json_object *params)
 	}
 }
 
+/* ------------------------------------------------------------ devices */
+
+void methods_device_resize(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = get_zone(call, params);
+
+	if (z) {
+		zone_resize_device(z, rpc_get_string(params, "device"), call);
+	}
+}
+
+void methods_device_resume(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = get_zone(call, params);
+
+	if (z) {
+		zone_resume_device(z, rpc_get_string(params, "device"), call);
+	}
+}
+
 /* ----------------------------------------------------------- consoles */
 
 static const char *default_console(const struct zone_def *def)

@@ -27,8 +27,9 @@ static void on_event(struct hvd_conn *conn, const struct hvd_event *event,
 		puts(event->json);
 	} else {
 		format_time(event->time, time, sizeof(time));
-		printf("%" PRIu64 " %s %s %s", event->seq, time, event->zone,
-		       event->event);
+		printf("%" PRIu64 " %s %s %s%s%s", event->seq, time,
+		       event->zone, event->device != NULL ? event->device : "",
+		       event->device != NULL ? " " : "", event->event);
 		if (event->reason != NULL) {
 			fputs(" (", stdout);
 			print_clean(event->reason);

@@ -168,6 +168,34 @@ static void print_run(const struct hvd_zone_detail *detail)
 	}
 }
 
+static const char *device_paint_state(const char *state)
+{
+	return strcmp(state, "ok") == 0 ? "running" : "crashed";
+}
+
+static void print_device(struct context *ctx, const struct hvd_device *device)
+{
+	enum paint paint = paint_of_state(device_paint_state(device->state));
+	char size[32];
+
+	printf(FIELD "%s (%s) %s%s%s", "Device:", device->name, device->type,
+	       paint_start(paint, ctx->color), device->state,
+	       paint_end(paint, ctx->color));
+	if (device->error != NULL) {
+		fputs(": ", stdout);
+		print_clean(device->error);
+	}
+	if (device->size >= 0) {
+		format_bytes((uint64_t)device->size, size, sizeof(size));
+		printf(", %s%s", size, device->readonly ? " read-only" : "");
+	}
+	if (device->path != NULL) {
+		fputs(", ", stdout);
+		print_clean(device->path);
+	}
+	putchar('\n');
+}
+
 static void print_detail(struct context *ctx,
 			 const struct hvd_zone_detail *detail)
 {
@@ -192,6 +220,9 @@ static void print_detail(struct context *ctx,
 	printf(FIELD "%" PRIu64 "\n", "Generation:", detail->generation);
 	if (zone->id >= 0) {
 		print_run(detail);
+	}
+	for (size_t i = 0; i < detail->device_count; i++) {
+		print_device(ctx, &detail->devices[i]);
 	}
 	if (detail->fault != NULL) {
 		print_fault(detail->fault);
@@ -324,5 +355,15 @@ PLAIN_COMMAND(reboot, "asked to reboot")
 PLAIN_COMMAND(reset, "reset")
 PLAIN_COMMAND(destroy, "stopped")
 PLAIN_COMMAND(pause, "paused")
-PLAIN_COMMAND(resume, "resumed")
 PLAIN_COMMAND(undefine, "definition deleted")
+
+int cmd_resume(struct context *ctx, const struct args *args)
+{
+	static const struct plain_request plain = { "resume", "resumed",
+						    hvd_zone_resume };
+
+	return args->positional_count == 2
+		       ? device_resume(ctx, args->positionals[0],
+				       args->positionals[1])
+		       : run_plain(ctx, args, &plain);
+}

@@ -99,8 +99,14 @@ const struct command commands[] = {
 	  cmd_destroy },
 	{ "pause", "suspend", GROUP_ZONES, OPERAND_ZONE, 1, 1, no_options,
 	  "stop a zone's CPUs for a while", NULL, cmd_pause },
-	{ "resume", NULL, GROUP_ZONES, OPERAND_ZONE, 1, 1, no_options,
-	  "let a paused zone go on", NULL, cmd_resume },
+	{ "resume", NULL, GROUP_ZONES, OPERAND_DEVICE, 1, 2, no_options,
+	  "let a paused zone, or a paused disk of it, go on",
+	  "A disk with \"on-error\": \"pause\" waits after an error until "
+	  "somebody has seen to it.",
+	  cmd_resume },
+	{ "resize", NULL, GROUP_ZONES, OPERAND_DEVICE, 2, 2, no_options,
+	  "tell a zone that a disk's image has another size",
+	  "Make the image larger first: truncate -s SIZE IMAGE.", cmd_resize },
 
 	{ "define", NULL, GROUP_DEFINITIONS, OPERAND_FILE, 1, 1, no_options,
 	  "create or change a zone from a JSON file",
@@ -190,6 +196,7 @@ static const char *operand_name(enum operand operand)
 	static const char *const names[] = {
 		[OPERAND_NONE] = "",
 		[OPERAND_ZONE] = "NAME",
+		[OPERAND_DEVICE] = "NAME DEVICE",
 		[OPERAND_FILE] = "FILE",
 		[OPERAND_COMMAND] = "COMMAND",
 	};
@@ -197,10 +204,25 @@ static const char *operand_name(enum operand operand)
 	return names[operand];
 }
 
+static const char *operand_usage(const struct command *command)
+{
+	static char text[32];
+
+	if (command->operand == OPERAND_DEVICE) {
+		return command->operand_min == 2 ? " NAME DEVICE"
+						 : " NAME [DEVICE]";
+	}
+	if (command->operand_max == 0) {
+		return "";
+	}
+	snprintf(text, sizeof(text), command->operand_min > 0 ? " %s" : " [%s]",
+		 operand_name(command->operand));
+	return text;
+}
+
 void command_usage(const struct command *command, char *buf, size_t size)
 {
 	const struct option *option;
-	const char *operand = operand_name(command->operand);
 	int len = snprintf(buf, size, "%s", command->name);
 
 	for (option = command->options; option->name != NULL; option++) {
@@ -213,9 +235,9 @@ void command_usage(const struct command *command, char *buf, size_t size)
 				: option->value != NULL ? option->value
 							: "");
 	}
-	if (command->operand_max > 0 && len >= 0 && (size_t)len < size) {
-		snprintf(buf + len, size - (size_t)len,
-			 command->operand_min > 0 ? " %s" : " [%s]", operand);
+	if (len >= 0 && (size_t)len < size) {
+		snprintf(buf + len, size - (size_t)len, "%s",
+			 operand_usage(command));
 	}
 }
 
@@ -249,7 +271,10 @@ int command_run(struct context *ctx, int argc, const char *const *argv)
 	}
 	if (args.positional_count < command->operand_min) {
 		snprintf(error.text, sizeof(error.text), "%s is missing",
-			 operand_name(command->operand));
+			 command->operand == OPERAND_DEVICE
+				 ? (args.positional_count == 0 ? "NAME"
+							       : "DEVICE")
+				 : operand_name(command->operand));
 		return usage_error(command, error.text);
 	}
 	return finish_output(command->run(ctx, &args));

@@ -85,9 +85,35 @@ static void offer_files(const struct search *search)
 	}
 }
 
-static void offer_operand(const struct search *search, enum operand operand)
+/* Of the zone that was typed. */
+static void offer_devices(const struct search *search, const char *zone)
+{
+	struct hvd_zone_detail *detail;
+
+	if (!connect_quietly(search->ctx) ||
+	    hvd_zone_get(search->ctx->conn, zone, &detail) != 0) {
+		return;
+	}
+	for (size_t i = 0; i < detail->device_count; i++) {
+		if (strcmp(detail->devices[i].type, "disk") == 0) {
+			offer(search, detail->devices[i].name);
+		}
+	}
+	hvd_zone_detail_free(detail);
+}
+
+/* zone: what was typed before as such, or NULL. */
+static void offer_operand(const struct search *search, enum operand operand,
+			  const char *zone)
 {
 	switch (operand) {
+	case OPERAND_DEVICE:
+		if (zone != NULL) {
+			offer_devices(search, zone);
+			break;
+		}
+		offer_zones(search);
+		break;
 	case OPERAND_ZONE:
 		offer_zones(search);
 		break;
@@ -158,16 +184,20 @@ static int skip_globals(int count, const char *const *words)
 	return at < count ? at : count;
 }
 
+/* *ret_first is the first of them, or NULL. */
 static int count_operands(const struct command *command, int count,
-			  const char *const *words)
+			  const char *const *words, const char **ret_first)
 {
 	int operands = 0;
 
+	*ret_first = NULL;
 	for (int i = 1; i < count - 1; i++) {
 		if (value_option(command->options, words[i]) != NULL) {
 			i++;
 		} else if (words[i][0] != '-' || words[i][1] == '\0') {
-			operands++;
+			if (operands++ == 0) {
+				*ret_first = words[i];
+			}
 		}
 	}
 	return operands;
@@ -178,6 +208,7 @@ static void complete_arguments(const struct search *search, int count,
 {
 	const struct command *command = command_find(words[0]);
 	const struct option *option;
+	const char *zone;
 
 	if (command == NULL) {
 		return;
@@ -187,9 +218,9 @@ static void complete_arguments(const struct search *search, int count,
 		offer_values(search, option->words);
 	} else if (search->prefix[0] == '-') {
 		offer_options(search, command->options);
-	} else if (count_operands(command, count, words) <
+	} else if (count_operands(command, count, words, &zone) <
 		   command->operand_max) {
-		offer_operand(search, command->operand);
+		offer_operand(search, command->operand, zone);
 	}
 }
 

@@ -98,6 +98,7 @@ enum group {
 enum operand {
 	OPERAND_NONE,
 	OPERAND_ZONE,
+	OPERAND_DEVICE, /* a zone, then one of its devices */
 	OPERAND_FILE,
 	OPERAND_COMMAND,
 };
@@ -137,6 +138,9 @@ int cmd_reset(struct context *ctx, const struct args *args);
 int cmd_destroy(struct context *ctx, const struct args *args);
 int cmd_pause(struct context *ctx, const struct args *args);
 int cmd_resume(struct context *ctx, const struct args *args);
+int cmd_resize(struct context *ctx, const struct args *args);
+/* The part of resume that is about a device. */
+int device_resume(struct context *ctx, const char *zone, const char *device);
 int cmd_define(struct context *ctx, const struct args *args);
 int cmd_undefine(struct context *ctx, const struct args *args);
 int cmd_dumpdef(struct context *ctx, const struct args *args);

@@ -14,7 +14,19 @@
 #define RAM "\"ram\":[{\"gpa\":1073741824,\"size\":268435456}]"
 #define DEVICE(name, slot, bell)                                     \
 	"{\"type\":\"console\",\"name\":\"" name "\",\"slot\":" slot \
-	",\"shadow\":3,\"offset\":512,\"intid\":48,\"doorbell\":" bell "}"
+	",\"shadow\":3,\"offset\":512,\"intid\":48,\"queues\":2,"    \
+	"\"doorbell\":" bell "}"
+#define PLACE(slot, bell)                                           \
+	"\"slot\":" slot ",\"shadow\":3,\"offset\":0,\"intid\":48," \
+	"\"doorbell\":" bell
+#define RNG(name, slot, bell, more)          \
+	"{\"type\":\"rng\",\"name\":\"" name \
+	"\"," PLACE(slot, bell) ",\"queues\":1" more "}"
+#define DISK(name, slot, bell, queues, more)                                 \
+	"{\"type\":\"disk\",\"name\":\"" name                                \
+	"\"," PLACE(slot, bell) ",\"queues\":" queues ",\"readonly\":false," \
+				"\"writeback\":true,\"discard\":true" more "}"
+#define REST ",\"on-error\":\"report\",\"serial\":\"s\""
 #define BEGIN "{\"cmd\":\"config\",\"zone\":\"linux1\",\"vcpus\":2,"
 
 static int parse(const char *text, struct io_config *config,
@@ -45,8 +57,11 @@ static void whole(void **state)
 	assert_int_equal(config.uart.intid, 33);
 	assert_int_equal(config.rtc.intid, 40);
 	assert_int_equal(config.gpio.intid, 39);
-	assert_int_equal(config.console_count, 1);
-	assert_int_equal(config.console[0].offset, 512);
+	assert_int_equal(config.device_count, 1);
+	assert_int_equal(config.device[0].kind, IO_DEVICE_CONSOLE);
+	assert_int_equal(config.device[0].offset, 512);
+	assert_int_equal(config.device[0].queues, 2);
+	assert_int_equal(config.device[0].fd, -1);
 	assert_true(config.drop);
 	assert_int_equal(config.gid, 6);
 }
@@ -61,6 +76,48 @@ static void least(void **state)
 		parse(BEGIN "\"ram\":[],\"devices\":[]}", &config, &error), 0);
 	assert_false(config.uart.present);
 	assert_false(config.drop);
+}
+
+static void types(void **state)
+{
+	static const char text[] = BEGIN RAM ",\"devices\":[" RNG(
+		"rng0", "0", "0",
+		",\"fd\":6,\"total-bytes-sec\":4096,"
+		"\"burst-ms\":500") "," DISK("disk0", "1", "32", "4",
+					     REST
+					     ",\"fd\":7,"
+					     "\"block-size\":4096,"
+					     "\"read-iops-sec\":9") "," RNG("rng1",
+									    "2",
+									    "64",
+									    ",\"fd\":8") "]}";
+	const struct io_config_device *device;
+	struct io_config config;
+	struct zerror error;
+
+	(void)state;
+	if (parse(text, &config, &error) != 0) {
+		fail_msg("%s: %s", error.path, error.message);
+	}
+	assert_int_equal(config.device_count, 3);
+	device = config.device;
+	assert_int_equal(device[0].kind, IO_DEVICE_RNG);
+	assert_int_equal(device[0].fd, 6);
+	assert_int_equal(device[0].rng.bytes_sec.per_second, 4096);
+	assert_int_equal(device[0].rng.bytes_sec.burst, 2048);
+	assert_int_equal(device[1].kind, IO_DEVICE_DISK);
+	assert_int_equal(device[1].queues, 4);
+	assert_int_equal(device[1].disk.block_size, 4096);
+	assert_int_equal(
+		device[1].disk.limits.rate[BLK_LIMIT_READ_OPS].per_second, 9);
+	assert_int_equal(device[1].disk.limits.rate[BLK_LIMIT_READ_OPS].burst,
+			 1);
+	assert_int_equal(device[1].disk.limits.rate[BLK_LIMIT_OPS].per_second,
+			 0);
+	assert_string_equal(device[1].disk.serial, "s");
+	assert_true(device[1].disk.writeback);
+	assert_false(device[1].disk.readonly);
+	assert_int_equal(device[2].rng.bytes_sec.per_second, 0);
 }
 
 static void refused(void **state)
@@ -126,12 +183,61 @@ static void refused(void **state)
 		  "$.devices[1].doorbell" },
 		{ BEGIN RAM ",\"devices\":[{\"type\":\"console\",\"name\":"
 			    "\"a\",\"slot\":0,\"shadow\":3,\"offset\":100,"
-			    "\"intid\":48,\"doorbell\":0}]}",
+			    "\"intid\":48,\"doorbell\":0,\"queues\":2}]}",
 		  "$.devices[0].offset" },
 		{ BEGIN RAM ",\"devices\":[{\"type\":\"console\",\"name\":"
 			    "\"a\",\"slot\":0,\"shadow\":3,\"offset\":0,"
-			    "\"intid\":48,\"doorbell\":0,\"cols\":80}]}",
+			    "\"intid\":48,\"doorbell\":0,\"queues\":2,"
+			    "\"cols\":80}]}",
 		  "$.devices[0].cols" },
+		{ BEGIN RAM ",\"devices\":[7]}", "$.devices[0]" },
+		{ BEGIN RAM ",\"devices\":[" RNG("a", "0", "0", "") "]}",
+		  "$.devices[0].fd" },
+		{ BEGIN RAM
+		  ",\"devices\":[" RNG("a", "0", "0", ",\"fd\":5") "]}",
+		  "$.devices[0].fd" },
+		{ BEGIN RAM
+		  ",\"devices\":[" RNG("a", "0", "0", ",\"fd\":38") "]}",
+		  "$.devices[0].fd" },
+		{ BEGIN RAM
+		  ",\"devices\":[" RNG("a", "0", "0", ",\"fd\":6") "," RNG(
+			  "b", "1", "1", ",\"fd\":6") "]}",
+		  "$.devices[1].fd" },
+		{ BEGIN RAM ",\"devices\":[" RNG("a", "0", "0",
+						 ",\"fd\":6,\"cols\":1") "]}",
+		  "$.devices[0].cols" },
+		{ BEGIN RAM ",\"devices\":[" RNG("a", "0", "0",
+						 ",\"fd\":6,"
+						 "\"total-bytes-sec\":0") "]}",
+		  "$.devices[0].total-bytes-sec" },
+		{ BEGIN RAM ",\"devices\":[" DISK("a", "0", "0", "9",
+						  REST ",\"fd\":6") "]}",
+		  "$.devices[0].queues" },
+		{ BEGIN RAM ",\"devices\":[" DISK("a", "0", "0", "0",
+						  REST ",\"fd\":6") "]}",
+		  "$.devices[0].queues" },
+		{ BEGIN RAM ",\"devices\":[" DISK("a", "0", "1017", "8",
+						  REST ",\"fd\":6") "]}",
+		  "$.devices[0].doorbell" },
+		{ BEGIN RAM ",\"devices\":[" DISK(
+			  "a", "0", "0", "8",
+			  REST
+			  ",\"fd\":6") "," RNG("b", "1", "7", ",\"fd\":7") "]}",
+		  "$.devices[1].doorbell" },
+		{ BEGIN RAM
+		  ",\"devices\":[" DISK("a", "0", "0", "1",
+					REST ",\"fd\":6,"
+					     "\"block-size\":1000") "]}",
+		  "$.devices[0].block-size" },
+		{ BEGIN RAM ",\"devices\":[" DISK("a", "0", "0", "1",
+						  ",\"fd\":6,"
+						  "\"on-error\":\"x\"") "]}",
+		  "$.devices[0].on-error" },
+		{ BEGIN RAM ",\"devices\":[" DISK(
+			  "a", "0", "0", "1",
+			  ",\"fd\":6,\"on-error\":\"pause\","
+			  "\"serial\":\"123456789012345678901\"") "]}",
+		  "$.devices[0].serial" },
 		{ BEGIN RAM ",\"devices\":[],\"uid\":5}", "$.gid" },
 		{ BEGIN RAM ",\"devices\":[],\"uid\":0,\"gid\":1}", "$.uid" },
 		{ BEGIN RAM ",\"devices\":[],\"uid\":4294967295,\"gid\":1}",
@@ -169,22 +275,31 @@ static void commands(void **state)
 	static const struct {
 		const char *text;
 		int rc;
-		enum io_command command;
+		enum io_command_kind kind;
+		const char *device;
 	} cases[] = {
-		{ "{\"cmd\":\"powerkey\"}", 0, IO_COMMAND_POWERKEY },
-		{ "{\"cmd\":\"reset\"}", 0, IO_COMMAND_RESET },
-		{ "{\"cmd\":\"stop\"}", 0, IO_COMMAND_STOP },
-		{ "{\"cmd\":\"config\"}", -1, 0 },
-		{ "{\"cmd\":\"stop\",\"now\":true}", -1, 0 },
-		{ "{\"cmd\":1}", -1, 0 },
-		{ "{}", -1, 0 },
-		{ "7", -1, 0 },
-		{ "stop", -1, 0 },
+		{ "{\"cmd\":\"powerkey\"}", 0, IO_COMMAND_POWERKEY, "" },
+		{ "{\"cmd\":\"reset\"}", 0, IO_COMMAND_RESET, "" },
+		{ "{\"cmd\":\"stop\"}", 0, IO_COMMAND_STOP, "" },
+		{ "{\"cmd\":\"resize\",\"device\":\"a\"}", 0, IO_COMMAND_RESIZE,
+		  "a" },
+		{ "{\"cmd\":\"resume\",\"device\":\"b-1\"}", 0,
+		  IO_COMMAND_RESUME, "b-1" },
+		{ "{\"cmd\":\"resize\"}", -1, 0, "" },
+		{ "{\"cmd\":\"resize\",\"device\":\"\"}", -1, 0, "" },
+		{ "{\"cmd\":\"resize\",\"device\":3}", -1, 0, "" },
+		{ "{\"cmd\":\"stop\",\"device\":\"a\"}", -1, 0, "" },
+		{ "{\"cmd\":\"config\"}", -1, 0, "" },
+		{ "{\"cmd\":\"stop\",\"now\":true}", -1, 0, "" },
+		{ "{\"cmd\":1}", -1, 0, "" },
+		{ "{}", -1, 0, "" },
+		{ "7", -1, 0, "" },
+		{ "stop", -1, 0, "" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		enum io_command command = IO_COMMAND_POWERKEY;
+		struct io_command command;
 		struct zerror error;
 
 		assert_int_equal(io_command_parse(cases[i].text,
@@ -192,7 +307,8 @@ static void commands(void **state)
 						  &command, &error),
 				 cases[i].rc);
 		if (cases[i].rc == 0) {
-			assert_int_equal(command, cases[i].command);
+			assert_int_equal(command.kind, cases[i].kind);
+			assert_string_equal(command.device, cases[i].device);
 		}
 	}
 }
@@ -201,8 +317,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole),    cmocka_unit_test(least),
-		cmocka_unit_test(refused),  cmocka_unit_test(not_json),
-		cmocka_unit_test(commands),
+		cmocka_unit_test(types),    cmocka_unit_test(refused),
+		cmocka_unit_test(not_json), cmocka_unit_test(commands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

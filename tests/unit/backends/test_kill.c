@@ -114,8 +114,8 @@ static void transmit(void *ctx)
 {
 	struct process *p = ctx;
 
-	p->io.console[0].console.dev.ops->kick(&p->io.console[0].console.dev,
-					       VIRTIO_CONSOLE_TX);
+	p->io.device[0].virtio->ops->kick(p->io.device[0].virtio,
+					  VIRTIO_CONSOLE_TX);
 }
 
 static void output_is_exact(void **state)
@@ -150,8 +150,7 @@ static void output_is_exact(void **state)
 
 		assert_int_equal(process_start(q), 0);
 		assert_int_equal(process_read(q, VIRTIO_MMIO_STATUS), 0xf);
-		assert_string_equal(process_log(q, &q->io.console[0].port),
-				    expect);
+		assert_string_equal(process_log(q, process_port(q)), expect);
 		q->tx = p->tx;
 		q->tx.gm = &q->gm;
 		used = ring_driver_used_idx(&q->tx);
@@ -166,9 +165,8 @@ static void output_is_exact(void **state)
 		/* And it goes on. */
 		process_offer_tx(q, 0, P_DATA, "!");
 		process_kick(q, VIRTIO_CONSOLE_TX);
-		assert_string_equal(process_log(q, &q->io.console[0].port) +
-					    strlen(expect),
-				    "!");
+		assert_string_equal(
+			process_log(q, process_port(q)) + strlen(expect), "!");
 		process_free(q);
 	}
 	forget(p);
@@ -217,8 +215,8 @@ static void check_access(struct process *p, uint32_t reg, uint32_t value)
 			want[VIRTIO_MMIO_INTERRUPT_STATUS / 4];
 		assert_memory_equal(fake_zone_word(&q->zone, P_VIRTIO), want,
 				    sizeof(want));
-		assert_memory_equal(&q->io.console[0].transport.state.regs,
-				    &p->io.console[0].transport.state.regs,
+		assert_memory_equal(&q->io.device[0].transport.state.regs,
+				    &p->io.device[0].transport.state.regs,
 				    sizeof(struct virtio_mmio_state));
 		process_free(q);
 	}

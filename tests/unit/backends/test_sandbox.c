@@ -70,8 +70,10 @@ static void need_root(void)
 /* As somebody who is not root, one cannot have a filter and new privileges. */
 static void enter_filter(void)
 {
+	static const struct sandbox_needs needs = { 0 };
+
 	EXPECT(sandbox_early(LAST_FD) == 0);
-	EXPECT(sandbox_filter() == 0);
+	EXPECT(sandbox_filter(&needs) == 0);
 }
 
 static long call(long number, long a, long b, long c, long d)
@@ -154,6 +156,79 @@ static void everything_else_is_refused(void **state)
 {
 	(void)state;
 	in_child(try_everything);
+}
+
+static void try_disks(void)
+{
+	static const struct sandbox_needs needs = { .disks = 1 };
+
+	EXPECT(sandbox_early(LAST_FD) == 0);
+	EXPECT(sandbox_filter(&needs) == 0);
+	EXPECT(permitted(SYS_io_uring_enter, 0, 0, 0));
+	EXPECT(permitted(SYS_lseek, 0, SEEK_END, 0));
+	EXPECT(refused(SYS_io_uring_setup, 1, 0, 0, 0));
+	EXPECT(refused(SYS_io_uring_register, -1, 0, 0, 0));
+	for (long number = 0; number < 1024; number++) {
+		if (!is_listed(number) && number != SYS_io_uring_enter &&
+		    number != SYS_lseek && !refused(number, -1, -1, -1, -1)) {
+			fprintf(stderr, "system call %ld\n", number);
+			_exit(1);
+		}
+	}
+}
+
+static void disks_need_their_rings(void **state)
+{
+	(void)state;
+	in_child(try_disks);
+}
+
+static bool has_line(pid_t pid, const char *file, const char *line)
+{
+	char path[64];
+	char text[512];
+	bool found = false;
+	FILE *limits;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	limits = fopen(path, "r");
+	assert_non_null(limits);
+	while (!found && fgets(text, sizeof(text), limits) != NULL) {
+		found = strncmp(text, line, strlen(line)) == 0;
+	}
+	fclose(limits);
+	return found;
+}
+
+/* Should there be a way around the filter, the limit is still there. */
+static void no_processes(void **state)
+{
+	int ready[2];
+	int end[2];
+	char byte = 0;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(ready) + pipe(end), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		EXPECT(dup2(ready[1], 3) == 3 && dup2(end[0], 4) == 4);
+		enter_filter();
+		EXPECT(fork() < 0);
+		EXPECT(write(3, &byte, 1) == 1);
+		_exit(read(4, &byte, 1) == 1 ? 0 : 1);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_true(
+		has_line(pid, "limits",
+			 "Max processes             0                    0 "));
+	assert_int_equal(write(end[1], &byte, 1), 1);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(ready[0]);
+	close(end[0]);
+	close(end[1]);
 }
 
 static const unsigned int requests[] = {
@@ -520,8 +595,7 @@ static void try_limits(void)
 	EXPECT(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
 	EXPECT(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
 	EXPECT(is_limit(RLIMIT_CORE, 0));
-	EXPECT(is_limit(RLIMIT_NOFILE, 256));
-	EXPECT(fork() < 0 && errno == EAGAIN);
+	EXPECT(is_limit(RLIMIT_NOFILE, 512));
 }
 
 static void early_limits(void **state)
@@ -534,6 +608,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_else_is_refused),
+		cmocka_unit_test(disks_need_their_rings),
+		cmocka_unit_test(no_processes),
 		cmocka_unit_test(ioctl_by_request),
 		cmocka_unit_test(messages_by_flags),
 		cmocka_unit_test(memory_is_no_code_and_not_shared),

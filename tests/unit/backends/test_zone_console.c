@@ -21,7 +21,7 @@ static struct process *p;
 
 static struct console_port *port(void)
 {
-	return &p->io.console[0].port;
+	return process_port(p);
 }
 
 static int setup(void **state)
@@ -268,9 +268,8 @@ static void odd_accesses(void **state)
 	process_write(p, VIRTIO_MMIO_QUEUE_SEL, 0);
 	fake_zone_forward(&p->zone, 1, P_VIRTIO + VIRTIO_MMIO_QUEUE_DESC_LOW, 8,
 			  true, 0x1234567800000ull);
-	assert_true(
-		p->io.console[0].transport.state.regs.queue[0].layout.desc ==
-		0x1234567800000ull);
+	assert_true(p->io.device[0].transport.state.regs.queue[0].layout.desc ==
+		    0x1234567800000ull);
 }
 
 static void replaced_by_another(void **state)
@@ -436,7 +435,7 @@ static void restart_with_foreign_state(void **state)
 /* A record that only a hostile process could have written. */
 static void restart_with_impossible_record(void **state)
 {
-	struct zone_virtio *zv = &p->io.console[0].transport;
+	struct zone_virtio *zv = &p->io.device[0].transport;
 
 	(void)state;
 	process_probe(p, 8, 0);

@@ -12,13 +12,13 @@
 
 #include "cmocka_all.h"
 #include "io/io_config.h"
+#include "io_process.h"
 #include "methods.h"
 #include "rpc.h"
 #include "strict_json.h"
 #include "zone_def.h"
 
 /* hvd's and hvd-io's headers of this name cannot meet in one file. */
-char *io_process_config(const struct zone_def *def);
 
 static struct json_object *document;
 
@@ -152,34 +152,109 @@ static void test_errors(void **state)
 	}
 }
 
-static void test_hvd_io_understands(void **state)
+static struct zone_def *parse_def(const char *text)
 {
-	struct zone_def def = {
-		.name = "z1",
-		.vcpus = 2,
-		.memory = 64ull << 20,
-		.device_count = ZONE_DEF_CONSOLES_MAX,
-	};
-	struct io_config config;
+	struct zone_def *def = NULL;
 	struct zerror error;
-	char *line;
 
-	(void)state;
-	assert_int_equal(ZONE_DEF_CONSOLES_MAX, IO_CONFIG_DEVICES_MAX);
-	for (uint32_t i = 0; i < def.device_count; i++) {
-		snprintf(def.devices[i].name, sizeof(def.devices[i].name),
-			 "console%u", i);
+	if (zone_def_parse_text(text, strlen(text), &def, &error) < 0) {
+		fail_msg("%s: %s", error.path, error.message);
 	}
-	line = io_process_config(&def);
-	if (io_config_parse(line, strlen(line), &config, &error) != 0) {
+	return def;
+}
+
+/* What hvd-io makes of what hvd tells it. */
+static struct zone_def *tell(const char *definition, struct io_config *config)
+{
+	struct zone_def *def = parse_def(definition);
+	char *line = io_process_config(def);
+	struct zerror error;
+
+	if (io_config_parse(line, strlen(line), config, &error) != 0) {
 		fail_msg("%s: %s %s", line, error.path, error.message);
 	}
-	assert_string_equal(config.zone, "z1");
-	assert_int_equal(config.ram[0].size, def.memory);
-	assert_int_equal(config.console_count, def.device_count);
-	assert_int_equal(config.console[4].doorbell, 4 * 32);
-	assert_int_equal(config.console[4].offset, 4 * 0x200);
 	free(line);
+	return def;
+}
+
+#define ZONE                                               \
+	"{\"name\":\"z1\",\"vcpus\":2,\"memory\":\"64M\"," \
+	"\"kernel\":\"/k\",\"devices\":"
+#define FIVE(device) device "," device "," device "," device "," device
+
+static void test_hvd_io_understands(void **state)
+{
+	static struct io_config config;
+	struct zone_def *def =
+		tell(ZONE "[" FIVE("{\"type\":\"console\"}") "]}", &config);
+
+	(void)state;
+	assert_string_equal(config.zone, "z1");
+	assert_int_equal(config.ram[0].size, def->memory);
+	assert_int_equal(config.device_count, ZONE_DEF_CONSOLES_MAX);
+	assert_int_equal(config.device[4].doorbell, 4 * 32);
+	assert_int_equal(config.device[4].offset, 4 * 0x200);
+	/* each has a log, and so has the UART */
+	assert_int_equal(ZONE_DEF_CONSOLES_MAX, STATE_LOGS - 1);
+	assert_int_equal(ZONE_DEF_DEVICES_MAX, IO_CONFIG_DEVICES_MAX);
+	assert_int_equal(IO_PROCESS_RESOURCE_FD, IO_CONFIG_FD_FIRST);
+	assert_int_equal(ZONE_DEF_BYTES_SEC_MAX, IO_CONFIG_RATE_MAX);
+	assert_int_equal(ZONE_DEF_BURST_MS, IO_CONFIG_BURST_MS);
+	assert_int_equal(ZONE_DEF_BURST_MS_MAX, IO_CONFIG_BURST_MS_MAX);
+	zone_def_destroy(def);
+}
+
+static void test_hvd_io_understands_disks(void **state)
+{
+	static struct io_config config;
+	struct zone_def *def = tell(
+		ZONE "[{\"type\":\"disk\",\"path\":\"/a\"},"
+		     "{\"type\":\"console\"},"
+		     "{\"type\":\"disk\",\"path\":\"/b\","
+		     "\"readonly\":true,\"cache\":\"writethrough\","
+		     "\"queues\":8,\"block-size\":4096,\"discard\":false,"
+		     "\"serial\":\"\\\"1\\\"\","
+		     "\"limits\":{\"total-iops-sec\":1,\"read-iops-sec\":2,"
+		     "\"write-iops-sec\":3,\"total-bytes-sec\":\"4K\","
+		     "\"read-bytes-sec\":\"5K\",\"write-bytes-sec\":\"6K\","
+		     "\"burst-ms\":7},\"on-error\":\"enospace\"},"
+		     "{\"type\":\"rng\","
+		     "\"limits\":{\"total-bytes-sec\":\"1T\"}}]}",
+		&config);
+	const struct io_config_device *d = config.device;
+
+	(void)state;
+	assert_int_equal(config.device_count, 4);
+	assert_int_equal(d[0].kind, IO_DEVICE_DISK);
+	assert_int_equal(d[0].fd, 6);
+	assert_int_equal(d[0].queues, 2);
+	assert_true(d[0].disk.writeback && d[0].disk.discard);
+	assert_false(d[0].disk.readonly);
+	assert_int_equal(d[0].disk.on_error, IO_ON_ERROR_REPORT);
+	assert_string_equal(d[0].disk.serial, "disk0");
+	assert_int_equal(d[1].fd, -1);
+	assert_int_equal(d[2].fd, 7);
+	assert_int_equal(d[2].queues, 8);
+	assert_true(d[2].disk.readonly);
+	assert_false(d[2].disk.writeback || d[2].disk.discard);
+	assert_int_equal(d[2].disk.block_size, 4096);
+	assert_string_equal(d[2].disk.serial, "\"1\"");
+	assert_int_equal(d[2].disk.on_error, IO_ON_ERROR_PAUSE_FULL);
+	assert_int_equal(d[2].disk.limits.rate[BLK_LIMIT_BYTES].burst, 28);
+	assert_int_equal(d[2].disk.limits.rate[BLK_LIMIT_OPS].per_second, 1);
+	assert_int_equal(d[2].disk.limits.rate[BLK_LIMIT_READ_OPS].per_second,
+			 2);
+	assert_int_equal(d[2].disk.limits.rate[BLK_LIMIT_WRITE_OPS].per_second,
+			 3);
+	assert_int_equal(d[2].disk.limits.rate[BLK_LIMIT_BYTES].per_second,
+			 4096);
+	assert_int_equal(d[2].disk.limits.rate[BLK_LIMIT_READ_BYTES].per_second,
+			 5120);
+	assert_int_equal(
+		d[2].disk.limits.rate[BLK_LIMIT_WRITE_BYTES].per_second, 6144);
+	assert_int_equal(d[3].fd, 8);
+	assert_int_equal(d[3].rng.bytes_sec.per_second, IO_CONFIG_RATE_MAX);
+	zone_def_destroy(def);
 }
 
 int main(void)
@@ -188,6 +263,7 @@ int main(void)
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_hvd_io_understands),
+		cmocka_unit_test(test_hvd_io_understands_disks),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -38,10 +38,19 @@ static int collect(void *arg, const struct zv_shadow_actions *batch)
 	return 0;
 }
 
+/* Each device has a number of its own. */
+static uint32_t queues_of(uint32_t slot)
+{
+	return slot % ZONE_DEF_QUEUES_MAX + 1;
+}
+
 static int run(uint32_t devices, int fail_at)
 {
 	struct zone_def def = { .vcpus = 1, .device_count = devices };
 
+	for (uint32_t i = 0; i < devices; i++) {
+		def.devices[i].queues = queues_of(i);
+	}
 	memset(&table, 0, sizeof(table));
 	table.fail_at = fail_at;
 	return shadow_layout_actions(&def, collect, &table);
@@ -104,7 +113,7 @@ static void test_virtio_slots(void **state)
 		assert_int_equal(slot.doorbell, i * 32);
 		assert_int_equal(a[0x050 / 4].write, ZV_WR_DOORBELL);
 		assert_int_equal(a[0x050 / 4].base, i * 32);
-		assert_int_equal(a[0x050 / 4].count, 2);
+		assert_int_equal(a[0x050 / 4].count, queues_of(i));
 		assert_int_equal(a[0x064 / 4].write, ZV_WR_W1C);
 		assert_int_equal(a[0x064 / 4].word, slot.offset + 0x60);
 		expect(slot.shadow, slot.offset, ZV_WR_IGNORE, ZV_RD_SHADOW);

@@ -115,6 +115,133 @@ static void test_everything(void **state)
 	zone_def_destroy(def);
 }
 
+/* The definition with these devices. */
+static struct zone_def *parse_devices(const char *devices)
+{
+	return parse(with("devices", devices));
+}
+
+static void test_disk(void **state)
+{
+	struct zone_def *def = parse_devices(
+		"[{\"type\":\"disk\",\"path\":\"/a\"},"
+		"{\"type\":\"disk\",\"name\":\"root-of-the-web-server-1\","
+		"\"path\":\"/b\",\"readonly\":true,"
+		"\"cache\":\"writethrough\",\"direct\":false,"
+		"\"queues\":5,\"block-size\":4096,\"discard\":false,"
+		"\"limits\":{\"total-iops-sec\":500,"
+		"\"write-bytes-sec\":\"1536K\",\"burst-ms\":2000},"
+		"\"on-error\":\"pause\"},"
+		"{\"type\":\"disk\",\"path\":\"/c\",\"serial\":\"a b\"}]");
+	const struct zone_device *d = def->devices;
+
+	(void)state;
+	assert_int_equal(def->device_count, 3);
+	assert_string_equal(d[0].name, "disk0");
+	assert_string_equal(d[0].path, "/a");
+	assert_string_equal(d[0].serial, "disk0");
+	assert_int_equal(d[0].queues, 2); /* as many as vCPUs */
+	assert_false(d[0].readonly || d[0].writethrough);
+	assert_true(d[0].direct && d[0].discard);
+	assert_int_equal(d[0].block_size, 0);
+	assert_int_equal(d[0].on_error, ZONE_ON_ERROR_REPORT);
+	assert_string_equal(d[1].serial, "root-of-the-web-serv");
+	assert_true(d[1].readonly && d[1].writethrough);
+	assert_false(d[1].direct || d[1].discard);
+	assert_int_equal(d[1].queues, 5);
+	assert_int_equal(d[1].block_size, 4096);
+	assert_int_equal(d[1].limits[ZONE_LIMIT_IOPS], 500);
+	assert_int_equal(d[1].limits[ZONE_LIMIT_READ_IOPS], 0);
+	assert_int_equal(d[1].limits[ZONE_LIMIT_WRITE_BYTES], 1536 << 10);
+	assert_int_equal(d[1].burst_ms, 2000);
+	assert_int_equal(d[1].on_error, ZONE_ON_ERROR_PAUSE);
+	assert_string_equal(d[2].name, "disk1");
+	assert_string_equal(d[2].serial, "a b");
+	zone_def_destroy(def);
+}
+
+static void test_rng(void **state)
+{
+	struct zone_def *def = parse_devices(
+		"[{\"type\":\"rng\"},{\"type\":\"rng\",\"name\":\"hw\","
+		"\"source\":\"/dev/hwrng\","
+		"\"limits\":{\"total-bytes-sec\":\"4K\"}}]");
+	const struct zone_device *d = def->devices;
+
+	(void)state;
+	assert_string_equal(d[0].name, "rng0");
+	assert_string_equal(d[0].path, "/dev/urandom");
+	assert_int_equal(d[0].queues, 1);
+	assert_string_equal(d[1].path, "/dev/hwrng");
+	assert_int_equal(d[1].limits[ZONE_LIMIT_BYTES], 4096);
+	assert_int_equal(d[1].burst_ms, ZONE_DEF_BURST_MS);
+	zone_def_destroy(def);
+}
+
+static void test_queues_have_a_maximum(void **state)
+{
+	static const char text[] =
+		"{\"name\":\"z\",\"vcpus\":32,\"memory\":\"64M\","
+		"\"kernel\":\"/k\","
+		"\"devices\":[{\"type\":\"disk\",\"path\":\"/a\"}]}";
+	struct zone_def *def = parse(text);
+
+	(void)state;
+	assert_int_equal(def->devices[0].queues, 8);
+	zone_def_destroy(def);
+}
+
+/* What is written is read again; one member changed is another definition. */
+static void test_devices_are_compared(void **state)
+{
+	static const char *const variants[] = {
+		"[{\"type\":\"disk\",\"path\":\"/a\"}]",
+		"[{\"type\":\"disk\",\"path\":\"/b\"}]",
+		"[{\"type\":\"disk\",\"path\":\"/a\",\"readonly\":true}]",
+		"[{\"type\":\"disk\",\"path\":\"/a\","
+		"\"cache\":\"writethrough\"}]",
+		"[{\"type\":\"disk\",\"path\":\"/a\",\"direct\":false}]",
+		"[{\"type\":\"disk\",\"path\":\"/a\",\"queues\":1}]",
+		"[{\"type\":\"disk\",\"path\":\"/a\",\"serial\":\"x\"}]",
+		"[{\"type\":\"disk\",\"path\":\"/a\",\"block-size\":512}]",
+		"[{\"type\":\"disk\",\"path\":\"/a\",\"discard\":false}]",
+		"[{\"type\":\"disk\",\"path\":\"/a\","
+		"\"on-error\":\"enospace\"}]",
+		"[{\"type\":\"disk\",\"path\":\"/a\","
+		"\"limits\":{\"read-iops-sec\":7}}]",
+		"[{\"type\":\"disk\",\"path\":\"/a\","
+		"\"limits\":{\"read-iops-sec\":7,\"burst-ms\":1}}]",
+		"[{\"type\":\"rng\"}]",
+		"[{\"type\":\"rng\",\"source\":\"/dev/hwrng\"}]",
+		"[{\"type\":\"console\"}]",
+		"[]",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(variants); i++) {
+		struct zone_def *a = parse_devices(variants[i]);
+		struct zone_def *copy = zone_def_copy(a);
+		struct json_object *json = zone_def_to_json(a);
+		struct zone_def *again =
+			parse(json_object_to_json_string(json));
+
+		assert_true(zone_def_equal(a, copy));
+		assert_true(zone_def_equal(a, again));
+		for (size_t k = 0; k < COUNT(variants); k++) {
+			struct zone_def *b = parse_devices(variants[k]);
+
+			if (zone_def_equal(a, b) != (i == k)) {
+				fail_msg("%s %s", variants[i], variants[k]);
+			}
+			zone_def_destroy(b);
+		}
+		json_object_put(json);
+		zone_def_destroy(again);
+		zone_def_destroy(copy);
+		zone_def_destroy(a);
+	}
+}
+
 static void test_errors(void **state)
 {
 	static const struct {
@@ -190,6 +317,66 @@ static void test_errors(void **state)
 		  "[{\"type\":\"console\",\"name\":\"a\"},"
 		  "{\"type\":\"console\",\"name\":\"a\"}]",
 		  "$.devices[1].name", "taken" },
+#define DISK(more) "[{\"type\":\"disk\",\"path\":\"/a\"" more "}]"
+#define RNG(more) "[{\"type\":\"rng\"," more "}]"
+		{ "devices", "[{\"type\":\"net\"}]", "$.devices[0].type",
+		  "not a device type" },
+		{ "devices", "[{\"type\":\"disk\"}]", "$.devices[0].path",
+		  "missing" },
+		{ "devices", "[{\"type\":\"disk\",\"path\":\"a\"}]",
+		  "$.devices[0].path", "absolute" },
+		{ "devices", "[{\"type\":\"disk\",\"path\":\"\"}]",
+		  "$.devices[0].path", "absolute" },
+		{ "devices",
+		  "[{\"type\":\"disk\",\"path\":\"/a\",\"readonly\":true},"
+		  "{\"type\":\"disk\",\"path\":\"/a\",\"readonly\":true}]",
+		  "$.devices[1].path", "image of disk0 already" },
+		{ "devices", DISK(",\"readonly\":1"), "$.devices[0].readonly",
+		  "boolean" },
+		{ "devices", DISK(",\"direct\":\"yes\""), "$.devices[0].direct",
+		  "boolean" },
+		{ "devices", DISK(",\"cache\":\"none\""), "$.devices[0].cache",
+		  "cannot be \"none\"" },
+		{ "devices", DISK(",\"cache\":false"), "$.devices[0].cache",
+		  "string" },
+		{ "devices", DISK(",\"queues\":0"), "$.devices[0].queues",
+		  "1 to 8" },
+		{ "devices", DISK(",\"queues\":9"), "$.devices[0].queues",
+		  "1 to 8" },
+		{ "devices", DISK(",\"block-size\":1024"),
+		  "$.devices[0].block-size", "cannot be 1024" },
+		{ "devices", DISK(",\"block-size\":256"),
+		  "$.devices[0].block-size", "512 to 4096" },
+		{ "devices", DISK(",\"serial\":\"\""), "$.devices[0].serial",
+		  "0 characters" },
+		{ "devices", DISK(",\"serial\":\"123456789012345678901\""),
+		  "$.devices[0].serial", "21 characters" },
+		{ "devices", DISK(",\"serial\":\"a\\u0001\""),
+		  "$.devices[0].serial", "not allowed" },
+		{ "devices", DISK(",\"on-error\":\"stop\""),
+		  "$.devices[0].on-error", "cannot be" },
+		{ "devices", DISK(",\"limits\":5"), "$.devices[0].limits",
+		  "object" },
+		{ "devices", DISK(",\"limits\":{\"iops\":5}"),
+		  "$.devices[0].limits.iops", "no such member" },
+		{ "devices", DISK(",\"limits\":{\"total-iops-sec\":0}"),
+		  "$.devices[0].limits.total-iops-sec", "1 to" },
+		{ "devices", DISK(",\"limits\":{\"total-bytes-sec\":5}"),
+		  "$.devices[0].limits.total-bytes-sec", "string" },
+		{ "devices", DISK(",\"limits\":{\"total-bytes-sec\":\"2T\"}"),
+		  "$.devices[0].limits.total-bytes-sec", "1K to 1T" },
+		{ "devices", DISK(",\"limits\":{\"burst-ms\":5}"),
+		  "$.devices[0].limits.burst-ms", "there is none" },
+		{ "devices",
+		  DISK(",\"limits\":{\"read-iops-sec\":5,"
+		       "\"burst-ms\":60001}"),
+		  "$.devices[0].limits.burst-ms", "1 to 60000" },
+		{ "devices", RNG("\"source\":\"/dev/zero\""),
+		  "$.devices[0].source", "cannot be" },
+		{ "devices", RNG("\"path\":\"/dev/hwrng\""),
+		  "$.devices[0].path", "no such member" },
+		{ "devices", RNG("\"limits\":{\"total-iops-sec\":5}"),
+		  "$.devices[0].limits.total-iops-sec", "no such member" },
 		{ "devices",
 		  "[{\"type\":\"console\"},{\"type\":\"console\"},"
 		  "{\"type\":\"console\"},{\"type\":\"console\"},"
@@ -338,6 +525,56 @@ static void test_shipped_definitions(void **state)
 	zone_def_destroy(parse(read_file("configs/zones/linux2.json")));
 }
 
+/* Of the schema of devices: the one of that type. */
+static struct json_object *schema_of(struct json_object *schema,
+				     const char *type)
+{
+	static const char *const way[] = { "properties", "devices", "items",
+					   "oneOf" };
+	struct json_object *list = schema;
+
+	for (size_t i = 0; i < COUNT(way); i++) {
+		list = json_object_object_get(list, way[i]);
+	}
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *properties = json_object_object_get(
+			json_object_array_get_idx(list, i), "properties");
+		struct json_object *name = json_object_object_get(
+			json_object_object_get(properties, "type"), "const");
+
+		if (strcmp(json_object_get_string(name), type) == 0) {
+			return properties;
+		}
+	}
+	fail_msg("the schema lacks devices of type %s", type);
+	return NULL;
+}
+
+static void test_schema_has_the_same_device_members(void **state)
+{
+	struct json_object *schema =
+		json_tokener_parse(read_file("configs/zone.schema.json"));
+
+	(void)state;
+	for (unsigned int i = 0; i < ZONE_DEVICE_TYPES; i++) {
+		enum zone_device_type type = (enum zone_device_type)i;
+		const char *const *names = zone_def_device_members(type);
+		struct json_object *properties =
+			schema_of(schema, zone_def_device_type_name(type));
+		int count = 0;
+
+		for (; names[count]; count++) {
+			if (!json_object_object_get_ex(properties, names[count],
+						       NULL)) {
+				fail_msg("the schema lacks %s", names[count]);
+			}
+		}
+		assert_int_equal(json_object_object_length(properties),
+				 count + 1); /* and "type" */
+	}
+	json_object_put(schema);
+}
+
 static void test_schema_has_the_same_members(void **state)
 {
 	struct json_object *schema =
@@ -364,12 +601,17 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_disk),
+		cmocka_unit_test(test_rng),
+		cmocka_unit_test(test_queues_have_a_maximum),
+		cmocka_unit_test(test_devices_are_compared),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_errors_have_a_subject),
 		cmocka_unit_test(test_limits_of_texts),
 		cmocka_unit_test(test_whole_text_limit),
 		cmocka_unit_test(test_shipped_definitions),
 		cmocka_unit_test(test_schema_has_the_same_members),
+		cmocka_unit_test(test_schema_has_the_same_device_members),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

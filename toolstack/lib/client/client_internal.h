@@ -222,6 +222,15 @@ int hvd__invoke_named(struct hvd_conn *conn, const char *method,
 		      const char *name);
 
 /* An object with a string member, or NULL; then NULL is passed on. */
+/* ---- device.c ---- */
+
+/* Leaves *ret_devices alone if list is no list. */
+int hvd__devices_read(struct hvd_conn *conn, struct json_object *list,
+		      struct hvd_device **ret_devices, size_t *ret_count);
+void hvd__devices_free(struct hvd_device *devices, size_t count);
+
+/* ---- call.c, wire.c ---- */
+
 struct json_object *hvd__params_named(const char *key, const char *value);
 bool hvd__params_add(struct json_object *params, const char *key,
 		     struct json_object *value);

@@ -30,6 +30,7 @@ void hvd__event_dispatch(struct hvd_conn *conn, struct json_object *params)
 		.zone = hvd__json_string(params, "zone"),
 		.event = hvd__json_string(params, "event"),
 		.reason = hvd__json_string(params, "reason"),
+		.device = hvd__json_string(params, "device"),
 	};
 	hvd_event_fn cb;
 	void *arg;

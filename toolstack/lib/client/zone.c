@@ -96,6 +96,7 @@ void hvd_zone_detail_free(struct hvd_zone_detail *zone)
 	}
 	zone_fini(&zone->zone);
 	free(zone->fault);
+	hvd__devices_free(zone->devices, zone->device_count);
 	free(zone->definition);
 	free(zone->json);
 	free(zone);
@@ -132,6 +133,11 @@ static int detail_read(struct hvd_conn *conn, struct json_object *json,
 	if (err == 0) {
 		err = fault_read(conn, hvd__json_get(info, "fault"),
 				 &detail->fault);
+	}
+	if (err == 0) {
+		err = hvd__devices_read(conn, hvd__json_get(json, "devices"),
+					&detail->devices,
+					&detail->device_count);
 	}
 	if (err != 0) {
 		return err;

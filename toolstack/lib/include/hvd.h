@@ -263,6 +263,19 @@ struct hvd_zone_fault {
 	uint64_t syndrome;
 };
 
+/* A virtio device of a zone that runs. */
+struct hvd_device {
+	char *name;
+	char *type; /* "console", "disk", "rng" */
+	/* "ok", "error" (the guest was told), "paused" (requests wait for
+	 * hvd_device_resume()), "broken" (the guest's driver must reset it) */
+	char *state;
+	char *error; /* why, or NULL */
+	char *path; /* what it works on, or NULL */
+	bool readonly; /* of a disk */
+	int64_t size; /* of a disk, in bytes; -1 if unknown */
+};
+
 struct hvd_zone_detail {
 	struct hvd_zone zone;
 	uint64_t generation;
@@ -281,6 +294,9 @@ struct hvd_zone_detail {
 	uint64_t map_1g;
 	uint64_t map_2m;
 	uint64_t map_4k;
+	/* While it runs: in the order of its definition. */
+	struct hvd_device *devices;
+	size_t device_count;
 };
 
 int hvd_zone_list(struct hvd_conn *conn, struct hvd_zone **ret_zones,
@@ -320,17 +336,30 @@ int hvd_zone_destroy(struct hvd_conn *conn, const char *name);
 int hvd_zone_pause(struct hvd_conn *conn, const char *name);
 int hvd_zone_resume(struct hvd_conn *conn, const char *name);
 
+/* ---- Devices ----------------------------------------------------------- */
+
+/*
+ * The image of a disk has another size: tells the guest.  ret_size (may be
+ * NULL) gets it in bytes.
+ */
+int hvd_device_resize(struct hvd_conn *conn, const char *zone,
+		      const char *device, uint64_t *ret_size);
+/* Tries again what failed on a disk that is paused. */
+int hvd_device_resume(struct hvd_conn *conn, const char *zone,
+		      const char *device);
+
 /* ---- Events ------------------------------------------------------------ */
 
 /* Valid during the callback only. */
 struct hvd_event {
 	uint64_t seq;
 	double time; /* seconds since 1970, UTC; 0 if unknown */
-	const char *kind; /* "lifecycle" */
+	const char *kind; /* "lifecycle", "device" */
 	const char *zone;
 	const char *event; /* "started", "stopped", ... */
 	const char *reason; /* or NULL */
 	const char *json; /* the whole event */
+	const char *device; /* kind "device": which of the zone's; or NULL */
 };
 
 typedef void (*hvd_event_fn)(struct hvd_conn *conn,

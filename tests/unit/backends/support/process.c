@@ -34,16 +34,19 @@ static void fill_config(struct io_config *config)
 		.uart = { true, 0, 33 },
 		.rtc = { true, 1, 34 },
 		.gpio = { true, 2, 39 },
-		.console_count = 1,
+		.device_count = 1,
 	};
 	config->ram[0] = (struct io_config_ram){ P_RAM, P_RAM_SIZE };
-	config->console[0] = (struct io_config_console){
+	config->device[0] = (struct io_config_device){
+		.kind = IO_DEVICE_CONSOLE,
 		.name = "console0",
 		.slot = 1,
 		.shadow = 3,
 		.offset = 0x200,
 		.intid = P_INTID,
 		.doorbell = P_BELL,
+		.queues = 2,
+		.fd = -1,
 	};
 }
 
@@ -96,10 +99,12 @@ static void on_reset_done(struct io_process *io)
 	((struct process *)io->owner)->resets_done++;
 }
 
-static void on_broken(struct io_process *io, const char *device,
+static void on_device(struct io_process *io, const struct io_device *device,
 		      const char *why)
 {
-	must(strcmp(device, "console0") == 0 && why[0] != '\0', "on_broken");
+	must(strcmp(device->config->name, "console0") == 0 &&
+		     device->state == IO_DEVICE_BROKEN && why[0] != '\0',
+	     "on_device");
 	((struct process *)io->owner)->broken++;
 }
 
@@ -117,10 +122,12 @@ int process_start(struct process *p)
 	io_process_init(&p->io, &p->config, &p->pump.loop);
 	p->io.owner = p;
 	p->io.on_reset_done = on_reset_done;
-	p->io.on_broken = on_broken;
+	p->io.on_device = on_device;
 	p->io.on_gone = on_gone;
-	rc = io_process_start(&p->io, &p->zone.port, ram, p->state,
-			      p->listen_fd, &what);
+	rc = io_process_open(&p->io, ram, p->state, p->listen_fd, &what);
+	if (rc == 0) {
+		rc = io_process_start(&p->io, &p->zone.port, &what);
+	}
 	if (rc == 0) {
 		must(event_pump_run(&p->pump),
 		     "the loop does not come to rest");
@@ -216,6 +223,11 @@ void process_kick(struct process *p, uint32_t q)
 	fake_zone_ring(&p->zone, P_BELL + q);
 	must(event_pump_run(&p->pump), "the loop does not come to rest");
 	fake_zone_sync(&p->zone);
+}
+
+struct console_port *process_port(struct process *p)
+{
+	return dev_console_port(&p->io.device[0]);
 }
 
 const char *process_log(struct process *p, struct console_port *port)

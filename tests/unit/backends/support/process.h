@@ -6,6 +6,7 @@
 #ifndef ZV_TESTS_UNIT_BACKENDS_SUPPORT_PROCESS_H
 #define ZV_TESTS_UNIT_BACKENDS_SUPPORT_PROCESS_H
 
+#include "console/virtio_console.h"
 #include "fake_zone.h"
 #include "io/io_process.h"
 #include "ring_driver.h"
@@ -60,6 +61,8 @@ void process_offer_tx(struct process *p, uint16_t i, uint64_t gpa,
 void process_offer_rx(struct process *p, uint16_t i, uint64_t gpa,
 		      uint32_t len);
 void process_kick(struct process *p, uint32_t q);
+/* The console's side of the people. */
+struct console_port *process_port(struct process *p);
 /* All that is in a log, as a string. */
 const char *process_log(struct process *p, struct console_port *port);
 /* A client of the console socket; non-blocking. */

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Disks: the file or block device that hvd opened, by io_uring. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "blk/store_uring.h"
+#include "blk/virtio_blk.h"
+#include "io/io_device.h"
+#include "io/io_process.h"
+
+struct dev_disk {
+	struct virtio_blk blk;
+	bool made;
+	struct blk_store *store;
+};
+
+static const char *op_name(enum blk_op op)
+{
+	static const char *const names[] = {
+		[BLK_READ] = "reading",
+		[BLK_WRITE] = "writing",
+		[BLK_FLUSH] = "flushing",
+		[BLK_DISCARD] = "discarding",
+		[BLK_WRITE_ZEROES] = "writing zeroes",
+	};
+
+	return names[op];
+}
+
+static void on_error(struct virtio_blk *blk,
+		     const struct virtio_blk_error *error)
+{
+	struct io_device *device = blk->owner;
+	char why[128];
+
+	snprintf(why, sizeof(why), "%s at byte %" PRIu64 ": %s",
+		 op_name(error->op), error->offset, strerror(-error->error));
+	io_device_set_state(
+		device, error->held ? IO_DEVICE_PAUSED : IO_DEVICE_ERROR, why);
+}
+
+static int make_blk(struct io_device *device, struct dev_disk *own)
+{
+	static const enum virtio_blk_policy policies[] = {
+		[IO_ON_ERROR_REPORT] = VIRTIO_BLK_REPORT,
+		[IO_ON_ERROR_PAUSE] = VIRTIO_BLK_PAUSE,
+		[IO_ON_ERROR_PAUSE_FULL] = VIRTIO_BLK_PAUSE_FULL,
+	};
+	const struct io_config_disk *disk = &device->config->disk;
+	struct virtio_blk_config config = {
+		.queues = device->config->queues,
+		.serial = disk->serial,
+		.readonly = disk->readonly,
+		.writeback = disk->writeback,
+		.policy = policies[disk->on_error],
+		.limits = disk->limits,
+		.on_error = on_error,
+		.owner = device,
+	};
+	int rc;
+
+	rc = virtio_blk_init(&own->blk, device->process->loop, own->store,
+			     &config);
+	own->made = rc == 0;
+	return rc;
+}
+
+static int create(struct io_device *device)
+{
+	const struct io_config_disk *disk = &device->config->disk;
+	const struct store_uring_config config = {
+		.block_size = disk->block_size,
+		.readonly = disk->readonly,
+		.discard = disk->discard,
+	};
+	struct dev_disk *own = calloc(1, sizeof(*own));
+	int rc;
+
+	if (own == NULL) {
+		return -ENOMEM;
+	}
+	device->own = own;
+	rc = store_uring_open(device->process->loop, device->config->fd,
+			      &config, &own->store);
+	if (rc == 0) {
+		rc = make_blk(device, own);
+	}
+	if (rc == 0) {
+		device->virtio = &own->blk.dev;
+		device->size = own->store->caps.size;
+	}
+	return rc;
+}
+
+/*
+ * The device is stopped, but perhaps not yet done: what is under way keeps its
+ * memory, and the process is about to end.
+ */
+static void destroy(struct io_device *device)
+{
+	struct dev_disk *own = device->own;
+
+	if (own == NULL) {
+		return;
+	}
+	if (own->made) {
+		virtio_blk_fini(&own->blk);
+	}
+	if (own->store != NULL) {
+		own->store->ops->close(own->store);
+	}
+	free(own);
+}
+
+static int resize(struct io_device *device)
+{
+	struct dev_disk *own = device->own;
+	uint32_t block = own->store->caps.block_size;
+	off_t end = lseek(device->config->fd, 0, SEEK_END);
+	uint64_t size;
+	int rc;
+
+	if (end < 0) {
+		return -errno;
+	}
+	size = (uint64_t)end / block * block;
+	rc = virtio_blk_resize(&own->blk, size / BLK_SECTOR);
+	if (rc == 0) {
+		device->size = size;
+	}
+	return rc;
+}
+
+static void resume(struct io_device *device)
+{
+	struct dev_disk *own = device->own;
+
+	io_device_set_state(device, IO_DEVICE_OK, NULL);
+	virtio_blk_retry(&own->blk);
+}
+
+const struct io_device_type dev_disk = {
+	.create = create,
+	.destroy = destroy,
+	.resize = resize,
+	.resume = resume,
+};

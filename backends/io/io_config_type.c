@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "io/io_config_type.h"
+
+#include <json-c/json.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/virtio_device.h"
+#include "io/io_cursor.h"
+
+#define MS_PER_S 1000u
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static int parse_console(const struct io_cursor *at,
+			 struct io_config_device *ret)
+{
+	uint32_t cols = 0;
+	uint32_t rows = 0;
+
+	if (io_cursor_optional(at, "cols", 1, UINT16_MAX, &cols) != 0 ||
+	    io_cursor_optional(at, "rows", 1, UINT16_MAX, &rows) != 0) {
+		return -1;
+	}
+	if ((cols == 0) != (rows == 0)) {
+		return io_cursor_fail(at, "cols", "goes with rows");
+	}
+	ret->console.cols = (uint16_t)cols;
+	ret->console.rows = (uint16_t)rows;
+	return 0;
+}
+
+/* burst_ms: how long an idle time is made up for. */
+static int optional_rate(const struct io_cursor *at, const char *key,
+			 uint32_t burst_ms, struct rate_limit *ret)
+{
+	if (!json_object_object_get_ex(at->object, key, NULL)) {
+		return 0;
+	}
+	if (io_cursor_number(at, key, 1, IO_CONFIG_RATE_MAX,
+			     &ret->per_second) != 0) {
+		return -1;
+	}
+	ret->burst = ret->per_second * burst_ms / MS_PER_S;
+	if (ret->burst == 0) {
+		ret->burst = 1;
+	}
+	return 0;
+}
+
+static int get_burst(const struct io_cursor *at, uint32_t *ret)
+{
+	*ret = IO_CONFIG_BURST_MS;
+	return io_cursor_optional(at, "burst-ms", 1, IO_CONFIG_BURST_MS_MAX,
+				  ret);
+}
+
+static int parse_rng(const struct io_cursor *at, struct io_config_device *ret)
+{
+	uint32_t burst_ms;
+
+	return get_burst(at, &burst_ms) != 0
+		       ? -1
+		       : optional_rate(at, "total-bytes-sec", burst_ms,
+				       &ret->rng.bytes_sec);
+}
+
+static int parse_on_error(const struct io_cursor *at, enum io_on_error *ret)
+{
+	static const char *const names[] = {
+		[IO_ON_ERROR_REPORT] = "report",
+		[IO_ON_ERROR_PAUSE] = "pause",
+		[IO_ON_ERROR_PAUSE_FULL] = "enospace",
+	};
+	struct json_object *value =
+		json_object_object_get(at->object, "on-error");
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		if (json_object_is_type(value, json_type_string) &&
+		    strcmp(json_object_get_string(value), names[i]) == 0) {
+			*ret = (enum io_on_error)i;
+			return 0;
+		}
+	}
+	return io_cursor_fail(at, "on-error",
+			      "must be report, pause or enospace");
+}
+
+/* Any text: the guest gets the bytes. */
+static int parse_serial(const struct io_cursor *at, char *ret)
+{
+	struct json_object *value =
+		json_object_object_get(at->object, "serial");
+
+	if (!json_object_is_type(value, json_type_string) ||
+	    json_object_get_string_len(value) > (int)IO_CONFIG_SERIAL_MAX) {
+		return io_cursor_fail(at, "serial",
+				      "must be a string of at most 20 bytes");
+	}
+	snprintf(ret, IO_CONFIG_SERIAL_MAX + 1, "%s",
+		 json_object_get_string(value));
+	return 0;
+}
+
+static int parse_limits(const struct io_cursor *at, struct io_config_disk *disk)
+{
+	static const char *const keys[BLK_LIMIT_KINDS] = {
+		[BLK_LIMIT_OPS] = "total-iops-sec",
+		[BLK_LIMIT_READ_OPS] = "read-iops-sec",
+		[BLK_LIMIT_WRITE_OPS] = "write-iops-sec",
+		[BLK_LIMIT_BYTES] = "total-bytes-sec",
+		[BLK_LIMIT_READ_BYTES] = "read-bytes-sec",
+		[BLK_LIMIT_WRITE_BYTES] = "write-bytes-sec",
+	};
+
+	uint32_t burst_ms;
+	int rc = get_burst(at, &burst_ms);
+
+	for (size_t i = 0; rc == 0 && i < BLK_LIMIT_KINDS; i++) {
+		rc = optional_rate(at, keys[i], burst_ms,
+				   &disk->limits.rate[i]);
+	}
+	return rc;
+}
+
+static int parse_disk(const struct io_cursor *at, struct io_config_device *ret)
+{
+	struct io_config_disk *disk = &ret->disk;
+
+	if (io_cursor_bool(at, "readonly", &disk->readonly) != 0 ||
+	    io_cursor_bool(at, "writeback", &disk->writeback) != 0 ||
+	    io_cursor_bool(at, "discard", &disk->discard) != 0 ||
+	    io_cursor_optional(at, "block-size", 512, 4096,
+			       &disk->block_size) != 0 ||
+	    parse_on_error(at, &disk->on_error) != 0 ||
+	    parse_serial(at, disk->serial) != 0 ||
+	    parse_limits(at, disk) != 0) {
+		return -1;
+	}
+	if ((disk->block_size & (disk->block_size - 1)) != 0) {
+		return io_cursor_fail(at, "block-size",
+				      "must be a power of two");
+	}
+	return 0;
+}
+
+static const char *const console_members[] = { "cols", "rows", NULL };
+static const char *const rng_members[] = { "total-bytes-sec", "burst-ms",
+					   NULL };
+
+static const char *const disk_members[] = {
+	"readonly",	  "writeback",
+	"discard",	  "block-size",
+	"on-error",	  "serial",
+	"total-iops-sec", "read-iops-sec",
+	"write-iops-sec", "total-bytes-sec",
+	"read-bytes-sec", "write-bytes-sec",
+	"burst-ms",	  NULL,
+};
+
+static const struct io_config_type types[] = {
+	{
+		.name = "console",
+		.kind = IO_DEVICE_CONSOLE,
+		.queues_min = 2, /* of one port: virtio 1.2, 5.3.2 */
+		.queues_max = 2,
+		.members = console_members,
+		.parse = parse_console,
+	},
+	{
+		.name = "rng",
+		.kind = IO_DEVICE_RNG,
+		.queues_min = 1, /* 5.4.2 */
+		.queues_max = 1,
+		.fd = true,
+		.members = rng_members,
+		.parse = parse_rng,
+	},
+	{
+		.name = "disk",
+		.kind = IO_DEVICE_DISK,
+		.queues_min = 1, /* 5.2.2 */
+		.queues_max = VIRTIO_QUEUES_MAX,
+		.fd = true,
+		.members = disk_members,
+		.parse = parse_disk,
+	},
+};
+
+const struct io_config_type *io_config_type_find(const char *name)
+{
+	for (size_t i = 0; i < COUNT(types); i++) {
+		if (strcmp(types[i].name, name) == 0) {
+			return &types[i];
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the readers of a definition's members share; private to them. */
+#ifndef ZV_TOOLSTACK_COMMON_ZONE_DEF_PARSE_H
+#define ZV_TOOLSTACK_COMMON_ZONE_DEF_PARSE_H
+
+#include <json-c/json.h>
+
+#include "zone_def.h"
+
+struct def_parser {
+	struct zone_def *def;
+	const char *root;
+	struct zerror *error;
+};
+
+/* "devices[1].type" of the path "$.devices[1].type". */
+const char *def_subject(const struct def_parser *p, const char *path);
+
+/* The message says of the member at path what is wrong: "must be ...". */
+#define DEF_REFUSE(p, path, hint, format, ...)                            \
+	zerror_set((p)->error, ZERROR_INVALID_DEFINITION, (path), (hint), \
+		   "%s " format, def_subject((p), (path)), ##__VA_ARGS__)
+
+/*
+ * Values of one type.  0, or -1 with the parser's error set; what they are to
+ * fill is left alone then.
+ */
+int def_need_type(struct def_parser *p, const char *path,
+		  struct json_object *value, enum json_type type,
+		  const char *hint);
+int def_get_int(struct def_parser *p, const char *path,
+		struct json_object *value, int64_t min, int64_t max,
+		const char *hint, int64_t *ret_int);
+int def_get_bool(struct def_parser *p, const char *path,
+		 struct json_object *value, bool *ret_bool);
+/* Replaces *ret_text, which is freed. */
+int def_get_text(struct def_parser *p, const char *path,
+		 struct json_object *value, size_t max, const char *hint,
+		 char **ret_text);
+int def_get_path(struct def_parser *p, const char *path,
+		 struct json_object *value, char **ret_text);
+/* One of `count` words; the hint lists them. */
+int def_get_word(struct def_parser *p, const char *path,
+		 struct json_object *value, const char *const *words,
+		 size_t count, unsigned int *ret_index);
+
+/* Every member of json must be one of names; what: "a zone definition". */
+int def_only_members(struct def_parser *p, const char *path,
+		     struct json_object *json, const char *what,
+		     const char *const *names);
+
+/* ------------------------------------- the member "devices": zone_device.c */
+
+void zone_devices_default(struct zone_def *def);
+int zone_devices_parse(struct def_parser *p, const char *path,
+		       struct json_object *value);
+struct json_object *zone_devices_to_json(const struct zone_def *def);
+/* to has none; false: out of memory, and it has some. */
+bool zone_devices_copy(const struct zone_def *from, struct zone_def *to);
+bool zone_devices_equal(const struct zone_def *a, const struct zone_def *b);
+void zone_devices_clear(struct zone_def *def);
+
+#endif /* ZV_TOOLSTACK_COMMON_ZONE_DEF_PARSE_H */

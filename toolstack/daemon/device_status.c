@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "device_status.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "text.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const state_names[] = {
+	[DEVICE_OK] = "ok",
+	[DEVICE_ERROR] = "error",
+	[DEVICE_PAUSED] = "paused",
+	[DEVICE_BROKEN] = "broken",
+};
+
+const char *device_state_name(enum device_state state)
+{
+	return state_names[state];
+}
+
+static int parse_state(struct json_object *message, enum device_state *ret)
+{
+	struct json_object *value = json_object_object_get(message, "state");
+
+	for (unsigned int i = 0; i < COUNT(state_names); i++) {
+		if (json_object_is_type(value, json_type_string) &&
+		    strcmp(json_object_get_string(value), state_names[i]) ==
+			    0) {
+			*ret = (enum device_state)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+int device_status_resize(struct device_status *status,
+			 struct json_object *message, bool *ret_changed)
+{
+	struct json_object *value = json_object_object_get(message, "size");
+	uint64_t size;
+
+	if (!json_object_is_type(value, json_type_int) ||
+	    json_object_get_int64(value) < 0) {
+		return -1;
+	}
+	size = json_object_get_uint64(value);
+	*ret_changed = !status->sized || status->size != size;
+	status->sized = true;
+	status->size = size;
+	return 0;
+}
+
+int device_status_update(struct device_status *status,
+			 struct json_object *message, bool *ret_changed)
+{
+	struct json_object *error = json_object_object_get(message, "error");
+	struct device_status now = *status;
+	bool resized;
+
+	if (parse_state(message, &now.state) < 0 ||
+	    (json_object_object_get_ex(message, "size", NULL) &&
+	     device_status_resize(&now, message, &resized) < 0)) {
+		return -1;
+	}
+	snprintf(now.error, sizeof(now.error), "%.159s",
+		 json_object_is_type(error, json_type_string)
+			 ? json_object_get_string(error)
+			 : "");
+	text_sanitize(now.error, strlen(now.error), false);
+	*ret_changed = now.state != status->state ||
+		       strcmp(now.error, status->error) != 0;
+	*status = now;
+	return 0;
+}
+
+void device_status_reset(struct device_status *status,
+			 const struct zone_def *def)
+{
+	if (!def) {
+		memset(status, 0, sizeof(*status) * ZONE_DEF_DEVICES_MAX);
+		return;
+	}
+	for (uint32_t i = 0; i < def->device_count; i++) {
+		status[i].state = DEVICE_OK;
+		status[i].error[0] = '\0';
+	}
+}
+
+void device_status_mended(struct device_status *status,
+			  const struct zone_def *def)
+{
+	for (uint32_t i = 0; i < def->device_count; i++) {
+		if (status[i].state == DEVICE_BROKEN) {
+			status[i].state = DEVICE_OK;
+			status[i].error[0] = '\0';
+		}
+	}
+}
+
+static void add_text(struct json_object *json, const char *key,
+		     const char *text)
+{
+	json_object_object_add(json, key, json_object_new_string(text));
+}
+
+static struct json_object *one_to_json(const struct device_status *status,
+				       const struct zone_device *device)
+{
+	struct json_object *json = json_object_new_object();
+
+	add_text(json, "name", device->name);
+	add_text(json, "type", zone_def_device_type_name(device->type));
+	add_text(json, "state", state_names[status->state]);
+	if (status->error[0]) {
+		add_text(json, "error", status->error);
+	}
+	if (device->path) {
+		add_text(json, "path", device->path);
+	}
+	if (device->type == ZONE_DEVICE_DISK) {
+		json_object_object_add(
+			json, "readonly",
+			json_object_new_boolean(device->readonly));
+	}
+	if (status->sized) {
+		json_object_object_add(json, "size",
+				       json_object_new_uint64(status->size));
+	}
+	return json;
+}
+
+struct json_object *device_status_to_json(const struct device_status *status,
+					  const struct zone_def *def)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (uint32_t i = 0; i < def->device_count; i++) {
+		json_object_array_add(
+			list, one_to_json(&status[i], &def->devices[i]));
+	}
+	return list;
+}

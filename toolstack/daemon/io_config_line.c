@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What hvd-io is told first: docs/man/hvd-io.8, CONTROL. */
+#include <json-c/json.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io_process.h"
+#include "log.h"
+#include "shadow_layout.h"
+
+#define USER "hvd-io"
+
+static void add_uint(struct json_object *json, const char *key, uint64_t value)
+{
+	json_object_object_add(json, key, json_object_new_uint64(value));
+}
+
+static void add_shadow(struct json_object *json, const char *key,
+		       uint32_t shadow)
+{
+	struct json_object *device = json_object_new_object();
+
+	add_uint(device, "shadow", shadow);
+	json_object_object_add(json, key, device);
+}
+
+static void add_text(struct json_object *json, const char *key,
+		     const char *text)
+{
+	json_object_object_add(json, key, json_object_new_string(text));
+}
+
+static void add_bool(struct json_object *json, const char *key, bool value)
+{
+	json_object_object_add(json, key, json_object_new_boolean(value));
+}
+
+static void add_limits(struct json_object *json,
+		       const struct zone_device *device)
+{
+	bool limited = false;
+
+	for (unsigned int i = 0; i < ZONE_LIMIT_COUNT; i++) {
+		if (device->limits[i]) {
+			add_uint(json, zone_def_limit_name((enum zone_limit)i),
+				 device->limits[i]);
+			limited = true;
+		}
+	}
+	if (limited) {
+		add_uint(json, "burst-ms", device->burst_ms);
+	}
+}
+
+static void add_disk(struct json_object *json, const struct zone_device *device)
+{
+	add_bool(json, "readonly", device->readonly);
+	add_bool(json, "writeback", !device->writethrough);
+	add_bool(json, "discard", device->discard);
+	add_text(json, "serial", device->serial);
+	if (device->block_size) {
+		add_uint(json, "block-size", device->block_size);
+	}
+	add_text(json, "on-error", zone_def_on_error_name(device->on_error));
+}
+
+/* *fd: the next one to be given. */
+static struct json_object *device_config(const struct zone_device *device,
+					 uint32_t number, unsigned int *fd)
+{
+	struct shadow_slot slot = shadow_layout_slot(number);
+	struct json_object *json = json_object_new_object();
+
+	add_text(json, "type", zone_def_device_type_name(device->type));
+	add_text(json, "name", device->name);
+	add_uint(json, "slot", number);
+	add_uint(json, "shadow", slot.shadow);
+	add_uint(json, "offset", slot.offset);
+	add_uint(json, "intid", slot.intid);
+	add_uint(json, "doorbell", slot.doorbell);
+	add_uint(json, "queues", device->queues);
+	if (io_resource_wanted(device)) {
+		add_uint(json, "fd", (*fd)++);
+	}
+	if (device->type == ZONE_DEVICE_DISK) {
+		add_disk(json, device);
+	}
+	add_limits(json, device);
+	return json;
+}
+
+/*
+ * The user that hvd-io becomes, if the machine has one for it.  Without, it
+ * becomes nobody by itself; when hvd is not root there is nothing to give up.
+ */
+static void add_user(struct json_object *json, const char *zone)
+{
+	const struct passwd *user;
+
+	if (geteuid() != 0) {
+		return;
+	}
+	user = getpwnam(USER);
+	if (user && user->pw_uid != 0 && user->pw_gid != 0) {
+		add_uint(json, "uid", user->pw_uid);
+		add_uint(json, "gid", user->pw_gid);
+		return;
+	}
+	log_warning("%s: no unprivileged user and group " USER
+		    ": the I/O process runs as nobody",
+		    zone);
+}
+
+char *io_process_config(const struct zone_def *def)
+{
+	struct json_object *json = json_object_new_object();
+	struct json_object *ram = json_object_new_array();
+	struct json_object *extent = json_object_new_object();
+	struct json_object *devices = json_object_new_array();
+	unsigned int fd = IO_PROCESS_RESOURCE_FD;
+	char *text;
+
+	add_text(json, "cmd", "config");
+	add_text(json, "zone", def->name);
+	add_uint(json, "vcpus", def->vcpus);
+	add_uint(extent, "gpa", ZV_A64_RAM_BASE);
+	add_uint(extent, "size", def->memory);
+	json_object_array_add(ram, extent);
+	json_object_object_add(json, "ram", ram);
+	add_shadow(json, "uart", SHADOW_LAYOUT_UART);
+	add_shadow(json, "rtc", SHADOW_LAYOUT_RTC);
+	add_shadow(json, "gpio", SHADOW_LAYOUT_GPIO);
+	for (uint32_t i = 0; i < def->device_count; i++) {
+		json_object_array_add(devices,
+				      device_config(&def->devices[i], i, &fd));
+	}
+	json_object_object_add(json, "devices", devices);
+	add_user(json, def->name);
+	text = strdup(json_object_to_json_string_ext(
+		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(json);
+	return text;
+}

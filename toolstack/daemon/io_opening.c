@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "io_opening.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+
+/* An image may still be locked by what a killed process had under way. */
+#define RETRY_MS 10u
+#define RETRY_DOUBLINGS 6u /* 640 ms */
+#define PATIENCE_MS 3000u /* of an impatient one */
+#define TELL_MS 10000u
+
+struct io_opening {
+	uv_work_t work;
+	uv_timer_t timer;
+	uv_loop_t *loop;
+	const struct io_opening_ops *ops;
+	void *owner;
+	struct zone_def *def;
+	bool patient;
+	bool opened;
+	bool working; /* a job is under way */
+	bool dropped; /* goes when the job is done */
+	int zone_fd; /* -1: not yet */
+	struct io_resources resources;
+	int rc; /* of the job */
+	uint32_t busy; /* rc 0: which resource is locked by somebody */
+	unsigned int tries;
+	uint64_t since; /* the first try; loop time, ms */
+	uint64_t told;
+	struct zerror error;
+};
+
+static void work_on(struct io_opening *opening);
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	struct io_opening *opening = handle->data;
+
+	zone_def_destroy(opening->def);
+	free(opening);
+}
+
+static void finish(struct io_opening *opening)
+{
+	io_resources_close(&opening->resources);
+	uv_close((uv_handle_t *)&opening->timer, on_timer_closed);
+}
+
+void io_opening_drop(struct io_opening *opening)
+{
+	if (!opening || opening->dropped) {
+		return;
+	}
+	opening->dropped = true;
+	if (opening->zone_fd >= 0) {
+		close(opening->zone_fd);
+		opening->zone_fd = -1;
+	}
+	if (!opening->working) {
+		finish(opening);
+	}
+}
+
+static void fail(struct io_opening *opening, const struct zerror *error)
+{
+	struct zerror copy = *error;
+	void *owner = opening->owner;
+	const struct io_opening_ops *ops = opening->ops;
+
+	io_opening_drop(opening);
+	ops->failed(owner, &copy);
+}
+
+/* ------------------------------------------------------------ locking */
+
+static void explain(struct io_opening *opening, struct zerror *ret_error)
+{
+	const struct io_resource *busy =
+		&opening->resources.item[opening->busy];
+	const char *image = opening->def->devices[busy->device].path;
+	const char *zone = opening->ops->user_of(opening->owner, busy, true);
+	char path[ZERROR_PATH_MAX];
+
+	zerror_path(path, "$.devices[%u].path", busy->device);
+	if (zone) {
+		zerror_set(ret_error, ZERROR_BUSY, path,
+			   "stop that zone first; disks can share an image if "
+			   "all of them are \"readonly\"",
+			   "the image %.200s is in use by zone %s", image,
+			   zone);
+	} else {
+		zerror_set(ret_error, ZERROR_BUSY, path,
+			   "find out which has it locked (lslocks), and end it",
+			   "the image %.200s is in use by another process",
+			   image);
+	}
+}
+
+/* The rest of an old process lets go soon; a zone that runs does not. */
+static bool is_hopeless(struct io_opening *opening, uint64_t now)
+{
+	const struct io_resource *busy =
+		&opening->resources.item[opening->busy];
+
+	return !opening->patient &&
+	       (now - opening->since >= PATIENCE_MS ||
+		opening->ops->user_of(opening->owner, busy, false));
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+	work_on(timer->data);
+}
+
+static void locked_by_somebody(struct io_opening *opening)
+{
+	uint64_t now = uv_now(opening->loop);
+	unsigned int doublings = opening->tries < RETRY_DOUBLINGS
+					 ? opening->tries
+					 : RETRY_DOUBLINGS;
+	struct zerror error;
+
+	if (opening->tries++ == 0) {
+		opening->since = opening->told = now;
+	}
+	if (is_hopeless(opening, now)) {
+		explain(opening, &error);
+		fail(opening, &error);
+		return;
+	}
+	if (now - opening->told >= TELL_MS) {
+		opening->told = now;
+		explain(opening, &error);
+		log_warning("%s: its I/O process waits: %s", opening->def->name,
+			    error.message);
+	}
+	uv_timer_start(&opening->timer, on_retry, RETRY_MS << doublings, 0);
+}
+
+static void locked(struct io_opening *opening)
+{
+	if (opening->tries) {
+		log_info("%s: waited %llu ms for its images",
+			 opening->def->name,
+			 (unsigned long long)(uv_now(opening->loop) -
+					      opening->since));
+	}
+	opening->ops->opened(opening->owner, opening);
+}
+
+/* ---------------------------------------------------------------- jobs */
+
+/*
+ * The zone's fd before the locks: an I/O process that an earlier daemon left
+ * behind has them, and ends when its own fd is stale.
+ */
+static void identified(struct io_opening *opening)
+{
+	struct zerror error;
+
+	opening->opened = true;
+	opening->ops->identified(opening->owner, &opening->resources);
+	opening->zone_fd = opening->ops->open_zone(opening->owner);
+	if (opening->zone_fd < 0) {
+		zerror_set(&error, ZERROR_INTERNAL, NULL, NULL,
+			   "no I/O fd of the zone: %s",
+			   strerror(-opening->zone_fd));
+		fail(opening, &error);
+		return;
+	}
+	work_on(opening);
+}
+
+/* On another thread. */
+static void on_work(uv_work_t *work)
+{
+	struct io_opening *opening = work->data;
+
+	if (!opening->opened) {
+		opening->rc = io_resources_open(
+			opening->def, &opening->resources, &opening->error);
+	} else {
+		opening->rc =
+			io_resources_lock(opening->def, &opening->resources,
+					  &opening->busy, &opening->error);
+	}
+}
+
+static void on_done(uv_work_t *work, int status)
+{
+	struct io_opening *opening = work->data;
+
+	(void)status; /* nothing cancels queued work */
+	opening->working = false;
+	if (opening->dropped) {
+		finish(opening);
+	} else if (opening->rc < 0) {
+		fail(opening, &opening->error);
+	} else if (!opening->opened) {
+		identified(opening);
+	} else if (opening->rc == 0) {
+		locked_by_somebody(opening);
+	} else {
+		locked(opening);
+	}
+}
+
+static void on_no_thread(uv_timer_t *timer)
+{
+	struct io_opening *opening = timer->data;
+	struct zerror error;
+
+	zerror_set(&error, ZERROR_INTERNAL, NULL, NULL,
+		   "hvd: no thread to open images");
+	fail(opening, &error);
+}
+
+static void work_on(struct io_opening *opening)
+{
+	opening->working = uv_queue_work(opening->loop, &opening->work, on_work,
+					 on_done) == 0;
+	if (!opening->working) {
+		uv_timer_start(&opening->timer, on_no_thread, 0, 0);
+	}
+}
+
+struct io_opening *io_opening_start(uv_loop_t *loop,
+				    const struct io_opening_ops *ops,
+				    void *owner, const struct zone_def *def,
+				    bool patient)
+{
+	struct io_opening *opening = calloc(1, sizeof(*opening));
+
+	if (!opening) {
+		return NULL;
+	}
+	opening->def = zone_def_copy(def);
+	if (!opening->def) {
+		free(opening);
+		return NULL;
+	}
+	opening->work.data = opening->timer.data = opening;
+	opening->loop = loop;
+	opening->ops = ops;
+	opening->owner = owner;
+	opening->patient = patient;
+	opening->zone_fd = -1;
+	uv_timer_init(loop, &opening->timer);
+	work_on(opening);
+	return opening;
+}
+
+int io_opening_zone_fd(const struct io_opening *opening)
+{
+	return opening->zone_fd;
+}
+
+const struct io_resources *
+io_opening_resources(const struct io_opening *opening)
+{
+	return &opening->resources;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "io_resource.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+
+static const char *member_of(const struct zone_device *device)
+{
+	return device->type == ZONE_DEVICE_RNG ? "source" : "path";
+}
+
+static void path_of(const struct zone_def *def, uint32_t index,
+		    char ret[ZERROR_PATH_MAX])
+{
+	zerror_path(ret, "$.devices[%u].%s", index,
+		    member_of(&def->devices[index]));
+}
+
+static int fail(const struct zone_def *def, uint32_t index, const char *hint,
+		const char *what, struct zerror *ret_error)
+{
+	char path[ZERROR_PATH_MAX];
+
+	path_of(def, index, path);
+	return zerror_set(ret_error, ZERROR_IO_ERROR, path, hint, "%.200s %s",
+			  def->devices[index].path, what);
+}
+
+static const char *advice(const struct zone_device *device, int err)
+{
+	if (device->type == ZONE_DEVICE_RNG) {
+		return err == ENOENT || err == ENODEV
+			       ? "this machine has no hardware random number "
+				 "generator: use \"/dev/urandom\""
+			       : NULL;
+	}
+	switch (err) {
+	case ENOENT:
+		return "make the image first (truncate -s 1G PATH), or check "
+		       "the path: it is zone0's file system that counts";
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		return device->readonly
+			       ? "let the user that hvd runs as read it"
+			       : "let the user that hvd runs as read and write "
+				 "it, or set \"readonly\": true";
+	case ENXIO:
+	case ENODEV:
+	case ENOMEDIUM:
+		return "the device is not there: attach it, or check the path";
+	default:
+		return NULL;
+	}
+}
+
+static int fail_errno(const struct zone_def *def, uint32_t index,
+		      const char *what, int err, struct zerror *ret_error)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "%s: %s", what, strerror(err));
+	return fail(def, index, advice(&def->devices[index], err), text,
+		    ret_error);
+}
+
+bool io_resource_wanted(const struct zone_device *device)
+{
+	return device->path != NULL;
+}
+
+bool io_resource_same(const struct io_resource *a, const struct io_resource *b)
+{
+	return a->lock && b->lock && a->kind == b->kind && a->dev == b->dev &&
+	       a->ino == b->ino;
+}
+
+/* ------------------------------------------------------------ opening */
+
+static int open_flags(const struct zone_device *device)
+{
+	/* O_NONBLOCK: a FIFO in the place of an image must not hold us up */
+	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+
+	if (device->type == ZONE_DEVICE_RNG || device->readonly) {
+		return flags | O_RDONLY;
+	}
+	return flags | O_RDWR;
+}
+
+/* Without O_DIRECT where the file system has none. */
+static int open_device(const struct zone_device *device)
+{
+	int flags = open_flags(device);
+	int fd;
+
+	if (device->type != ZONE_DEVICE_DISK || !device->direct) {
+		return open(device->path, flags);
+	}
+	fd = open(device->path, flags | O_DIRECT);
+	if (fd < 0 && errno == EINVAL) {
+		fd = open(device->path, flags);
+		if (fd >= 0) {
+			log_info("%s: its file system has no direct I/O: the "
+				 "page cache is used",
+				 device->path);
+		}
+	}
+	return fd;
+}
+
+static const char *wrong_kind(const struct zone_device *device, mode_t mode)
+{
+	if (device->type == ZONE_DEVICE_RNG) {
+		return S_ISCHR(mode) ? NULL : "is not a character device";
+	}
+	if (S_ISREG(mode) || S_ISBLK(mode)) {
+		return NULL;
+	}
+	return S_ISDIR(mode) ? "is a directory, not a file or a block device"
+			     : "is not a regular file and not a block device";
+}
+
+/* A block device is the same one whatever node names it. */
+static void identify(const struct stat *st, struct io_resource *ret)
+{
+	ret->kind = st->st_mode & S_IFMT;
+	ret->dev = S_ISREG(st->st_mode) ? st->st_dev : st->st_rdev;
+	ret->ino = S_ISREG(st->st_mode) ? st->st_ino : 0;
+}
+
+static int examine(const struct zone_def *def, struct io_resource *r,
+		   struct zerror *ret_error)
+{
+	const struct zone_device *device = &def->devices[r->device];
+	const char *wrong;
+	struct stat st;
+
+	if (fstat(r->fd, &st) < 0) {
+		return fail_errno(def, r->device, "cannot be examined", errno,
+				  ret_error);
+	}
+	wrong = wrong_kind(device, st.st_mode);
+	if (wrong) {
+		return fail(def, r->device,
+			    device->type == ZONE_DEVICE_RNG
+				    ? NULL
+				    : "give the path of an image or of a block "
+				      "device",
+			    wrong, ret_error);
+	}
+	if (S_ISREG(st.st_mode) && st.st_size < 512) {
+		return fail(def, r->device,
+			    "an image is as large as the disk: make it so with "
+			    "truncate -s SIZE PATH",
+			    "has less than one sector", ret_error);
+	}
+	/* ... but from now on its reads and writes are to wait. */
+	if (r->lock &&
+	    fcntl(r->fd, F_SETFL, fcntl(r->fd, F_GETFL) & ~O_NONBLOCK) < 0) {
+		return fail_errno(def, r->device, "cannot be set up", errno,
+				  ret_error);
+	}
+	identify(&st, r);
+	return 0;
+}
+
+static int open_one(const struct zone_def *def, uint32_t index,
+		    struct io_resource *r, struct zerror *ret_error)
+{
+	const struct zone_device *device = &def->devices[index];
+
+	*r = (struct io_resource){
+		.device = index,
+		.lock = device->type == ZONE_DEVICE_DISK,
+		.exclusive = !device->readonly,
+		.fd = open_device(device),
+	};
+	if (r->fd < 0 && errno == EISDIR) {
+		return fail(def, index,
+			    "give the path of an image or of a block device",
+			    wrong_kind(device, S_IFDIR), ret_error);
+	}
+	if (r->fd < 0) {
+		return fail_errno(def, index, "cannot be opened", errno,
+				  ret_error);
+	}
+	return examine(def, r, ret_error);
+}
+
+/* Two paths may lead to one image. */
+static int check_twins(const struct zone_def *def,
+		       const struct io_resources *all,
+		       const struct io_resource *r, struct zerror *ret_error)
+{
+	for (uint32_t i = 0; i < all->count; i++) {
+		const struct io_resource *other = &all->item[i];
+		char what[96];
+
+		if (other == r || !io_resource_same(other, r)) {
+			continue;
+		}
+		snprintf(what, sizeof(what), "is the image of %s already",
+			 def->devices[other->device].name);
+		return fail(def, r->device,
+			    "give each disk an image of its own", what,
+			    ret_error);
+	}
+	return 0;
+}
+
+int io_resources_open(const struct zone_def *def, struct io_resources *ret,
+		      struct zerror *ret_error)
+{
+	ret->count = 0;
+	for (uint32_t i = 0; i < def->device_count; i++) {
+		struct io_resource *r = &ret->item[ret->count];
+
+		if (!io_resource_wanted(&def->devices[i])) {
+			continue;
+		}
+		ret->count++;
+		if (open_one(def, i, r, ret_error) < 0 ||
+		    check_twins(def, ret, r, ret_error) < 0) {
+			io_resources_close(ret);
+			ret->count = 0;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------ locking */
+
+int io_resources_lock(const struct zone_def *def,
+		      struct io_resources *resources, uint32_t *ret_busy,
+		      struct zerror *ret_error)
+{
+	for (uint32_t i = 0; i < resources->count; i++) {
+		struct io_resource *r = &resources->item[i];
+		int how = r->exclusive ? LOCK_EX : LOCK_SH;
+
+		if (!r->lock || r->locked) {
+			continue;
+		}
+		if (flock(r->fd, how | LOCK_NB) == 0) {
+			r->locked = true;
+		} else if (errno == EWOULDBLOCK || errno == EINTR) {
+			*ret_busy = i;
+			return 0;
+		} else {
+			return fail_errno(def, r->device, "cannot be locked",
+					  errno, ret_error);
+		}
+	}
+	return 1;
+}
+
+void io_resources_close(struct io_resources *resources)
+{
+	for (uint32_t i = 0; i < resources->count; i++) {
+		if (resources->item[i].fd >= 0) {
+			close(resources->item[i].fd);
+			resources->item[i].fd = -1;
+		}
+		resources->item[i].locked = false;
+	}
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the devices of a zone work on and hvd-io must not open itself: images,
+ * block devices, sources of random numbers.
+ *
+ * A killed process's I/O goes on for a while, and the next process must not
+ * touch an image before that is over.  So each start gets open file
+ * descriptions of its own, and a lock on each image (flock(2)), which the
+ * kernel keeps until the last request on the description that has it is done:
+ * exclusive, or shared for disks that are read-only.  Descriptions are never
+ * kept here or duplicated: that would keep the lock.
+ *
+ * Opening and locking may block (network file systems): not for the loop.
+ */
+#ifndef ZV_TOOLSTACK_DAEMON_IO_RESOURCE_H
+#define ZV_TOOLSTACK_DAEMON_IO_RESOURCE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "zerror.h"
+#include "zone_def.h"
+
+struct io_resource {
+	uint32_t device; /* its place in the definition */
+	int fd; /* -1: not open (any more) */
+	bool lock; /* it is an image */
+	bool exclusive;
+	bool locked;
+	/* What it is, whatever its path; stays when it is closed. */
+	mode_t kind; /* S_IFREG, S_IFBLK or S_IFCHR */
+	dev_t dev;
+	ino_t ino;
+};
+
+struct io_resources {
+	uint32_t count;
+	struct io_resource item[ZONE_DEF_DEVICES_MAX];
+};
+
+/* Does this device have one? */
+bool io_resource_wanted(const struct zone_device *device);
+
+/* All of a definition's, in its order.  On failure none is open. */
+int io_resources_open(const struct zone_def *def, struct io_resources *ret,
+		      struct zerror *ret_error);
+
+/*
+ * 1: all that need a lock have one.  0: somebody else has one, which
+ * ret_busy says; those before it are locked.  -1: cannot be locked.
+ */
+int io_resources_lock(const struct zone_def *def,
+		      struct io_resources *resources, uint32_t *ret_busy,
+		      struct zerror *ret_error);
+
+void io_resources_close(struct io_resources *resources);
+
+/* Are they the same image? */
+bool io_resource_same(const struct io_resource *a, const struct io_resource *b);
+
+#endif /* ZV_TOOLSTACK_DAEMON_IO_RESOURCE_H */

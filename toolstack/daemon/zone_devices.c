@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A zone's virtio devices: how they are, and what can be asked of one. */
+#include <json-c/json.h>
+#include <stdio.h>
+
+#include "rpc.h"
+#include "zone_internal.h"
+
+#define RESIZE_MS 10000u /* for an I/O process to look at a size */
+
+static struct zone *zone_of(struct io_process *io)
+{
+	return (struct zone *)((char *)io - offsetof(struct zone, io));
+}
+
+/* ------------------------------------------------------------- resize */
+
+static void end_resize(struct zone *z, const struct zerror *error)
+{
+	struct rpc_call *call = z->resize.call;
+	struct json_object *result;
+
+	if (!call) {
+		return;
+	}
+	z->resize.call = NULL;
+	uv_timer_stop(&z->resize.timer);
+	if (error) {
+		rpc_fail(call, error);
+		return;
+	}
+	result = json_object_new_object();
+	json_object_object_add(
+		result, "size",
+		json_object_new_uint64(z->io.status[z->resize.device].size));
+	rpc_result(call, result);
+}
+
+static void on_no_answer(uv_timer_t *timer)
+{
+	struct zone *z = timer->data;
+	struct zerror error;
+
+	zerror_set(&error, ZERROR_TIMEOUT, NULL, "try again",
+		   "%s: its I/O process does not answer", z->name);
+	end_resize(z, &error);
+}
+
+void zone_devices_gone(struct io_process *io)
+{
+	struct zone *z = zone_of(io);
+	struct zerror error;
+
+	zerror_set(&error, ZERROR_IO_ERROR, NULL, "try again in a moment",
+		   "%s: its I/O process ended meanwhile", z->name);
+	end_resize(z, &error);
+}
+
+void zone_devices_refused(struct io_process *io, uint32_t index,
+			  const char *why)
+{
+	struct zone *z = zone_of(io);
+	struct zerror error;
+
+	if (index == z->resize.device) {
+		zerror_set(&error, ZERROR_IO_ERROR, NULL, NULL,
+			   "%s: the size of %s: %.160s", z->name,
+			   z->running_def->devices[index].name, why);
+		end_resize(z, &error);
+	}
+}
+
+void zone_devices_resized(struct io_process *io, uint32_t index, bool changed)
+{
+	struct zone *z = zone_of(io);
+	char reason[48];
+
+	if (changed) {
+		snprintf(reason, sizeof(reason), "%llu bytes",
+			 (unsigned long long)io->status[index].size);
+		event_publish_device(&z->daemon->events, z->name,
+				     z->running_def->devices[index].name,
+				     "resized", reason);
+	}
+	if (index == z->resize.device) {
+		end_resize(z, NULL);
+	}
+}
+
+/* ------------------------------------------------------------- status */
+
+void zone_devices_changed(struct io_process *io, uint32_t index)
+{
+	struct zone *z = zone_of(io);
+	const struct device_status *status = &io->status[index];
+
+	event_publish_device(&z->daemon->events, z->name,
+			     z->running_def->devices[index].name,
+			     device_state_name(status->state),
+			     status->error[0] ? status->error : NULL);
+}
+
+const char *zone_devices_user_of(struct io_process *io,
+				 const struct io_resource *resource, bool dying)
+{
+	for (const struct zone *z = zone_of(io)->daemon->zones; z;
+	     z = z->next) {
+		const struct io_resources *theirs = &z->io.resources;
+
+		if (&z->io == io || z->io.state == IO_NONE ||
+		    (z->state == ZONE_DYING && !dying)) {
+			continue;
+		}
+		for (uint32_t i = 0; i < theirs->count; i++) {
+			if (io_resource_same(&theirs->item[i], resource) &&
+			    (theirs->item[i].exclusive ||
+			     resource->exclusive)) {
+				return z->name;
+			}
+		}
+	}
+	return NULL;
+}
+
+/* ------------------------------------------------------------ requests */
+
+/* The device, if it can be asked now; else the call has failed. */
+static const struct zone_device *get_disk(struct zone *z, const char *name,
+					  struct rpc_call *call)
+{
+	const struct zone_device *device =
+		z->running_def ? zone_def_device(z->running_def, name) : NULL;
+	struct zerror error;
+
+	if (!z->running_def) {
+		zerror_set(&error, ZERROR_INVALID_STATE, NULL,
+			   z->state == ZONE_DEFINED ? "start it first" : NULL,
+			   "%s has no devices while it is %s", z->name,
+			   zone_fsm_name(z->state));
+	} else if (!device) {
+		zerror_set(&error, ZERROR_INVALID_PARAMS, "$.device",
+			   "zone.get lists its devices (hvsh info)",
+			   "%s has no device %.64s", z->name, name);
+	} else if (device->type != ZONE_DEVICE_DISK) {
+		zerror_set(&error, ZERROR_UNSUPPORTED, "$.device", NULL,
+			   "%s is no disk: its type is %s", device->name,
+			   zone_def_device_type_name(device->type));
+	} else if (z->io.state != IO_READY) {
+		zerror_set(&error, ZERROR_BUSY, NULL, "try again in a moment",
+			   "the I/O process of %s is being started", z->name);
+	} else {
+		return device;
+	}
+	rpc_fail(call, &error);
+	return NULL;
+}
+
+static int command(struct zone *z, const struct zone_device *device,
+		   const char *what, struct rpc_call *call)
+{
+	struct zerror error;
+
+	if (io_process_device_command(&z->io, what, device) == 0) {
+		return 0;
+	}
+	zerror_set(&error, ZERROR_INTERNAL, NULL, "try again",
+		   "the I/O process of %s cannot be told", z->name);
+	rpc_fail(call, &error);
+	return -1;
+}
+
+void zone_resize_device(struct zone *z, const char *name, struct rpc_call *call)
+{
+	const struct zone_device *device = get_disk(z, name, call);
+	struct zerror error;
+
+	if (!device) {
+		return;
+	}
+	if (z->resize.call) {
+		zerror_set(&error, ZERROR_BUSY, NULL, "try again in a moment",
+			   "another resize in %s is under way", z->name);
+		rpc_fail(call, &error);
+		return;
+	}
+	if (command(z, device, "resize", call) == 0) {
+		z->resize.call = call;
+		z->resize.device = (uint32_t)(device - z->running_def->devices);
+		uv_timer_start(&z->resize.timer, on_no_answer, RESIZE_MS, 0);
+	}
+}
+
+void zone_resume_device(struct zone *z, const char *name, struct rpc_call *call)
+{
+	const struct zone_device *device = get_disk(z, name, call);
+
+	if (device && command(z, device, "resume", call) == 0) {
+		rpc_result(call, NULL);
+	}
+}
