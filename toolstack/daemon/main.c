@@ -220,19 +220,20 @@ static int serve(struct daemon *daemon)
 		log_warning("no hypervisor: %s (%s)", error.message,
 			    error.hint);
 	}
-	rc = server_listen(daemon);
 	for (int i = 0; i < 2; i++) {
 		uv_signal_init(&daemon->loop, &signals[i]);
 		signals[i].data = signals;
 	}
+	/* first: who can connect can also tell it to end */
+	uv_signal_start(&signals[0], on_signal, SIGTERM);
+	uv_signal_start(&signals[1], on_signal, SIGINT);
+	rc = server_listen(daemon);
 	if (rc < 0) {
 		daemon->stopping = true;
 		server_close(daemon);
 		zone_close_all(daemon);
 		close_signal(signals);
 	} else {
-		uv_signal_start(&signals[0], on_signal, SIGTERM);
-		uv_signal_start(&signals[1], on_signal, SIGINT);
 		notify_ready();
 	}
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
