@@ -10,9 +10,13 @@ sysroot := $(cache)/sysroot-$(sysroot-key)
 kernel := $(cache)/kernel
 kernel-image := $(O)/aarch64/vmlinuz
 
+debian-recipe := $(shell find configs/images/debian -type f | sort)
+debian := $(cache)/debian-$(firstword $(shell cat $(debian-recipe) | cksum))
+
 host-stamp := $(O)/.host-packages
 sysroot-stamp := $(O)/.sysroot
 kernel-stamp := $(O)/.kernel
+debian-stamp := $(O)/.debian
 
 .PHONY: fetch
 fetch: $(O)/versions.txt ## install and download what the build needs
@@ -40,6 +44,15 @@ $(kernel-stamp): $(call recorded,$(O)/.kernel.path,$(kernel)) $(host-stamp) \
 
 # One after the other: they share a lock anyway.
 $(kernel-stamp): | $(sysroot-stamp)
+
+# Where no foreign program can run there is none, and its tests are skipped.
+$(debian-stamp): $(debian-recipe) $(host-stamp) scripts/fetch-debian \
+		scripts/fetch-lib.sh scripts/apt-root | $(kernel-stamp)
+	$(Q)scripts/host-packages $(debian-host-packages)
+	$(Q)scripts/fetch-debian $(debian) arm64 configs/images/debian || [ $$? = 77 ]
+	@mkdir -p $(@D)
+	$(Q)ln -sfn $(debian)/root.ext4 $(O)/aarch64/debian.ext4
+	$(Q)touch $@
 
 $(kernel-image): | $(kernel-stamp)
 	@mkdir -p $(@D)

@@ -10,6 +10,10 @@ host-packages := \
 	liburing-dev libuv1-dev make pkg-config python3 \
 	python3-pexpect python3-pytest qemu-system-arm u-boot-tools xz-utils
 
+# To make a Debian root file system for aarch64, which only tests use.
+debian-host-packages := \
+	binfmt-support e2fsprogs fakeroot mmdebstrap qemu-user-static
+
 # For aarch64, with everything they depend on: the first line is linked
 # against, the second is for the images.
 sysroot-packages := \

@@ -56,7 +56,7 @@ run-tests := HVSH=$(abspath $(O))/host/hvsh \
 	HVD_IO_FAKE=$(abspath $(native-dir))/hvd_io_fake/hvd_io_fake $(PYTHON) scripts/run-tests \
 	--log $(O)/test
 host-needs := $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake $(native-programs)
-system-needs := $(zonevisor-bin) $(test-bundle) $(kernel-image)
+system-needs := $(zonevisor-bin) $(test-bundle) $(kernel-image) $(debian-stamp)
 
 lint: | $(host-stamp) ## formatting, licences, dead links in documents
 	$(Q)$(run-tests) --lint

@@ -15,7 +15,7 @@ import time
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-BUILD = pathlib.Path(os.environ.get("O", TOP / "build"))
+BUILD = pathlib.Path(os.environ.get("O", TOP / "build")).resolve()
 KERNEL = BUILD / "aarch64/vmlinuz"
 INITRD = BUILD / "aarch64/linux-guest.cpio.gz"
 RNG = BUILD / "host/native/rng_backend/rng_backend"

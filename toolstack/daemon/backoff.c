@@ -9,6 +9,8 @@
 
 uint64_t backoff_next(struct backoff *backoff, uint64_t now_ms)
 {
+	uint64_t longest =
+		backoff->longest_ms ? backoff->longest_ms : LONGEST_MS;
 	uint64_t delay = 0;
 
 	/* last_ms lies ahead while a wait is not over */
@@ -17,8 +19,8 @@ uint64_t backoff_next(struct backoff *backoff, uint64_t now_ms)
 	}
 	if (backoff->count >= FREE_COUNT) {
 		delay = (uint64_t)FIRST_MS << (backoff->count - FREE_COUNT);
-		if (delay > LONGEST_MS) {
-			delay = LONGEST_MS;
+		if (delay > longest) {
+			delay = longest;
 		}
 	}
 	if (backoff->count < FREE_COUNT + SHIFT_MAX) {

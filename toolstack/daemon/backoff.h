@@ -2,7 +2,7 @@
 /*
  * How long to wait before doing something again that may fail, or be made to
  * happen by a guest, over and over: three times at once, then 250 ms, doubling
- * to 30 s; forgotten after a minute without.
+ * to longest_ms; forgotten after a minute without.
  */
 #ifndef ZV_TOOLSTACK_DAEMON_BACKOFF_H
 #define ZV_TOOLSTACK_DAEMON_BACKOFF_H
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct backoff {
+	uint64_t longest_ms; /* 0: 30 s */
 	uint64_t last_ms;
 	unsigned int count;
 };

@@ -14,6 +14,8 @@
 #include "strict_json.h"
 
 #define READY_TIMEOUT_MS 10000u
+/* The zone waits for it: a start a second is what it may cost at most. */
+#define RESTART_MAX_MS 1000u
 #define STOP_TIMEOUT_MS 2000u
 #define EXIT_TIMEOUT_MS 1000u
 #define LINE_MAX_BYTES 8192u
@@ -523,7 +525,7 @@ void io_process_start(struct io_process *io, const struct zone_def *def,
 	io->console_fd = console_fd;
 	io->was_ready = adopted;
 	io->restarts = 0;
-	io->backoff = (struct backoff){ 0 };
+	io->backoff = (struct backoff){ .longest_ms = RESTART_MAX_MS };
 	io->last_error[0] = '\0';
 	/* from the loop, so that no callback runs inside this call */
 	io->state = IO_WAITING;

@@ -131,6 +131,13 @@ static void test_backoff(void **state)
 	assert_int_equal(backoff_next(&b, now), 30000);
 	now += 200000;
 	assert_int_equal(backoff_next(&b, now), 0);
+	b = (struct backoff){ .longest_ms = 1000 };
+	for (int i = 0; i < 5; i++) {
+		backoff_next(&b, now);
+	}
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(backoff_next(&b, now), 1000);
+	}
 }
 
 int main(void)
