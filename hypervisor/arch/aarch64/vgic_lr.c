@@ -510,9 +510,13 @@ void vgic_put(struct vcpu *v)
 {
 	struct vgic *g = vgic_of(v);
 	struct vgic_cpu *c = &v->arch.vgic;
+	struct vgic_irq *timer = &c->private[v->zone->arch.vtimer_intid];
+	bool risen;
 
 	spin_lock(&g->lock);
+	risen = !timer->line;
 	fold_all(v);
+	risen = risen && timer->line;
 	settle_queue(v);
 	g->rwp &= ~(1u << v->index);
 	c->live = false;
@@ -529,6 +533,13 @@ void vgic_put(struct vcpu *v)
 		c->apr[1][i] = apr_read(1, i);
 	}
 	write_sysreg(0, ICH_HCR_EL2);
+	/*
+	 * The timer fired after the vCPU had found nothing to wait up for: no
+	 * interrupt comes from it any more, and none was taken.
+	 */
+	if (risen) {
+		vcpu_kick(v);
+	}
 }
 
 /* -------------------------------------------- what the guest would see */

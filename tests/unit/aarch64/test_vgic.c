@@ -658,6 +658,39 @@ static void test_timer_while_away(void **state)
 	assert_false(a64.ppi[0][27].active);
 }
 
+/* It fires between the look that found nothing to wait up for and the put. */
+static void test_timer_while_falling_asleep(void **state)
+{
+	(void)state;
+	guest_init(v0);
+	a64.count = 100;
+	timer_at(50);
+	assert_true(a64_fire_timer());
+	assert_int_equal(take(v0), 27);
+	timer_at(200);
+	a64_eoi(27);
+	assert_false(vgic_pending(v0));
+	v0->run = VCPU_IDLE;
+	a64.kicks[0] = 0;
+	a64.count = 210;
+	a64_put(v0);
+	assert_true(a64.kicks[0] == 1 || v0->arch.vtimer.soft.queued);
+	v0->run = VCPU_RUNNING;
+	a64_load(v0);
+	assert_int_equal(take(v0), 27);
+	/* Not for a line that was up before and that nobody wants to hear. */
+	write_private(v0, 0x180, BIT(27));
+	a64_eoi(27);
+	assert_false(vgic_pending(v0));
+	v0->run = VCPU_IDLE;
+	a64.kicks[0] = 0;
+	a64_put(v0);
+	assert_int_equal(a64.kicks[0], 0);
+	v0->run = VCPU_RUNNING;
+	a64_load(v0);
+	write_sysreg(0, cntv_ctl_el0);
+}
+
 /* Put inside the handler, between acknowledge and EOI. */
 static void test_timer_put_while_active(void **state)
 {
@@ -921,6 +954,7 @@ int main(void)
 		zone_test(test_timer_withdrawn),
 		zone_test(test_timer_while_disabled),
 		zone_test(test_timer_while_away),
+		zone_test(test_timer_while_falling_asleep),
 		zone_test(test_timer_put_while_active),
 		zone_test(test_physical_timer),
 		zone0_test(test_zone0_sees_its_own_lines),
