@@ -12,7 +12,7 @@ host-packages := \
 
 # To make a Debian root file system for aarch64, which only tests use.
 debian-host-packages := \
-	binfmt-support e2fsprogs fakeroot mmdebstrap qemu-user-static
+	arch-test binfmt-support e2fsprogs fakeroot mmdebstrap qemu-user-static
 
 # For aarch64, with everything they depend on: the first line is linked
 # against, the second is for the images.
