@@ -212,7 +212,7 @@ def test_errors_name_the_cause(machine):
     status, out = machine.try_run("hvsh start nobody")
     assert status == 1 and "nobody" in out
     status, out = machine.try_run("hvsh pause t")
-    assert status == 1 and "hint" in out
+    assert status == 1 and "t is not running" in out
 
 
 def test_module_interface(machine):
