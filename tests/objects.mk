@@ -158,10 +158,10 @@ test_rate-src := backends/core/rate.c
 unit-tests-y += tests/unit/backends/test_virtio_net
 test_virtio_net-src := $(backends-net) $(net-support)
 unit-tests-y += tests/unit/toolstack/test_net_mac
-test_net_mac-src := toolstack/daemon/net_mac.c
-test_net_mac-cflags := -Itoolstack/daemon
+test_net_mac-src := toolstack/common/net_mac.c
 unit-tests-y += tests/unit/toolstack/test_net_tap
-test_net_tap-src := $(addprefix toolstack/daemon/,net_mac.c net_tap.c rtnl.c) \
+test_net_tap-src := $(addprefix toolstack/daemon/,net_tap.c rtnl.c) \
+	toolstack/common/net_mac.c \
 	toolstack/common/text.c toolstack/common/zerror.c \
 	$(backends-net) $(net-support)
 test_net_tap-cflags := -Itoolstack/daemon

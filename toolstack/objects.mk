@@ -58,7 +58,6 @@ hvd-y += \
 	toolstack/daemon/log.c \
 	toolstack/daemon/main.c \
 	toolstack/daemon/methods.c \
-	toolstack/daemon/net_mac.c \
 	toolstack/daemon/net_tap.c \
 	toolstack/daemon/openrpc.c \
 	toolstack/daemon/rpc.c \
@@ -89,6 +88,7 @@ privcmd-y += toolstack/lib/privcmd/privcmd.c
 zcommon-y += \
 	toolstack/common/dtb.c \
 	toolstack/common/image.c \
+	toolstack/common/net_mac.c \
 	toolstack/common/placement.c \
 	toolstack/common/shadow_layout.c \
 	toolstack/common/size.c \
@@ -99,7 +99,9 @@ zcommon-y += \
 	toolstack/common/zerror.c \
 	toolstack/common/zone_def.c \
 	toolstack/common/zone_def_parse.c \
-	toolstack/common/zone_device.c
+	toolstack/common/zone_device.c \
+	toolstack/common/zone_limits.c \
+	toolstack/common/zone_net.c
 
 # The daemon over a hypervisor made of files, for tests.
 hvd-fake-y += $(hvd-y) $(zcommon-y) tests/unit/toolstack/fake_privcmd.c

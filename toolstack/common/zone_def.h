@@ -17,6 +17,7 @@
 #include <zv/abi.h>
 #include <zv/platform_aarch64.h>
 
+#include "net_mac.h"
 #include "uuid.h"
 #include "zerror.h"
 
@@ -36,6 +37,12 @@ struct json_object;
 #define ZONE_DEF_DEVICE_NAME_MAX 32u /* NUL included */
 #define ZONE_DEF_QUEUES_MAX 8u /* of a disk; one per vCPU is enough */
 #define ZONE_DEF_SERIAL_MAX 20u /* virtio 1.2, 5.2.6: VIRTIO_BLK_T_GET_ID */
+#define ZONE_DEF_PAIRS_MAX 3u /* of queues of a network device */
+#define ZONE_DEF_BRIDGE_MAX 15u /* Linux: IFNAMSIZ - 1 */
+#define ZONE_DEF_BRIDGE_DEFAULT "zvbr0" /* hvd's own */
+#define ZONE_DEF_MTU_MIN 68u
+#define ZONE_DEF_MTU_MAX 65535u
+#define ZONE_DEF_MTU_DEFAULT 1500u
 #define ZONE_DEF_IOPS_MAX 1000000000u
 #define ZONE_DEF_BYTES_SEC_MAX (1ull << 40)
 #define ZONE_DEF_BURST_MS 100u
@@ -50,6 +57,7 @@ enum zone_policy {
 enum zone_device_type {
 	ZONE_DEVICE_CONSOLE,
 	ZONE_DEVICE_DISK,
+	ZONE_DEVICE_NET,
 	ZONE_DEVICE_RNG,
 };
 
@@ -63,9 +71,14 @@ enum zone_limit {
 	ZONE_LIMIT_IOPS,
 	ZONE_LIMIT_READ_IOPS,
 	ZONE_LIMIT_WRITE_IOPS,
-	ZONE_LIMIT_BYTES,
+	/* rx: towards the guest */
+	ZONE_LIMIT_RX_PACKETS,
+	ZONE_LIMIT_TX_PACKETS,
+	ZONE_LIMIT_BYTES, /* from here on in bytes */
 	ZONE_LIMIT_READ_BYTES,
 	ZONE_LIMIT_WRITE_BYTES,
+	ZONE_LIMIT_RX_BYTES,
+	ZONE_LIMIT_TX_BYTES,
 	ZONE_LIMIT_COUNT,
 };
 
@@ -89,6 +102,11 @@ struct zone_device {
 	uint32_t block_size; /* 0: the store's */
 	char serial[ZONE_DEF_SERIAL_MAX + 1];
 	enum zone_on_error on_error;
+	/* net */
+	char bridge[ZONE_DEF_BRIDGE_MAX + 1];
+	uint8_t mac[NET_MAC_BYTES]; /* zero: not before the zone has a uuid */
+	uint32_t mtu;
+	bool link; /* the cable is plugged in */
 };
 
 struct zone_def {
@@ -127,6 +145,21 @@ void zone_def_destroy(struct zone_def *def);
 
 struct zone_def *zone_def_copy(const struct zone_def *def);
 
+/*
+ * For one that was given none.  It decides on addresses of network devices,
+ * which may turn out to be taken: -1.
+ */
+int zone_def_set_uuid(struct zone_def *def, const uint8_t uuid[UUID_SIZE],
+		      struct zerror *ret_error);
+
+/*
+ * Members that can change while the zone runs, each with its new value, for the
+ * device of that name.  -1: nothing has changed.
+ */
+int zone_def_change_device(struct zone_def *def, const char *name,
+			   struct json_object *changes,
+			   struct zerror *ret_error);
+
 /* Complete and canonical: parsing it gives an equal definition. */
 struct json_object *zone_def_to_json(const struct zone_def *def);
 
@@ -139,9 +172,15 @@ const char *zone_def_policy_name(enum zone_policy policy);
 const char *zone_def_device_type_name(enum zone_device_type type);
 const char *zone_def_on_error_name(enum zone_on_error on_error);
 const char *zone_def_limit_name(enum zone_limit limit);
+/* Of a network device; queues counts its virtqueues. */
+uint32_t zone_def_net_pairs(const struct zone_device *device);
 /* NULL: there is none of that name. */
 const struct zone_device *zone_def_device(const struct zone_def *def,
 					  const char *name);
+
+/* Adds "limits" to json, if there are any. */
+void zone_def_limits_to_json(const struct zone_device *device,
+			     struct json_object *json);
 
 /* The members a definition may have, NULL-terminated; for checks. */
 const char *const *zone_def_members(void);

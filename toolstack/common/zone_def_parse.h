@@ -60,4 +60,31 @@ bool zone_devices_copy(const struct zone_def *from, struct zone_def *to);
 bool zone_devices_equal(const struct zone_def *a, const struct zone_def *b);
 void zone_devices_clear(struct zone_def *def);
 
+/* --------------------------- what those of several types have: zone_limits.c */
+
+/* what: "a disk's limits"; those it may have. */
+int zone_limits_parse(struct def_parser *p, const char *path,
+		      struct json_object *value, struct zone_device *device,
+		      const char *what, const enum zone_limit *limits,
+		      size_t count);
+
+/* -------------------------------------- the members of a "net": zone_net.c */
+
+int zone_net_bridge(struct def_parser *p, const char *path,
+		    struct json_object *value, struct zone_device *device);
+int zone_net_mac(struct def_parser *p, const char *path,
+		 struct json_object *value, struct zone_device *device);
+int zone_net_mtu(struct def_parser *p, const char *path,
+		 struct json_object *value, struct zone_device *device);
+int zone_net_queues(struct def_parser *p, const char *path,
+		    struct json_object *value, struct zone_device *device);
+int zone_net_link(struct def_parser *p, const char *path,
+		  struct json_object *value, struct zone_device *device);
+void zone_net_defaults(const struct zone_def *def, struct zone_device *device);
+/* Gives it an address as soon as that is known; no two have the same. */
+int zone_net_check(struct def_parser *p, const char *path,
+		   struct zone_device *device);
+void zone_net_to_json(const struct zone_device *device,
+		      struct json_object *json);
+
 #endif /* ZV_TOOLSTACK_COMMON_ZONE_DEF_PARSE_H */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "size.h"
 #include "zone_def_parse.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -16,6 +15,7 @@ struct device_member {
 	/* NULL: name_device() has seen to it. */
 	int (*parse)(struct def_parser *p, const char *path,
 		     struct json_object *value, struct zone_device *device);
+	bool live; /* can be changed in a zone that runs */
 };
 
 struct device_type {
@@ -37,31 +37,12 @@ static const char *const on_error_names[] = {
 	[ZONE_ON_ERROR_ENOSPACE] = "enospace",
 };
 
-static const char *const limit_names[] = {
-	[ZONE_LIMIT_IOPS] = "total-iops-sec",
-	[ZONE_LIMIT_READ_IOPS] = "read-iops-sec",
-	[ZONE_LIMIT_WRITE_IOPS] = "write-iops-sec",
-	[ZONE_LIMIT_BYTES] = "total-bytes-sec",
-	[ZONE_LIMIT_READ_BYTES] = "read-bytes-sec",
-	[ZONE_LIMIT_WRITE_BYTES] = "write-bytes-sec",
-};
-
 static const char *const cache_names[] = { "writeback", "writethrough" };
 static const char *const rng_sources[] = { "/dev/urandom", "/dev/hwrng" };
 
 const char *zone_def_on_error_name(enum zone_on_error on_error)
 {
 	return on_error_names[on_error];
-}
-
-const char *zone_def_limit_name(enum zone_limit limit)
-{
-	return limit_names[limit];
-}
-
-static bool is_bytes(enum zone_limit limit)
-{
-	return limit >= ZONE_LIMIT_BYTES;
 }
 
 static void add_text(struct json_object *json, const char *key,
@@ -78,138 +59,6 @@ static void add_bool(struct json_object *json, const char *key, bool value)
 static void add_int(struct json_object *json, const char *key, int64_t value)
 {
 	json_object_object_add(json, key, json_object_new_int64(value));
-}
-
-/* ------------------------------------------------------------- limits */
-
-static int parse_bytes(struct def_parser *p, const char *path,
-		       struct json_object *value, uint64_t *ret)
-{
-	static const char hint[] = "a string with a unit, as in \"50M\"";
-	const char *wrong;
-	uint64_t bytes = 0;
-
-	if (def_need_type(p, path, value, json_type_string, hint) < 0) {
-		return -1;
-	}
-	wrong = size_parse(json_object_get_string(value), &bytes);
-	if (wrong) {
-		return DEF_REFUSE(p, path, hint, "\"%.32s\": %s",
-				  json_object_get_string(value), wrong);
-	}
-	if (bytes == 0 || bytes > ZONE_DEF_BYTES_SEC_MAX) {
-		return DEF_REFUSE(p, path, hint, "must be 1K to 1T, not %.32s",
-				  json_object_get_string(value));
-	}
-	*ret = bytes;
-	return 0;
-}
-
-static int parse_iops(struct def_parser *p, const char *path,
-		      struct json_object *value, uint64_t *ret)
-{
-	int64_t number = 0;
-
-	if (def_get_int(p, path, value, 1, ZONE_DEF_IOPS_MAX,
-			"requests per second, as in 500", &number) < 0) {
-		return -1;
-	}
-	*ret = (uint64_t)number;
-	return 0;
-}
-
-static int parse_burst(struct def_parser *p, const char *path,
-		       struct json_object *value, struct zone_device *device)
-{
-	int64_t number = 0;
-
-	if (def_get_int(p, path, value, 1, ZONE_DEF_BURST_MS_MAX,
-			"how many milliseconds' worth may go at once",
-			&number) < 0) {
-		return -1;
-	}
-	device->burst_ms = (uint32_t)number;
-	return 0;
-}
-
-static int parse_limits_of(struct def_parser *p, const char *path,
-			   struct json_object *value,
-			   struct zone_device *device, const char *what,
-			   const enum zone_limit *limits, size_t count)
-{
-	const char *names[ZONE_LIMIT_COUNT + 2];
-	char at[ZERROR_PATH_MAX];
-	struct json_object *item;
-	size_t given = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		names[i] = limit_names[limits[i]];
-	}
-	names[count] = "burst-ms";
-	names[count + 1] = NULL;
-	if (def_need_type(p, path, value, json_type_object,
-			  "as in {\"total-bytes-sec\": \"50M\"}") < 0 ||
-	    def_only_members(p, path, value, what, names) < 0) {
-		return -1;
-	}
-	for (size_t i = 0; i < count; i++) {
-		uint64_t *limit = &device->limits[limits[i]];
-
-		if (!json_object_object_get_ex(value, names[i], &item)) {
-			continue;
-		}
-		given++;
-		zerror_path(at, "%s.%s", path, names[i]);
-		if ((is_bytes(limits[i]) ? parse_bytes : parse_iops)(
-			    p, at, item, limit) < 0) {
-			return -1;
-		}
-	}
-	if (!json_object_object_get_ex(value, "burst-ms", &item)) {
-		return 0;
-	}
-	zerror_path(at, "%s.burst-ms", path);
-	if (given == 0) {
-		return DEF_REFUSE(p, at, "add a limit, or leave it out",
-				  "belongs to a limit, and there is none");
-	}
-	return parse_burst(p, at, item, device);
-}
-
-static bool has_limits(const struct zone_device *device)
-{
-	for (size_t i = 0; i < ZONE_LIMIT_COUNT; i++) {
-		if (device->limits[i]) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static void limits_to_json(const struct zone_device *device,
-			   struct json_object *json)
-{
-	struct json_object *limits;
-	char text[SIZE_TEXT_MAX];
-
-	if (!has_limits(device)) {
-		return;
-	}
-	limits = json_object_new_object();
-	for (unsigned int i = 0; i < ZONE_LIMIT_COUNT; i++) {
-		if (!device->limits[i]) {
-			continue;
-		}
-		if (is_bytes((enum zone_limit)i)) {
-			size_format(device->limits[i], text);
-			add_text(limits, limit_names[i], text);
-		} else {
-			add_int(limits, limit_names[i],
-				(int64_t)device->limits[i]);
-		}
-	}
-	add_int(limits, "burst-ms", device->burst_ms);
-	json_object_object_add(json, "limits", limits);
 }
 
 /* --------------------------------------------------------------- disk */
@@ -329,8 +178,8 @@ static int disk_limits(struct def_parser *p, const char *path,
 		ZONE_LIMIT_BYTES, ZONE_LIMIT_READ_BYTES, ZONE_LIMIT_WRITE_BYTES,
 	};
 
-	return parse_limits_of(p, path, value, device, "a disk's limits", all,
-			       COUNT(all));
+	return zone_limits_parse(p, path, value, device, "a disk's limits", all,
+				 COUNT(all));
 }
 
 static int disk_on_error(struct def_parser *p, const char *path,
@@ -370,8 +219,31 @@ static void disk_to_json(const struct zone_device *device,
 		add_int(json, "block-size", device->block_size);
 	}
 	add_bool(json, "discard", device->discard);
-	limits_to_json(device, json);
+	zone_def_limits_to_json(device, json);
 	add_text(json, "on-error", on_error_names[device->on_error]);
+}
+
+/* ---------------------------------------------------------------- net */
+
+static int net_limits(struct def_parser *p, const char *path,
+		      struct json_object *value, struct zone_device *device)
+{
+	static const enum zone_limit all[] = {
+		ZONE_LIMIT_RX_PACKETS,
+		ZONE_LIMIT_TX_PACKETS,
+		ZONE_LIMIT_RX_BYTES,
+		ZONE_LIMIT_TX_BYTES,
+	};
+
+	return zone_limits_parse(p, path, value, device,
+				 "a network device's limits", all, COUNT(all));
+}
+
+static void net_to_json(const struct zone_device *device,
+			struct json_object *json)
+{
+	zone_net_to_json(device, json);
+	zone_def_limits_to_json(device, json);
 }
 
 /* ---------------------------------------------------------------- rng */
@@ -406,8 +278,8 @@ static int rng_limits(struct def_parser *p, const char *path,
 {
 	static const enum zone_limit bytes[] = { ZONE_LIMIT_BYTES };
 
-	return parse_limits_of(p, path, value, device, "an rng's limits", bytes,
-			       COUNT(bytes));
+	return zone_limits_parse(p, path, value, device, "an rng's limits",
+				 bytes, COUNT(bytes));
 }
 
 static void rng_defaults(const struct zone_def *def, struct zone_device *device)
@@ -426,7 +298,7 @@ static void rng_to_json(const struct zone_device *device,
 			struct json_object *json)
 {
 	add_text(json, "source", device->path);
-	limits_to_json(device, json);
+	zone_def_limits_to_json(device, json);
 }
 
 /* ------------------------------------------------------------ console */
@@ -445,7 +317,7 @@ static const struct device_type types[] = {
 		.name = "console",
 		.max = ZONE_DEF_CONSOLES_MAX,
 		.members = {
-			{ "name", NULL, NULL },
+			{ "name", NULL, NULL, false },
 		},
 		.set_defaults = console_defaults,
 	},
@@ -453,31 +325,47 @@ static const struct device_type types[] = {
 		.name = "disk",
 		.max = ZONE_DEF_DEVICES_MAX,
 		.members = {
-			{ "name", NULL, NULL },
+			{ "name", NULL, NULL, false },
 			{ "path",
 			  "the image or block device, as in "
 			  "\"/var/lib/hvd/images/root.img\"",
-			  disk_path },
-			{ "readonly", NULL, disk_readonly },
-			{ "cache", NULL, disk_cache },
-			{ "direct", NULL, disk_direct },
-			{ "queues", NULL, disk_queues },
-			{ "serial", NULL, disk_serial },
-			{ "block-size", NULL, disk_block_size },
-			{ "discard", NULL, disk_discard },
-			{ "limits", NULL, disk_limits },
-			{ "on-error", NULL, disk_on_error },
+			  disk_path, false },
+			{ "readonly", NULL, disk_readonly, false },
+			{ "cache", NULL, disk_cache, false },
+			{ "direct", NULL, disk_direct, false },
+			{ "queues", NULL, disk_queues, false },
+			{ "serial", NULL, disk_serial, false },
+			{ "block-size", NULL, disk_block_size, false },
+			{ "discard", NULL, disk_discard, false },
+			{ "limits", NULL, disk_limits, true },
+			{ "on-error", NULL, disk_on_error, false },
 		},
 		.set_defaults = disk_defaults,
 		.to_json = disk_to_json,
+	},
+	[ZONE_DEVICE_NET] = {
+		.name = "net",
+		.max = ZONE_DEF_DEVICES_MAX,
+		.members = {
+			{ "name", NULL, NULL, false },
+			{ "bridge", NULL, zone_net_bridge, false },
+			{ "mac", NULL, zone_net_mac, false },
+			{ "mtu", NULL, zone_net_mtu, true },
+			{ "queues", NULL, zone_net_queues, false },
+			{ "link", NULL, zone_net_link, true },
+			{ "limits", NULL, net_limits, true },
+		},
+		.set_defaults = zone_net_defaults,
+		.check = zone_net_check,
+		.to_json = net_to_json,
 	},
 	[ZONE_DEVICE_RNG] = {
 		.name = "rng",
 		.max = ZONE_DEF_DEVICES_MAX,
 		.members = {
-			{ "name", NULL, NULL },
-			{ "source", NULL, rng_source },
-			{ "limits", NULL, rng_limits },
+			{ "name", NULL, NULL, false },
+			{ "source", NULL, rng_source, false },
+			{ "limits", NULL, rng_limits, true },
 		},
 		.set_defaults = rng_defaults,
 		.check = rng_check,
@@ -662,7 +550,7 @@ static int parse_virtio(struct def_parser *p, const char *path,
 	}
 	zerror_path(at, "%s.type", path);
 	return DEF_REFUSE(p, at,
-			  "this version knows console, disk, rng and uart",
+			  "this version knows console, disk, net, rng and uart",
 			  "\"%.32s\" is not a device type", name);
 }
 
@@ -720,6 +608,89 @@ int zone_devices_parse(struct def_parser *p, const char *path,
 		zerror_path(item, "%s[%zu]", path, i);
 		if (parse_device(p, item, json_object_array_get_idx(value, i),
 				 &uart_seen) < 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* ------------------------------------------------- changes while it runs */
+
+static const struct device_member *find_live(const struct zone_device *device,
+					     const char *name)
+{
+	for (const struct device_member *m = types[device->type].members;
+	     m->name; m++) {
+		if (m->live && strcmp(m->name, name) == 0) {
+			return m;
+		}
+	}
+	return NULL;
+}
+
+/* The whole of them is given: what is left out is a limit no more. */
+static void forget_limits(struct zone_device *device)
+{
+	memset(device->limits, 0, sizeof(device->limits));
+	device->burst_ms = ZONE_DEF_BURST_MS;
+}
+
+static int change_member(struct def_parser *p, struct zone_device *device,
+			 const char *name, struct json_object *value)
+{
+	const struct device_member *member = find_live(device, name);
+	char at[ZERROR_PATH_MAX];
+
+	zerror_path(at, "%s.%s", p->root, name);
+	if (!member) {
+		return zerror_set(p->error, ZERROR_UNSUPPORTED, at,
+				  "change the definition (hvsh define), and "
+				  "start the zone again",
+				  "%s: a device of type %s has no %.32s that "
+				  "can be set",
+				  device->name, types[device->type].name, name);
+	}
+	if (strcmp(name, "limits") == 0) {
+		forget_limits(device);
+	}
+	return member->parse(p, at, value, device);
+}
+
+int zone_def_change_device(struct zone_def *def, const char *name,
+			   struct json_object *changes,
+			   struct zerror *ret_error)
+{
+	struct def_parser p = { def, "$", ret_error };
+	const struct zone_device *found = zone_def_device(def, name);
+	struct zone_device device;
+
+	if (!found) {
+		return zerror_set(ret_error, ZERROR_INVALID_PARAMS, "$.device",
+				  "zone.get lists its devices (hvsh info)",
+				  "%s has no device %.64s", def->name, name);
+	}
+	device = *found; /* no member that is live has memory of its own */
+	json_object_object_foreach (changes, key, value) {
+		if (change_member(&p, &device, key, value) < 0) {
+			return -1;
+		}
+	}
+	def->devices[found - def->devices] = device;
+	return 0;
+}
+
+int zone_def_set_uuid(struct zone_def *def, const uint8_t uuid[UUID_SIZE],
+		      struct zerror *ret_error)
+{
+	struct def_parser p = { def, "$", ret_error };
+
+	memcpy(def->uuid, uuid, sizeof(def->uuid));
+	for (uint32_t i = 0; i < def->device_count; i++) {
+		char path[ZERROR_PATH_MAX];
+
+		zerror_path(path, "$.devices[%u]", i);
+		if (def->devices[i].type == ZONE_DEVICE_NET &&
+		    zone_net_check(&p, path, &def->devices[i]) < 0) {
 			return -1;
 		}
 	}
@@ -790,7 +761,11 @@ static bool same_device(const struct zone_device *a,
 	       a->burst_ms == b->burst_ms && a->readonly == b->readonly &&
 	       a->writethrough == b->writethrough && a->direct == b->direct &&
 	       a->discard == b->discard && a->block_size == b->block_size &&
-	       strcmp(a->serial, b->serial) == 0 && a->on_error == b->on_error;
+	       strcmp(a->serial, b->serial) == 0 &&
+	       a->on_error == b->on_error &&
+	       strcmp(a->bridge, b->bridge) == 0 &&
+	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
+	       a->mtu == b->mtu && a->link == b->link;
 }
 
 bool zone_devices_equal(const struct zone_def *a, const struct zone_def *b)

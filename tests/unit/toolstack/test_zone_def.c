@@ -178,16 +178,199 @@ static void test_rng(void **state)
 	zone_def_destroy(def);
 }
 
+static void test_net(void **state)
+{
+	struct zone_def *def = parse_devices(
+		"[{\"type\":\"net\"},{\"type\":\"net\",\"name\":\"lan\","
+		"\"bridge\":\"br-lan\",\"mac\":\"52:54:00:AB:cd:ef\","
+		"\"mtu\":9000,\"queues\":3,\"link\":false,\"limits\":{"
+		"\"rx-bytes-sec\":\"10M\",\"tx-bytes-sec\":\"4K\","
+		"\"rx-packets-sec\":7,\"tx-packets-sec\":8,"
+		"\"burst-ms\":20}}]");
+	static const uint8_t mac[] = { 0x52, 0x54, 0, 0xab, 0xcd, 0xef };
+	const struct zone_device *d = def->devices;
+
+	(void)state;
+	assert_string_equal(d[0].name, "net0");
+	assert_string_equal(d[0].bridge, "zvbr0");
+	assert_int_equal(d[0].mtu, 1500);
+	assert_int_equal(zone_def_net_pairs(&d[0]), 2); /* it has 2 vCPUs */
+	assert_int_equal(d[0].queues, 5);
+	assert_true(d[0].link);
+	assert_string_equal(d[1].name, "lan");
+	assert_string_equal(d[1].bridge, "br-lan");
+	assert_memory_equal(d[1].mac, mac, sizeof(mac));
+	assert_int_equal(d[1].mtu, 9000);
+	assert_int_equal(d[1].queues, 7);
+	assert_false(d[1].link);
+	assert_int_equal(d[1].limits[ZONE_LIMIT_RX_BYTES], 10 << 20);
+	assert_int_equal(d[1].limits[ZONE_LIMIT_TX_BYTES], 4096);
+	assert_int_equal(d[1].limits[ZONE_LIMIT_RX_PACKETS], 7);
+	assert_int_equal(d[1].limits[ZONE_LIMIT_TX_PACKETS], 8);
+	assert_int_equal(d[1].burst_ms, 20);
+	zone_def_destroy(def);
+}
+
+#define UUID_TEXT "6f0c1e5a-94d2-4c39-8a51-0f9b7c2d3e48"
+
+static const char *mac_of(const struct zone_def *def, uint32_t device)
+{
+	static char text[32];
+	struct json_object *json = zone_def_to_json(def);
+	struct json_object *mac = json_object_object_get(
+		json_object_array_get_idx(
+			json_object_object_get(json, "devices"), device),
+		"mac");
+
+	snprintf(text, sizeof(text), "%s",
+		 mac ? json_object_get_string(mac) : "none");
+	json_object_put(json);
+	return text;
+}
+
+/* The address is there as soon as the uuid is, and is always the same one. */
+static void test_mac_is_derived(void **state)
+{
+	static const char late[] = "{\"name\":\"z\",\"vcpus\":1,"
+				   "\"memory\":\"64M\",\"kernel\":\"/k\","
+				   "\"devices\":[{\"type\":\"net\"}]}";
+	static const char at_once[] =
+		"{\"name\":\"z\",\"uuid\":\"" UUID_TEXT "\",\"vcpus\":1,"
+		"\"memory\":\"64M\",\"kernel\":\"/k\","
+		"\"devices\":[{\"type\":\"net\"}]}";
+	struct zone_def *a = parse(late);
+	struct zone_def *b = parse(at_once);
+	struct json_object *json;
+	struct zone_def *again;
+	struct zerror error;
+	uint8_t mac[NET_MAC_BYTES];
+
+	(void)state;
+	assert_string_equal(mac_of(a, 0), "none");
+	assert_int_equal(zone_def_set_uuid(a, b->uuid, &error), 0);
+	net_mac_default(b->uuid, "net0", mac);
+	assert_memory_equal(b->devices[0].mac, mac, sizeof(mac));
+	assert_true(zone_def_equal(a, b));
+	json = zone_def_to_json(a);
+	again = parse(json_object_to_json_string(json));
+	assert_true(zone_def_equal(a, again));
+	json_object_put(json);
+	zone_def_destroy(again);
+	zone_def_destroy(b);
+	zone_def_destroy(a);
+}
+
+/* Somebody gave one device the address that another one is to have. */
+static void test_derived_mac_is_taken(void **state)
+{
+	struct zone_def *def =
+		parse_devices("[{\"type\":\"net\",\"name\":\"a\","
+			      "\"mac\":\"5a:00:00:00:00:01\"},"
+			      "{\"type\":\"net\",\"name\":\"b\"}]");
+	uint8_t uuid[UUID_SIZE] = { 1 };
+	struct zerror error;
+
+	(void)state;
+	net_mac_default(uuid, "b", def->devices[0].mac);
+	assert_int_equal(zone_def_set_uuid(def, uuid, &error), -1);
+	assert_int_equal(error.code, ZERROR_INVALID_DEFINITION);
+	assert_string_equal(error.path, "$.devices[1].mac");
+	zone_def_destroy(def);
+}
+
+static int change(struct zone_def *def, const char *device, const char *text,
+		  struct zerror *ret_error)
+{
+	struct json_object *changes = json_tokener_parse(text);
+	int rc = zone_def_change_device(def, device, changes, ret_error);
+
+	json_object_put(changes);
+	return rc;
+}
+
+static void test_change(void **state)
+{
+	struct zone_def *def = parse_devices(
+		"[{\"type\":\"net\",\"limits\":{\"rx-packets-sec\":7,"
+		"\"burst-ms\":3}},{\"type\":\"disk\",\"path\":\"/a\"}]");
+	const struct zone_device *net = &def->devices[0];
+	struct zerror error;
+
+	(void)state;
+	assert_int_equal(change(def, "net0",
+				"{\"link\":false,\"mtu\":1400,"
+				"\"limits\":{\"tx-bytes-sec\":\"1M\"}}",
+				&error),
+			 0);
+	assert_false(net->link);
+	assert_int_equal(net->mtu, 1400);
+	assert_int_equal(net->limits[ZONE_LIMIT_TX_BYTES], 1 << 20);
+	assert_int_equal(net->limits[ZONE_LIMIT_RX_PACKETS], 0);
+	assert_int_equal(net->burst_ms, ZONE_DEF_BURST_MS);
+	assert_int_equal(change(def, "net0", "{\"limits\":{}}", &error), 0);
+	assert_int_equal(net->limits[ZONE_LIMIT_TX_BYTES], 0);
+	assert_int_equal(change(def, "disk0",
+				"{\"limits\":{\"total-iops-sec\":5}}", &error),
+			 0);
+	assert_int_equal(def->devices[1].limits[ZONE_LIMIT_IOPS], 5);
+	assert_string_equal(def->devices[1].path, "/a");
+	zone_def_destroy(def);
+}
+
+static void test_change_is_refused(void **state)
+{
+	static const struct {
+		const char *device;
+		const char *changes;
+		int code;
+		const char *path;
+	} cases[] = {
+		{ "net9", "{\"link\":true}", ZERROR_INVALID_PARAMS,
+		  "$.device" },
+		{ "net0", "{\"link\":false,\"mtu\":67}",
+		  ZERROR_INVALID_DEFINITION, "$.mtu" },
+		{ "net0", "{\"link\":false,\"limits\":{\"iops\":1}}",
+		  ZERROR_INVALID_DEFINITION, "$.limits.iops" },
+		{ "net0", "{\"link\":false,\"bridge\":\"br1\"}",
+		  ZERROR_UNSUPPORTED, "$.bridge" },
+		{ "net0", "{\"link\":false,\"name\":\"b\"}", ZERROR_UNSUPPORTED,
+		  "$.name" },
+		{ "rng0", "{\"link\":true}", ZERROR_UNSUPPORTED, "$.link" },
+		{ "console0", "{\"limits\":{}}", ZERROR_UNSUPPORTED,
+		  "$.limits" },
+	};
+	static const char devices[] = "[{\"type\":\"net\"},{\"type\":\"rng\"},"
+				      "{\"type\":\"console\"}]";
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct zone_def *def = parse_devices(devices);
+		struct zone_def *before = zone_def_copy(def);
+		struct zerror error;
+
+		assert_int_equal(
+			change(def, cases[i].device, cases[i].changes, &error),
+			-1);
+		assert_int_equal(error.code, cases[i].code);
+		assert_string_equal(error.path, cases[i].path);
+		assert_true(zone_def_equal(def, before));
+		zone_def_destroy(before);
+		zone_def_destroy(def);
+	}
+}
+
 static void test_queues_have_a_maximum(void **state)
 {
 	static const char text[] =
 		"{\"name\":\"z\",\"vcpus\":32,\"memory\":\"64M\","
 		"\"kernel\":\"/k\","
-		"\"devices\":[{\"type\":\"disk\",\"path\":\"/a\"}]}";
+		"\"devices\":[{\"type\":\"disk\",\"path\":\"/a\"},"
+		"{\"type\":\"net\"}]}";
 	struct zone_def *def = parse(text);
 
 	(void)state;
 	assert_int_equal(def->devices[0].queues, 8);
+	assert_int_equal(zone_def_net_pairs(&def->devices[1]), 3);
 	zone_def_destroy(def);
 }
 
@@ -214,6 +397,14 @@ static void test_devices_are_compared(void **state)
 		"[{\"type\":\"rng\"}]",
 		"[{\"type\":\"rng\",\"source\":\"/dev/hwrng\"}]",
 		"[{\"type\":\"console\"}]",
+		"[{\"type\":\"net\"}]",
+		"[{\"type\":\"net\",\"bridge\":\"br0\"}]",
+		"[{\"type\":\"net\",\"mac\":\"5a:00:00:00:00:01\"}]",
+		"[{\"type\":\"net\",\"mtu\":1400}]",
+		"[{\"type\":\"net\",\"queues\":1}]",
+		"[{\"type\":\"net\",\"link\":false}]",
+		"[{\"type\":\"net\","
+		"\"limits\":{\"rx-packets-sec\":7}}]",
 		"[]",
 	};
 
@@ -318,8 +509,9 @@ static void test_errors(void **state)
 		  "{\"type\":\"console\",\"name\":\"a\"}]",
 		  "$.devices[1].name", "taken" },
 #define DISK(more) "[{\"type\":\"disk\",\"path\":\"/a\"" more "}]"
+#define NET(more) "[{\"type\":\"net\"," more "}]"
 #define RNG(more) "[{\"type\":\"rng\"," more "}]"
-		{ "devices", "[{\"type\":\"net\"}]", "$.devices[0].type",
+		{ "devices", "[{\"type\":\"warp\"}]", "$.devices[0].type",
 		  "not a device type" },
 		{ "devices", "[{\"type\":\"disk\"}]", "$.devices[0].path",
 		  "missing" },
@@ -377,6 +569,43 @@ static void test_errors(void **state)
 		  "$.devices[0].path", "no such member" },
 		{ "devices", RNG("\"limits\":{\"total-iops-sec\":5}"),
 		  "$.devices[0].limits.total-iops-sec", "no such member" },
+		{ "devices", NET("\"bridge\":\"\""), "$.devices[0].bridge",
+		  "cannot be" },
+		{ "devices", NET("\"bridge\":\"sixteen-letters-\""),
+		  "$.devices[0].bridge", "cannot be" },
+		{ "devices", NET("\"bridge\":\"a/b\""), "$.devices[0].bridge",
+		  "cannot be" },
+		{ "devices", NET("\"bridge\":\"a:b\""), "$.devices[0].bridge",
+		  "cannot be" },
+		{ "devices", NET("\"bridge\":\"a b\""), "$.devices[0].bridge",
+		  "cannot be" },
+		{ "devices", NET("\"bridge\":\"..\""), "$.devices[0].bridge",
+		  "cannot be" },
+		{ "devices", NET("\"bridge\":\"\xc3\xa9\""),
+		  "$.devices[0].bridge", "cannot be" },
+		{ "devices", NET("\"mac\":\"5a:00\""), "$.devices[0].mac",
+		  "not an Ethernet address" },
+		{ "devices", NET("\"mac\":\"5b:00:00:00:00:01\""),
+		  "$.devices[0].mac", "no single device's" },
+		{ "devices", NET("\"mac\":\"00:00:00:00:00:00\""),
+		  "$.devices[0].mac", "no single device's" },
+		{ "devices", NET("\"mtu\":67"), "$.devices[0].mtu",
+		  "68 to 65535" },
+		{ "devices", NET("\"mtu\":65536"), "$.devices[0].mtu",
+		  "68 to 65535" },
+		{ "devices", NET("\"queues\":4"), "$.devices[0].queues",
+		  "1 to 3" },
+		{ "devices", NET("\"queues\":0"), "$.devices[0].queues",
+		  "1 to 3" },
+		{ "devices", NET("\"link\":1"), "$.devices[0].link",
+		  "boolean" },
+		{ "devices", NET("\"limits\":{\"total-iops-sec\":5}"),
+		  "$.devices[0].limits.total-iops-sec", "no such member" },
+		{ "devices",
+		  "[{\"type\":\"uart\"},"
+		  "{\"type\":\"net\",\"mac\":\"5a:00:00:00:00:01\"},"
+		  "{\"type\":\"net\",\"mac\":\"5A:00:00:00:00:01\"}]",
+		  "$.devices[2].mac", "the address of net0 already" },
 		{ "devices",
 		  "[{\"type\":\"console\"},{\"type\":\"console\"},"
 		  "{\"type\":\"console\"},{\"type\":\"console\"},"
@@ -603,6 +832,11 @@ int main(void)
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_disk),
 		cmocka_unit_test(test_rng),
+		cmocka_unit_test(test_net),
+		cmocka_unit_test(test_mac_is_derived),
+		cmocka_unit_test(test_derived_mac_is_taken),
+		cmocka_unit_test(test_change),
+		cmocka_unit_test(test_change_is_refused),
 		cmocka_unit_test(test_queues_have_a_maximum),
 		cmocka_unit_test(test_devices_are_compared),
 		cmocka_unit_test(test_errors),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Ethernet addresses of zones' network devices. */
-#ifndef ZV_TOOLSTACK_DAEMON_NET_MAC_H
-#define ZV_TOOLSTACK_DAEMON_NET_MAC_H
+#ifndef ZV_TOOLSTACK_COMMON_NET_MAC_H
+#define ZV_TOOLSTACK_COMMON_NET_MAC_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,4 +38,4 @@ int net_mac_find(const uint8_t (*macs)[NET_MAC_BYTES], size_t count,
 void net_mac_of_host_end(const uint8_t mac[NET_MAC_BYTES],
 			 uint8_t ret_mac[NET_MAC_BYTES]);
 
-#endif /* ZV_TOOLSTACK_DAEMON_NET_MAC_H */
+#endif /* ZV_TOOLSTACK_COMMON_NET_MAC_H */
