@@ -78,6 +78,7 @@ hvd-y += \
 	toolstack/daemon/zone_news.c \
 	toolstack/daemon/zone_power.c \
 	toolstack/daemon/zone_reset.c \
+	toolstack/daemon/zone_set.c \
 	toolstack/daemon/zone_store.c \
 	toolstack/daemon/zone_wait.c
 

@@ -4,8 +4,9 @@
 
 What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
   exit-at-start, silent, garbage, flood, fatal: at the start
-  ignore-stop, ignore-reset, ignore-power, ignore-resize: commands it does not
-    obey
+  ignore-stop, ignore-reset, ignore-power, ignore-resize, ignore-set: commands
+    it does not obey
+  refuse-set: says so
   linger: what it works on stays open for a while after its end, as with I/O
     under way: until $ZV_FAKE_DIR/linger-ZONE is removed
   error, paused, broken: disk0 gets into that state at the start
@@ -50,10 +51,11 @@ def say(message):
 
 
 def look_at(device, log):
-    fd = device["fd"]
-    log.write(json.dumps({
-        "fd": fd, "path": os.readlink(f"/proc/self/fd/{fd}"),
-        "flags": fcntl.fcntl(fd, fcntl.F_GETFL)}) + "\n")
+    count = device["queues"] // 2 if device["type"] == "net" else 1
+    for fd in range(device["fd"], device["fd"] + count):
+        log.write(json.dumps({
+            "fd": fd, "path": os.readlink(f"/proc/self/fd/{fd}"),
+            "flags": fcntl.fcntl(fd, fcntl.F_GETFL)}) + "\n")
 
 
 def size_of(device):
@@ -129,6 +131,11 @@ def main():
             name = json.loads(line)["device"]
             say({"event": "resized", "device": name,
                  "size": size_of(given[name])})
+        if command == "set" and "refuse-set" in words:
+            say({"event": "refused", "device": json.loads(line)["device"],
+                 "error": "for a test"})
+        elif command == "set" and "ignore-set" not in words:
+            say({"event": "set", "device": json.loads(line)["device"]})
         if command == "powerkey" and "ignore-power" not in words:
             power_off()
     # the daemon has gone; the zone has not

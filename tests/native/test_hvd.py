@@ -105,6 +105,7 @@ class Machine:
         self.config = tmp / "etc"
         self.socket = self.run_dir / "hvd.sock"
         self.process = None
+        self.prefix = []  # of the command
         self.log = open(tmp / "hvd.log", "w+")
         self.fake.mkdir()
         self.image = tmp / "Image"
@@ -116,7 +117,7 @@ class Machine:
         env = dict(os.environ, ZV_FAKE_DIR=str(self.fake),
                    ASAN_OPTIONS="detect_leaks=1")
         self.process = subprocess.Popen(
-            [HVD, "--config-dir", self.config, "--run-dir", self.run_dir,
+            [*self.prefix, HVD, "--config-dir", self.config, "--run-dir", self.run_dir,
              "--io-program", HERE / "fake_io.py", "--log-level", "debug",
              *args],
             env=env, stderr=self.log)
@@ -1106,6 +1107,456 @@ def test_resize_ends_with_the_io_process(machine, hvd):
     machine.client().call("zone.destroy", name="z1")
     with pytest.raises(RpcError):
         hvd.finish(request)
+
+
+# ------------------------------------------------------------------ networks
+
+class Net:
+    """A network namespace that outlives hvd, with nothing in it."""
+
+    def __init__(self):
+        self.holder = subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "echo; exec sleep 10000"],
+            stdout=subprocess.PIPE)
+        assert self.holder.stdout.readline() == b"\n"
+        self.enter = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net"]
+
+    def ip(self, *args):
+        return subprocess.run([*self.enter, "ip", *args], check=True,
+                              capture_output=True, text=True).stdout
+
+    def links(self):
+        links = json.loads(self.ip("-j", "-d", "link"))
+        return {link["ifname"]: link for link in links
+                if link["ifname"] not in ("lo", "sit0", "tunl0", "ip6tnl0")}
+
+    def close(self):
+        self.holder.kill()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+
+def missing_for_net():
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        return "needs access to /dev/net/tun"
+    for command in (["unshare", "--net", "true"], ["ip", "-V"]):
+        try:
+            done = subprocess.run(command, capture_output=True)
+        except FileNotFoundError:
+            return f"needs {command[0]}"
+        if done.returncode:
+            return "needs a network namespace (CAP_SYS_ADMIN)"
+    return None
+
+
+@pytest.fixture
+def net(machine):
+    reason = missing_for_net()
+    if reason:
+        pytest.skip(reason)
+    net = Net()
+    machine.prefix = net.enter
+    yield net
+    net.close()
+
+
+@pytest.fixture
+def net_hvd(net, hvd):
+    return hvd  # in that namespace
+
+
+def device(client, name="net0", zone="z1"):
+    for item in client.call("zone.get", name=zone)["devices"]:
+        if item["name"] == name:
+            return item
+    return None
+
+
+def test_net_is_a_tap_on_a_bridge(machine, net, net_hvd):
+    detail = start_with(machine, net_hvd, {"type": "console"},
+                        {"type": "net", "queues": 2, "mtu": 1400},
+                        {"type": "rng"}, {"type": "net", "link": False})
+    links = net.links()
+    assert set(links) == {"zvbr0", "zv1.0", "zv1.1"}
+    assert links["zv1.0"]["master"] == links["zv1.1"]["master"] == "zvbr0"
+    assert links["zv1.0"]["mtu"] == 1400
+    config = machine.io_log("z1")[0]["devices"]
+    first, second = config[1], config[3]
+    assert (first["fd"], config[2]["fd"], second["fd"]) == (6, 8, 9)
+    assert first["queues"] == 5 and second["queues"] == 3
+    assert first["mtu"] == 1400 and first["link"] is True
+    assert second["mtu"] == 1500 and second["link"] is False
+    assert first["mac"] != second["mac"]
+    fds = machine.io_fds("z1")
+    assert [fd["fd"] for fd in fds] == [6, 7, 8, 9]
+    assert [fd["path"] for fd in fds] == [
+        "/dev/net/tun", "/dev/net/tun", "/dev/urandom", "/dev/net/tun"]
+    assert all(fd["flags"] & os.O_NONBLOCK for fd in (fds[0], fds[1], fds[3]))
+    assert detail["devices"][1] == {
+        "name": "net0", "type": "net", "state": "ok", "mac": first["mac"],
+        "bridge": "zvbr0", "tap": "zv1.0", "mtu": 1400, "link": True}
+    assert detail["devices"][3]["tap"] == "zv1.1"
+    assert detail["definition"]["devices"][1]["mac"] == first["mac"]
+    net_hvd.call("zone.destroy", name="z1")
+    assert net.links() == {}
+
+
+def test_net_mac_stays(machine, net, net_hvd):
+    net_hvd.call("zone.define",
+                 definition=machine.definition(devices=[{"type": "net"}]))
+    first = net_hvd.call("zone.get", name="z1")["definition"]
+    net_hvd.call("zone.define",
+                 definition=machine.definition(devices=[{"type": "net"}]))
+    assert net_hvd.call("zone.get", name="z1")["definition"] == first
+    net_hvd.call("zone.define", definition=first)
+    assert net_hvd.call("zone.get", name="z1")["definition"] == first
+    (machine.config / "zones" / "hand.json").write_text(json.dumps(
+        machine.definition("hand", devices=[{"type": "net"}])))
+    machine.stop()
+    client = machine.start()
+    hand = client.call("zone.get", name="hand")["definition"]
+    assert hand["devices"][0]["mac"] != first["devices"][0]["mac"]
+    machine.stop()
+    client = machine.start()
+    assert client.call("zone.get", name="hand")["definition"] == hand
+    assert client.call("zone.get", name="z1")["definition"] == first
+
+
+def test_net_outlives_the_io_process(machine, net, net_hvd):
+    pid = start_with(machine, net_hvd, {"type": "net"})["io"]["pid"]
+    net.ip("address", "add", "192.0.2.1/24", "dev", "zvbr0")
+    before = net.links()
+    # another zone that ends meanwhile does not take the bridge with it
+    start_with(machine, net_hvd, {"type": "net"}, name="other")
+    net_hvd.event("other", "started")
+    machine.inject("io-z1", "exit-at-start")
+    os.kill(pid, signal.SIGKILL)
+    wait(lambda: net_hvd.call("zone.get", name="z1")["io"]["restarts"] > 1)
+    net_hvd.call("zone.destroy", name="other")
+    machine.clear("io-z1")
+    net_hvd.event("z1", "io-restarted")
+    after = net.links()
+    assert set(after) == set(before) == {"zvbr0", "zv1.0"}
+    assert after["zv1.0"]["address"] == before["zv1.0"]["address"]
+    assert after["zvbr0"] == {**before["zvbr0"], **{
+        key: after["zvbr0"][key] for key in ("operstate", "flags", "linkinfo")
+        if key in after["zvbr0"]}}
+    assert "192.0.2.1" in net.ip("address", "show", "zvbr0")
+
+
+def test_net_waits_for_the_tap_of_an_old_process(machine, net):
+    client = machine.start()
+    old = start_with(machine, client, {"type": "net"})["io"]["pid"]
+    # it does not see that it is stale until it goes on
+    os.kill(old, signal.SIGSTOP)
+    machine.kill()
+    assert "zv1.0" in net.links()
+    client = machine.start()
+    wait(lambda: len(machine.io_log("z1")) == 1 and
+         "restarts" in client.call("zone.get", name="z1")["io"])
+    assert state(client, "z1") == "running"
+    os.kill(old, signal.SIGCONT)
+    wait(lambda: client.call("zone.get", name="z1")["io"].get("pid"))
+    wait(lambda: len(machine.io_fds("z1")) == 2)
+    assert set(net.links()) == {"zvbr0", "zv1.0"}
+    assert "ms for its images and TAPs" in machine.text()
+    client.call("zone.destroy", name="z1")
+    assert net.links() == {}
+
+
+def test_net_tidies_after_zones_that_ended_alone(machine, net):
+    client = machine.start()
+    pid = start_with(machine, client, {"type": "net"})["io"]["pid"]
+    machine.kill()
+    os.kill(pid, signal.SIGKILL)
+    (machine.fake / "zone-1").unlink()
+    wait(lambda: set(net.links()) == {"zvbr0"})
+    client = machine.start()
+    assert net.links() == {}
+    assert client.call("zone.list")[1]["state"] == "defined"
+
+
+def test_net_name_is_somebody_s(machine, net, net_hvd):
+    net.ip("link", "add", "zv1.0", "type", "bridge")
+    error = does_not_start(machine, net_hvd, {"type": "net"}, code="BUSY")
+    assert error.path == "$.devices[0]" and "zv1.0" in str(error)
+    assert error.hint
+    assert set(net.links()) == {"zv1.0"}
+
+
+def test_net_bridge_of_zone0(machine, net, net_hvd):
+    lan = {"type": "net", "bridge": "br-lan"}
+    error = does_not_start(machine, net_hvd, {"type": "net"}, lan,
+                           code="INVALID_DEFINITION")
+    assert error.path == "$.devices[1].bridge" and error.hint
+    assert "'br-lan' does not exist" in str(error)
+    wait(lambda: net.links() == {})
+    net.ip("link", "add", "br-lan", "type", "bridge")
+    start_with(machine, net_hvd, lan)
+    assert net.links()[device(net_hvd)["tap"]]["master"] == "br-lan"
+    net_hvd.call("zone.destroy", name="z1")
+    assert set(net.links()) == {"br-lan"}
+
+
+def test_net_without_the_right(machine, net):
+    machine.prefix = [*net.enter, "setpriv", "--bounding-set", "-net_admin",
+                      "--inh-caps", "-net_admin"]
+    if subprocess.run([*machine.prefix, "true"],
+                      capture_output=True).returncode:
+        pytest.skip("needs setpriv")
+    client = machine.start()
+    error = does_not_start(machine, client, {"type": "net"},
+                           code="PERMISSION")
+    assert error.path == "$.devices[0]" and "CAP_NET_ADMIN" in error.hint
+    assert net.links() == {}
+
+
+def test_net_mac_of_another_zone(machine, net, net_hvd):
+    mine = {"type": "net", "mac": "5a:00:00:00:00:01"}
+    start_with(machine, net_hvd, mine, name="first")
+    error = does_not_start(machine, net_hvd, {"type": "rng"}, mine,
+                           name="second", code="BUSY")
+    assert error.path == "$.devices[1].mac" and error.hint
+    assert "in zone first" in str(error)
+    assert len(machine.zones()) == 1
+    net.ip("link", "add", "br-lan", "type", "bridge")
+    start_with(machine, net_hvd, {**mine, "bridge": "br-lan"}, name="second")
+    net_hvd.call("zone.destroy", name="first")
+    start_with(machine, net_hvd, mine, name="third")
+
+
+def test_net_of_a_crashed_zone_comes_back(machine, net, net_hvd):
+    start_with(machine, net_hvd, {"type": "net"})
+    net.ip("address", "add", "192.0.2.1/24", "dev", "zvbr0")
+    machine.guest(1, CRASHED, BAD_TRAP)
+    net_hvd.event("z1", "crashed")
+    net_hvd.call("zone.start", name="z1")
+    assert set(net.links()) == {"zvbr0", "zv1.0"}
+    assert "192.0.2.1" in net.ip("address", "show", "zvbr0")
+
+
+def test_net_fds_stay_with_the_io_process(machine, net, net_hvd):
+    devices = [{"type": "net", "queues": 3}, {"type": "net", "queues": 1}]
+    net_hvd.call("zone.define",
+                 definition=machine.definition(devices=devices))
+    fds = pathlib.Path(f"/proc/{machine.process.pid}/fd")
+    for _ in range(3):
+        net_hvd.call("zone.start", name="z1")
+        assert "/dev/net/tun" not in map(os.readlink, fds.iterdir())
+        assert len(machine.io_fds("z1")) % 4 == 0
+        net_hvd.call("zone.destroy", name="z1")
+    before = hvd_fds(machine)
+    net_hvd.call("zone.start", name="z1")
+    net_hvd.call("zone.destroy", name="z1")
+    assert hvd_fds(machine) == before
+
+
+# ------------------------------------------------------------------ device.set
+
+def definition_of(client, zone="z1"):
+    detail = client.call("zone.get", name=zone)
+    assert "running_definition" not in detail
+    return detail["definition"]
+
+
+def sets(machine, zone="z1"):
+    return [m for m in machine.io_log(zone) if m["cmd"] == "set"]
+
+
+def test_set_of_a_definition(machine, hvd):
+    hvd.call("zone.define", definition=machine.definition(devices=[
+        {"type": "net", "limits": {"rx-packets-sec": 5}}]))
+    assert hvd.call("device.set", name="z1", device="net0", link=False,
+                    mtu=9000, limits={"tx-bytes-sec": "10M"}) == {}
+    event = hvd.event("z1", "changed")
+    assert (event["kind"], event["device"]) == ("device", "net0")
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["generation"] == 2
+    net = detail["definition"]["devices"][0]
+    assert (net["link"], net["mtu"]) == (False, 9000)
+    assert net["limits"] == {"tx-bytes-sec": "10M", "burst-ms": 100}
+    stored = json.loads((machine.config / "zones/z1.json").read_text())
+    assert stored["devices"][0] == net and stored["generation"] == 2
+    hvd.call("device.set", name="z1", device="net0", limits={})
+    assert "limits" not in definition_of(hvd)["devices"][0]
+
+
+def test_set_is_checked(machine, hvd):
+    hvd.call("zone.define", definition=machine.definition(
+        devices=[{"type": "net"}, {"type": "rng"}]))
+    before = hvd.call("zone.get", name="z1")
+    for code, path, name, changes in (
+            ("INVALID_PARAMS", "$.device", "net7", {"link": True}),
+            ("INVALID_PARAMS", "$.mtu", "net0", {"link": False, "mtu": 67}),
+            ("INVALID_PARAMS", "$.limits.iops", "net0",
+             {"link": False, "limits": {"iops": 5}}),
+            ("INVALID_PARAMS", "$.link", "net0", {"link": "up"}),
+            ("UNSUPPORTED", "$.link", "rng0", {"link": True}),
+            ("INVALID_PARAMS", None, "net0", {})):
+        error = fails(code, hvd, "device.set", name="z1", device=name,
+                      **changes)
+        assert error.path == path
+    fails("ZONE_NOT_FOUND", hvd, "device.set", name="z9", device="net0",
+          link=True)
+    assert hvd.call("zone.get", name="z1") == before
+
+
+def test_set_of_a_running_zone(machine, net, net_hvd):
+    start_with(machine, net_hvd, {"type": "net"}, {"type": "rng"})
+    net_hvd.call("device.set", name="z1", device="net0", link=False, mtu=1400,
+                 limits={"rx-bytes-sec": "10M", "burst-ms": 50})
+    assert sets(machine) == [{
+        "cmd": "set", "device": "net0", "link": False, "mtu": 1400,
+        "limits": {"rx-bytes-sec": 10 << 20, "burst-ms": 50}}]
+    assert net_hvd.event("z1", "changed")["device"] == "net0"
+    assert net.links()["zv1.0"]["mtu"] == 1400
+    assert device(net_hvd)["link"] is False and device(net_hvd)["mtu"] == 1400
+    assert device(net_hvd)["limits"]["rx-bytes-sec"] == "10M"
+    assert definition_of(net_hvd)["devices"][0]["mtu"] == 1400
+    assert net_hvd.call("zone.get", name="z1")["generation"] == 2
+    for path in (machine.config / "zones/z1.json",
+                 machine.run_dir / "zones/z1.json"):
+        stored = json.loads(path.read_text())
+        assert stored["devices"][0]["mtu"] == 1400
+        assert stored["generation"] == 2
+    net_hvd.call("device.set", name="z1", device="rng0", limits={})
+    assert sets(machine)[1] == {"cmd": "set", "device": "rng0", "limits": {}}
+    # more than Linux's TAP can have
+    net_hvd.call("device.set", name="z1", device="net0", mtu=65535)
+    assert sets(machine)[2] == {"cmd": "set", "device": "net0", "mtu": 65535}
+    assert net.links()["zv1.0"]["mtu"] == 65521
+
+
+def test_set_is_told_to_the_next_process(machine, hvd):
+    rng = {"type": "rng"}
+    pid = start_with(machine, hvd, rng)["io"]["pid"]
+    hvd.call("device.set", name="z1", device="rng0",
+             limits={"total-bytes-sec": "4K"})
+    os.kill(pid, signal.SIGKILL)
+    hvd.event("z1", "io-restarted")
+    machine.kill()
+    client = machine.start()
+    wait(lambda: len(machine.io_fds("z1")) == 3)
+    told = [m["devices"][0].get("total-bytes-sec")
+            for m in machine.io_log("z1") if m["cmd"] == "config"]
+    assert told == [None, 4096, 4096]
+    limits = definition_of(client)["devices"][0]["limits"]
+    assert limits["total-bytes-sec"] == "4K"
+
+
+def test_set_is_refused(machine, hvd):
+    machine.inject("io-z1", "refuse-set")
+    start_with(machine, hvd, {"type": "rng"})
+    before = hvd.call("zone.get", name="z1")
+    error = fails("IO_ERROR", hvd, "device.set", name="z1", device="rng0",
+                  limits={"total-bytes-sec": "4K"})
+    assert "rng0: for a test" in str(error)
+    after = hvd.call("zone.get", name="z1")
+    for key in "definition", "generation", "devices", "state":
+        assert after[key] == before[key]
+    hvd.call("zone.pause", name="z1")
+
+
+def test_set_ends_with_the_io_process(machine, hvd):
+    machine.inject("io-z1", "ignore-set")
+    pid = start_with(machine, hvd, {"type": "rng"})["io"]["pid"]
+    limits = {"total-bytes-sec": "4K"}
+
+    def begin():
+        request = hvd.begin("device.set", name="z1", device="rng0",
+                            limits=limits)
+        wait(lambda: len(sets(machine)) == begin.count)
+        begin.count += 1
+        return request
+
+    begin.count = 1
+    request = begin()
+    other = machine.client()
+    fails("BUSY", other, "device.set", name="z1", device="rng0",
+          limits=limits)
+    fails("BUSY", other, "zone.undefine", name="z1")
+    fails("BUSY", other, "zone.pause", name="z1")
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(RpcError) as info:
+        hvd.finish(request)
+    assert info.value.code == "IO_ERROR"
+    hvd.event("z1", "io-restarted")
+    assert "limits" not in definition_of(hvd)["devices"][0]
+    request = begin()
+    other.call("zone.destroy", name="z1")
+    with pytest.raises(RpcError):
+        hvd.finish(request)
+    assert state(other, "z1") == "defined"
+    other.close()
+
+
+def test_set_without_an_answer(machine, hvd):
+    machine.inject("io-z1", "ignore-set")
+    pid = start_with(machine, hvd, {"type": "rng"})["io"]["pid"]
+    fails("TIMEOUT", hvd, "device.set", name="z1", device="rng0",
+          limits={"total-bytes-sec": "4K"})
+    hvd.event("z1", "io-restarted")
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["io"]["pid"] != pid
+    assert "limits" not in definition_of(hvd)["devices"][0]
+
+
+def test_set_while_the_guest_goes(machine, hvd):
+    machine.inject("io-z1", "ignore-set")
+    pid = start_with(machine, hvd, {"type": "rng"})["io"]["pid"]
+    request = hvd.begin("device.set", name="z1", device="rng0", limits={})
+    wait(lambda: sets(machine))
+    machine.guest(1, OFF, GUEST_OFF)
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(RpcError):
+        hvd.finish(request)
+    hvd.event("z1", "stopped")
+    assert state(hvd, "z1") == "defined"
+
+
+def test_set_that_cannot_be_saved(machine, hvd):
+    start_with(machine, hvd, {"type": "rng"})
+    zones = machine.config / "zones"
+    zones.rename(machine.config / "away")
+    error = fails("IO_ERROR", hvd, "device.set", name="z1", device="rng0",
+                  limits={"total-bytes-sec": "4K"})
+    assert "definition has not" in error.hint
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["generation"] == 1
+    assert "limits" not in detail["definition"]["devices"][0]
+    assert "limits" in detail["running_definition"]["devices"][0]
+    (machine.config / "away").rename(zones)
+    hvd.call("device.set", name="z1", device="rng0",
+             limits={"total-bytes-sec": "4K"})
+    assert "limits" in definition_of(hvd)["devices"][0]
+
+
+def test_set_when_the_definition_is_another_one(machine, hvd):
+    start_with(machine, hvd, {"type": "rng", "name": "a"})
+    hvd.call("zone.define", definition=machine.definition(
+        devices=[{"type": "console", "name": "a"}, {"type": "rng"}]))
+    hvd.call("device.set", name="z1", device="a",
+             limits={"total-bytes-sec": "4K"})
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["generation"] == 2
+    assert "limits" not in detail["definition"]["devices"][0]
+    assert "limits" in detail["running_definition"]["devices"][0]
+    error = fails("INVALID_PARAMS", hvd, "device.set", name="z1",
+                  device="rng0", limits={})
+    assert error.path == "$.device"
+    hvd.call("zone.undefine", name="z1")
+    hvd.call("device.set", name="z1", device="a", limits={})
+
+
+def test_set_in_the_wrong_state(machine, hvd):
+    start_with(machine, hvd, {"type": "rng"})
+    hvd.call("zone.pause", name="z1")
+    hvd.call("device.set", name="z1", device="rng0", limits={})
+    machine.guest(1, CRASHED, BAD_TRAP)
+    hvd.event("z1", "crashed")
+    error = fails("INVALID_STATE", hvd, "device.set", name="z1",
+                  device="rng0", limits={})
+    assert error.hint
 
 
 def test_consoles(machine, hvd):

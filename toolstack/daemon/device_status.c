@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net_tap.h"
 #include "text.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -106,6 +107,22 @@ static void add_text(struct json_object *json, const char *key,
 	json_object_object_add(json, key, json_object_new_string(text));
 }
 
+static void add_net(struct json_object *json, const struct zone_device *device,
+		    uint32_t zone, uint32_t number)
+{
+	char mac[NET_MAC_TEXT_SIZE];
+	char tap[IFNAMSIZ];
+
+	net_mac_format(device->mac, mac);
+	net_tap_name(zone, number, tap);
+	add_text(json, "mac", mac);
+	add_text(json, "bridge", device->bridge);
+	add_text(json, "tap", tap);
+	json_object_object_add(json, "mtu", json_object_new_int64(device->mtu));
+	json_object_object_add(json, "link",
+			       json_object_new_boolean(device->link));
+}
+
 static struct json_object *one_to_json(const struct device_status *status,
 				       const struct zone_device *device)
 {
@@ -129,17 +146,25 @@ static struct json_object *one_to_json(const struct device_status *status,
 		json_object_object_add(json, "size",
 				       json_object_new_uint64(status->size));
 	}
+	zone_def_limits_to_json(device, json);
 	return json;
 }
 
 struct json_object *device_status_to_json(const struct device_status *status,
+					  uint32_t zone,
 					  const struct zone_def *def)
 {
 	struct json_object *list = json_object_new_array();
+	uint32_t nets = 0;
 
 	for (uint32_t i = 0; i < def->device_count; i++) {
-		json_object_array_add(
-			list, one_to_json(&status[i], &def->devices[i]));
+		const struct zone_device *device = &def->devices[i];
+		struct json_object *json = one_to_json(&status[i], device);
+
+		if (device->type == ZONE_DEVICE_NET) {
+			add_net(json, device, zone, nets++);
+		}
+		json_object_array_add(list, json);
 	}
 	return list;
 }

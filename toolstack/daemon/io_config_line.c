@@ -65,6 +65,16 @@ static void add_disk(struct json_object *json, const struct zone_device *device)
 	add_text(json, "on-error", zone_def_on_error_name(device->on_error));
 }
 
+static void add_net(struct json_object *json, const struct zone_device *device)
+{
+	char mac[NET_MAC_TEXT_SIZE];
+
+	net_mac_format(device->mac, mac);
+	add_text(json, "mac", mac);
+	add_uint(json, "mtu", device->mtu);
+	add_bool(json, "link", device->link);
+}
+
 /* *fd: the next one to be given. */
 static struct json_object *device_config(const struct zone_device *device,
 					 uint32_t number, unsigned int *fd)
@@ -80,11 +90,14 @@ static struct json_object *device_config(const struct zone_device *device,
 	add_uint(json, "intid", slot.intid);
 	add_uint(json, "doorbell", slot.doorbell);
 	add_uint(json, "queues", device->queues);
-	if (io_resource_wanted(device)) {
-		add_uint(json, "fd", (*fd)++);
+	if (io_resource_fd_count(device) > 0) {
+		add_uint(json, "fd", *fd);
+		*fd += io_resource_fd_count(device);
 	}
 	if (device->type == ZONE_DEVICE_DISK) {
 		add_disk(json, device);
+	} else if (device->type == ZONE_DEVICE_NET) {
+		add_net(json, device);
 	}
 	add_limits(json, device);
 	return json;
@@ -112,6 +125,38 @@ static void add_user(struct json_object *json, const char *zone)
 		    zone);
 }
 
+/* The line's text, and json is gone. */
+static char *to_line(struct json_object *json)
+{
+	char *text = strdup(json_object_to_json_string_ext(
+		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+
+	json_object_put(json);
+	return text;
+}
+
+char *io_process_set_line(const struct zone_device *device,
+			  const struct io_process_changes *changes)
+{
+	struct json_object *json = json_object_new_object();
+
+	add_text(json, "cmd", "set");
+	add_text(json, "device", device->name);
+	if (changes->link) {
+		add_bool(json, "link", device->link);
+	}
+	if (changes->mtu) {
+		add_uint(json, "mtu", device->mtu);
+	}
+	if (changes->limits) {
+		struct json_object *limits = json_object_new_object();
+
+		add_limits(limits, device);
+		json_object_object_add(json, "limits", limits);
+	}
+	return to_line(json);
+}
+
 char *io_process_config(const struct zone_def *def)
 {
 	struct json_object *json = json_object_new_object();
@@ -119,7 +164,6 @@ char *io_process_config(const struct zone_def *def)
 	struct json_object *extent = json_object_new_object();
 	struct json_object *devices = json_object_new_array();
 	unsigned int fd = IO_PROCESS_RESOURCE_FD;
-	char *text;
 
 	add_text(json, "cmd", "config");
 	add_text(json, "zone", def->name);
@@ -137,8 +181,5 @@ char *io_process_config(const struct zone_def *def)
 	}
 	json_object_object_add(json, "devices", devices);
 	add_user(json, def->name);
-	text = strdup(json_object_to_json_string_ext(
-		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(json);
-	return text;
+	return to_line(json);
 }

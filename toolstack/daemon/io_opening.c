@@ -7,7 +7,10 @@
 
 #include "log.h"
 
-/* An image may still be locked by what a killed process had under way. */
+/*
+ * An image may still be locked by what a killed process had under way, and a TAP
+ * be in the hands of one that a killed daemon left behind.
+ */
 #define RETRY_MS 10u
 #define RETRY_DOUBLINGS 6u /* 640 ms */
 #define PATIENCE_MS 3000u /* of an impatient one */
@@ -20,6 +23,7 @@ struct io_opening {
 	const struct io_opening_ops *ops;
 	void *owner;
 	struct zone_def *def;
+	uint32_t zone; /* id */
 	bool patient;
 	bool opened;
 	bool working; /* a job is under way */
@@ -85,6 +89,10 @@ static void explain(struct io_opening *opening, struct zerror *ret_error)
 	const char *zone = opening->ops->user_of(opening->owner, busy, true);
 	char path[ZERROR_PATH_MAX];
 
+	if (!image) {
+		*ret_error = opening->error; /* net_tap.c knows best */
+		return;
+	}
 	zerror_path(path, "$.devices[%u].path", busy->device);
 	if (zone) {
 		zerror_set(ret_error, ZERROR_BUSY, path,
@@ -144,7 +152,7 @@ static void locked_by_somebody(struct io_opening *opening)
 static void locked(struct io_opening *opening)
 {
 	if (opening->tries) {
-		log_info("%s: waited %llu ms for its images",
+		log_info("%s: waited %llu ms for its images and TAPs",
 			 opening->def->name,
 			 (unsigned long long)(uv_now(opening->loop) -
 					      opening->since));
@@ -184,9 +192,9 @@ static void on_work(uv_work_t *work)
 		opening->rc = io_resources_open(
 			opening->def, &opening->resources, &opening->error);
 	} else {
-		opening->rc =
-			io_resources_lock(opening->def, &opening->resources,
-					  &opening->busy, &opening->error);
+		opening->rc = io_resources_lock(
+			opening->def, opening->zone, &opening->resources,
+			&opening->busy, &opening->error);
 	}
 }
 
@@ -230,8 +238,8 @@ static void work_on(struct io_opening *opening)
 
 struct io_opening *io_opening_start(uv_loop_t *loop,
 				    const struct io_opening_ops *ops,
-				    void *owner, const struct zone_def *def,
-				    bool patient)
+				    void *owner, uint32_t zone,
+				    const struct zone_def *def, bool patient)
 {
 	struct io_opening *opening = calloc(1, sizeof(*opening));
 
@@ -247,6 +255,7 @@ struct io_opening *io_opening_start(uv_loop_t *loop,
 	opening->loop = loop;
 	opening->ops = ops;
 	opening->owner = owner;
+	opening->zone = zone;
 	opening->patient = patient;
 	opening->zone_fd = -1;
 	uv_timer_init(loop, &opening->timer);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The way to the start of an I/O process: opens what its devices work on and
- * the zone's I/O fd, then locks the images, again and again if need be.
+ * the zone's I/O fd, then locks the images and makes the TAP devices, again and
+ * again if need be.
  *
  *   opening --job--> zone fd --> locking --job--> opened
  *                                 ^  |
@@ -37,13 +38,13 @@ struct io_opening_ops {
 };
 
 /*
- * def is copied.  patient: an image that stays locked is waited for as long as
- * it takes, because a guest runs and waits, too.  NULL: out of memory.
+ * zone: its id.  def is copied.  patient: an image that stays locked is waited for
+ * as long as it takes, because a guest runs and waits, too.  NULL: out of memory.
  */
 struct io_opening *io_opening_start(uv_loop_t *loop,
 				    const struct io_opening_ops *ops,
-				    void *owner, const struct zone_def *def,
-				    bool patient);
+				    void *owner, uint32_t zone,
+				    const struct zone_def *def, bool patient);
 
 int io_opening_zone_fd(const struct io_opening *opening);
 const struct io_resources *

@@ -240,6 +240,15 @@ static void handle_resized(struct io_process *io, struct json_object *message)
 	}
 }
 
+static void handle_set(struct io_process *io, struct json_object *message)
+{
+	int index = find_device(io, message);
+
+	if (index >= 0) {
+		io->ops->set(io, (uint32_t)index);
+	}
+}
+
 static void handle_refusal(struct io_process *io, struct json_object *message)
 {
 	int index = find_device(io, message);
@@ -276,6 +285,8 @@ static void handle_event(struct io_process *io, struct json_object *message)
 		handle_device(io, message);
 	} else if (strcmp(event, "resized") == 0) {
 		handle_resized(io, message);
+	} else if (strcmp(event, "set") == 0) {
+		handle_set(io, message);
 	} else if (strcmp(event, "refused") == 0) {
 		handle_refusal(io, message);
 	} else if (strcmp(event, "fatal") == 0) {
@@ -347,10 +358,12 @@ static void on_child_read(uv_stream_t *stream, ssize_t got,
 static int spawn_with(struct io_process *io, struct io_child *child,
 		      const struct io_opening *opening)
 {
-	const struct io_resources *resources = io_opening_resources(opening);
+	int fds[IO_RESOURCE_FDS_MAX];
+	uint32_t fd_count =
+		io_resources_fds(io_opening_resources(opening), fds);
 	char *argv[] = { strdup(io->program), NULL };
 	uv_stdio_container_t stdio[IO_PROCESS_RESOURCE_FD +
-				   ZONE_DEF_DEVICES_MAX] = {
+				   IO_RESOURCE_FDS_MAX] = {
 		{ .flags = UV_IGNORE },
 		{ .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
 		{ .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
@@ -364,7 +377,7 @@ static int spawn_with(struct io_process *io, struct io_child *child,
 		.exit_cb = on_child_exit,
 		.file = io->program,
 		.args = argv,
-		.stdio_count = IO_PROCESS_RESOURCE_FD + (int)resources->count,
+		.stdio_count = IO_PROCESS_RESOURCE_FD + (int)fd_count,
 		.stdio = stdio,
 		/* its own session: a signal to hvd's group is not for it */
 		.flags = UV_PROCESS_DETACHED,
@@ -374,10 +387,10 @@ static int spawn_with(struct io_process *io, struct io_child *child,
 	if (!argv[0]) {
 		return UV_ENOMEM;
 	}
-	for (uint32_t i = 0; i < resources->count; i++) {
+	for (uint32_t i = 0; i < fd_count; i++) {
 		stdio[IO_PROCESS_RESOURCE_FD + i] = (uv_stdio_container_t){
 			.flags = UV_INHERIT_FD,
-			.data.fd = resources->item[i].fd,
+			.data.fd = fds[i],
 		};
 	}
 	/* uv_spawn() makes the handle even when it fails after that */
@@ -492,8 +505,8 @@ static void begin(struct io_process *io)
 {
 	io->state = IO_STARTING;
 	io->error = (struct zerror){ 0 };
-	io->opening = io_opening_start(io->loop, &opening_ops, io, io->def,
-				       io->was_ready);
+	io->opening = io_opening_start(io->loop, &opening_ops, io, io->zone_id,
+				       io->def, io->was_ready);
 	if (!io->opening) {
 		out_of_memory(io);
 	}
@@ -514,12 +527,23 @@ void io_process_init(struct io_process *io, uv_loop_t *loop,
 	io->timer.data = io;
 }
 
-void io_process_start(struct io_process *io, const struct zone_def *def,
-		      int console_fd, bool adopted)
+void io_process_refresh(struct io_process *io)
+{
+	char *config = io_process_config(io->def);
+
+	if (config) {
+		free(io->config);
+		io->config = config;
+	}
+}
+
+void io_process_start(struct io_process *io, uint32_t zone_id,
+		      const struct zone_def *def, int console_fd, bool adopted)
 {
 	free(io->config);
 	io->config = io_process_config(def);
 	io->def = def;
+	io->zone_id = zone_id;
 	io->resources.count = 0;
 	device_status_reset(io->status, NULL);
 	io->console_fd = console_fd;
@@ -596,6 +620,22 @@ int io_process_device_command(struct io_process *io, const char *command,
 	snprintf(line, sizeof(line), "{\"cmd\":\"%s\",\"device\":\"%s\"}",
 		 command, device->name);
 	return child_send(io->child, line);
+}
+
+int io_process_set_device(struct io_process *io,
+			  const struct zone_device *device,
+			  const struct io_process_changes *changes)
+{
+	char *line;
+	int rc;
+
+	if (io->state != IO_READY) {
+		return -1;
+	}
+	line = io_process_set_line(device, changes);
+	rc = line ? child_send(io->child, line) : -1;
+	free(line);
+	return rc;
 }
 
 int io_process_pid(const struct io_process *io)

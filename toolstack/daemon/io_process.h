@@ -11,7 +11,7 @@
  *
  * hvd-io gets: fd 3 a socket for newline-separated JSON, fd 4 the zone's I/O
  * fd, fd 5 a listening unix socket for consoles, and from 6 on what the devices
- * work on, in their order.  What it says is checked: it works for a guest that may have taken it over.  A process is trusted again
+ * work on, in their order, of a TAP device one for each queue.  What it says is checked: it works for a guest that may have taken it over.  A process is trusted again
  * only after a restart.
  */
 #ifndef ZV_TOOLSTACK_DAEMON_IO_PROCESS_H
@@ -54,6 +54,8 @@ struct io_process_ops {
 	void (*device)(struct io_process *io, uint32_t index);
 	/* The device's size has been looked at, as asked for. */
 	void (*resized)(struct io_process *io, uint32_t index, bool changed);
+	/* The device is as the last "set" wants it. */
+	void (*set)(struct io_process *io, uint32_t index);
 	/* A command for that device was not carried out. */
 	void (*refused)(struct io_process *io, uint32_t index, const char *why);
 	/* See struct io_opening_ops. */
@@ -67,6 +69,7 @@ struct io_process {
 	uv_loop_t *loop;
 	const char *program;
 	const char *zone; /* name */
+	uint32_t zone_id; /* in the hypervisor */
 	enum io_state state;
 	bool was_ready; /* since io_process_start() */
 	int console_fd; /* listening socket, owned by the zone */
@@ -91,8 +94,8 @@ void io_process_init(struct io_process *io, uv_loop_t *loop,
  * State IO_NONE.  adopted: the zone runs already, so a failure leads to another
  * attempt and not to `failed`.
  */
-void io_process_start(struct io_process *io, const struct zone_def *def,
-		      int console_fd, bool adopted);
+void io_process_start(struct io_process *io, uint32_t zone_id,
+		      const struct zone_def *def, int console_fd, bool adopted);
 
 /* Always followed by `stopped`, never before this returns. */
 void io_process_stop(struct io_process *io);
@@ -103,6 +106,21 @@ int io_process_command(struct io_process *io, const char *command);
 /* "resize" or "resume", for one device of def. */
 int io_process_device_command(struct io_process *io, const char *command,
 			      const struct zone_device *device);
+
+/* Which of a device's members a "set" is about. */
+struct io_process_changes {
+	bool link;
+	bool mtu;
+	bool limits;
+};
+
+/* Wants one device to be as this one is.  `set` or `refused` answers. */
+int io_process_set_device(struct io_process *io,
+			  const struct zone_device *device,
+			  const struct io_process_changes *changes);
+
+/* def has changed: the next process is told so. */
+void io_process_refresh(struct io_process *io);
 
 /* The process misbehaves: kill it, and start another. */
 void io_process_replace(struct io_process *io, const char *why);
@@ -116,7 +134,9 @@ int io_process_pid(const struct io_process *io);
  */
 void io_process_close(struct io_process *io, uv_close_cb on_closed);
 
-/* The line that configures hvd-io for a zone; free() it. */
+/* Lines for hvd-io, to configure it for a zone, and to change a device; free(). */
 char *io_process_config(const struct zone_def *def);
+char *io_process_set_line(const struct zone_device *device,
+			  const struct io_process_changes *changes);
 
 #endif /* ZV_TOOLSTACK_DAEMON_IO_PROCESS_H */

@@ -71,9 +71,21 @@ static int fail_errno(const struct zone_def *def, uint32_t index,
 		    ret_error);
 }
 
-bool io_resource_wanted(const struct zone_device *device)
+uint32_t io_resource_fd_count(const struct zone_device *device)
 {
-	return device->path != NULL;
+	return device->type == ZONE_DEVICE_NET ? zone_def_net_pairs(device)
+	       : device->path != NULL	       ? 1
+					       : 0;
+}
+
+uint32_t io_resource_net_number(const struct zone_def *def, uint32_t device)
+{
+	uint32_t number = 0;
+
+	for (uint32_t i = 0; i < device; i++) {
+		number += def->devices[i].type == ZONE_DEVICE_NET;
+	}
+	return number;
 }
 
 bool io_resource_same(const struct io_resource *a, const struct io_resource *b)
@@ -223,10 +235,14 @@ int io_resources_open(const struct zone_def *def, struct io_resources *ret,
 	for (uint32_t i = 0; i < def->device_count; i++) {
 		struct io_resource *r = &ret->item[ret->count];
 
-		if (!io_resource_wanted(&def->devices[i])) {
+		if (io_resource_fd_count(&def->devices[i]) == 0) {
 			continue;
 		}
 		ret->count++;
+		if (def->devices[i].type == ZONE_DEVICE_NET) {
+			*r = (struct io_resource){ .device = i, .fd = -1 };
+			continue;
+		}
 		if (open_one(def, i, r, ret_error) < 0 ||
 		    check_twins(def, ret, r, ret_error) < 0) {
 			io_resources_close(ret);
@@ -239,13 +255,50 @@ int io_resources_open(const struct zone_def *def, struct io_resources *ret,
 
 /* ------------------------------------------------------------ locking */
 
-int io_resources_lock(const struct zone_def *def,
+/* As io_resources_lock(). */
+static int open_tap(const struct zone_def *def, uint32_t zone,
+		    struct io_resource *r, struct zerror *ret_error)
+{
+	const struct zone_device *device = &def->devices[r->device];
+	char path[ZERROR_PATH_MAX];
+	struct net_tap_config config = {
+		.zone = zone,
+		.device = io_resource_net_number(def, r->device),
+		.bridge = device->bridge,
+		.mtu = device->mtu,
+		.queues = zone_def_net_pairs(device),
+		.path = path,
+	};
+
+	if (r->locked) {
+		return 1;
+	}
+	zerror_path(path, "$.devices[%u]", r->device);
+	memcpy(config.mac, device->mac, sizeof(config.mac));
+	if (net_tap_open(&config, &r->tap, ret_error) < 0) {
+		return ret_error->code == ZERROR_BUSY ? 0 : -1;
+	}
+	r->locked = true;
+	return 1;
+}
+
+int io_resources_lock(const struct zone_def *def, uint32_t zone,
 		      struct io_resources *resources, uint32_t *ret_busy,
 		      struct zerror *ret_error)
 {
 	for (uint32_t i = 0; i < resources->count; i++) {
 		struct io_resource *r = &resources->item[i];
 		int how = r->exclusive ? LOCK_EX : LOCK_SH;
+		int rc;
+
+		if (def->devices[r->device].type == ZONE_DEVICE_NET) {
+			rc = open_tap(def, zone, r, ret_error);
+			if (rc < 1) {
+				*ret_busy = i;
+				return rc;
+			}
+			continue;
+		}
 
 		if (!r->lock || r->locked) {
 			continue;
@@ -263,9 +316,28 @@ int io_resources_lock(const struct zone_def *def,
 	return 1;
 }
 
+uint32_t io_resources_fds(const struct io_resources *resources,
+			  int ret_fds[IO_RESOURCE_FDS_MAX])
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < resources->count; i++) {
+		const struct io_resource *r = &resources->item[i];
+
+		if (r->fd >= 0) {
+			ret_fds[count++] = r->fd;
+		}
+		for (uint32_t q = 0; q < r->tap.queues; q++) {
+			ret_fds[count++] = r->tap.fd[q];
+		}
+	}
+	return count;
+}
+
 void io_resources_close(struct io_resources *resources)
 {
 	for (uint32_t i = 0; i < resources->count; i++) {
+		net_tap_close(&resources->item[i].tap);
 		if (resources->item[i].fd >= 0) {
 			close(resources->item[i].fd);
 			resources->item[i].fd = -1;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the devices of a zone work on and hvd-io must not open itself: images,
- * block devices, sources of random numbers.
+ * block devices, sources of random numbers, TAP devices.
  *
  * A killed process's I/O goes on for a while, and the next process must not
  * touch an image before that is over.  So each start gets open file
  * descriptions of its own, and a lock on each image (flock(2)), which the
  * kernel keeps until the last request on the description that has it is done:
  * exclusive, or shared for disks that are read-only.  Descriptions are never
- * kept here or duplicated: that would keep the lock.
+ * kept here or duplicated: that would keep the lock.  TAP devices are the same in
+ * this: the name of one is taken until the last process that has it is gone.
  *
  * Opening and locking may block (network file systems): not for the loop.
  */
@@ -18,15 +19,17 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "net_tap.h"
 #include "zerror.h"
 #include "zone_def.h"
 
 struct io_resource {
 	uint32_t device; /* its place in the definition */
-	int fd; /* -1: not open (any more) */
+	int fd; /* -1: not open (any more), or it is a TAP */
 	bool lock; /* it is an image */
 	bool exclusive;
-	bool locked;
+	bool locked; /* ... or the TAP is open */
+	struct net_tap tap; /* queues 0: not open */
 	/* What it is, whatever its path; stays when it is closed. */
 	mode_t kind; /* S_IFREG, S_IFBLK or S_IFCHR */
 	dev_t dev;
@@ -38,20 +41,29 @@ struct io_resources {
 	struct io_resource item[ZONE_DEF_DEVICES_MAX];
 };
 
-/* Does this device have one? */
-bool io_resource_wanted(const struct zone_device *device);
+/* How many descriptors this device gets; 0: it has no resource. */
+uint32_t io_resource_fd_count(const struct zone_device *device);
+#define IO_RESOURCE_FDS_MAX (ZONE_DEF_DEVICES_MAX * NET_TAP_QUEUES_MAX)
 
-/* All of a definition's, in its order.  On failure none is open. */
+/* How many network devices there are before this one. */
+uint32_t io_resource_net_number(const struct zone_def *def, uint32_t device);
+
+/* All of a definition's but TAPs, in its order.  On failure none is open. */
 int io_resources_open(const struct zone_def *def, struct io_resources *ret,
 		      struct zerror *ret_error);
 
 /*
- * 1: all that need a lock have one.  0: somebody else has one, which
- * ret_busy says; those before it are locked.  -1: cannot be locked.
+ * Locks images, and makes TAPs for the zone of that id.  1: all is done.  0:
+ * somebody else has one, which ret_busy says and, for a TAP, ret_error; those
+ * before it are done.  -1: it cannot be.
  */
-int io_resources_lock(const struct zone_def *def,
+int io_resources_lock(const struct zone_def *def, uint32_t zone,
 		      struct io_resources *resources, uint32_t *ret_busy,
 		      struct zerror *ret_error);
+
+/* The descriptors in the order of the devices; returns how many. */
+uint32_t io_resources_fds(const struct io_resources *resources,
+			  int ret_fds[IO_RESOURCE_FDS_MAX]);
 
 void io_resources_close(struct io_resources *resources);
 

@@ -12,6 +12,7 @@
 
 #include "daemon.h"
 #include "log.h"
+#include "net_tap.h"
 #include "server.h"
 #include "store.h"
 #include "zone.h"
@@ -219,6 +220,9 @@ static int serve(struct daemon *daemon)
 	if (daemon_connect(daemon, &error) < 0) {
 		log_warning("no hypervisor: %s (%s)", error.message,
 			    error.hint);
+	}
+	if (!zone_devices_need_bridge(daemon, NULL)) {
+		(void)net_tap_tidy(); /* of zones that ended without us */
 	}
 	for (int i = 0; i < 2; i++) {
 		uv_signal_init(&daemon->loop, &signals[i]);

@@ -29,6 +29,7 @@ METHODS_ZONE(resume);
 METHODS_ZONE(attach);
 
 void methods_device_resize(struct rpc_call *call, struct json_object *params);
+void methods_device_set(struct rpc_call *call, struct json_object *params);
 void methods_device_resume(struct rpc_call *call, struct json_object *params);
 
 #endif /* ZV_TOOLSTACK_DAEMON_METHODS_H */

@@ -237,6 +237,11 @@ static int join_bridge(struct rtnl *rtnl, const struct net_tap_config *config,
 
 /* ---------------------------------------------------------------------- setup */
 
+static uint32_t tap_mtu(uint32_t mtu)
+{
+	return mtu < NET_TAP_MTU_MAX ? mtu : NET_TAP_MTU_MAX;
+}
+
 static int set_up(struct rtnl *rtnl, const struct net_tap_config *config,
 		  const struct rtnl_link *tap, struct zerror *ret_error)
 {
@@ -244,7 +249,8 @@ static int set_up(struct rtnl *rtnl, const struct net_tap_config *config,
 	struct rtnl_change look = {
 		.alias = "a network device of an hvd zone",
 		.mac = mac,
-		.mtu = config->mtu != 0 ? config->mtu : NET_TAP_MTU_DEFAULT,
+		.mtu = config->mtu != 0 ? tap_mtu(config->mtu)
+					: NET_TAP_MTU_DEFAULT,
 	};
 	struct rtnl_change no_ipv6 = { .no_ipv6 = true };
 	struct rtnl_change up = { .up = true };
@@ -286,14 +292,22 @@ static int connect_tap(const struct net_tap_config *config,
 	return rc;
 }
 
+static int make_name(uint32_t zone, uint32_t device, char ret_name[IFNAMSIZ])
+{
+	return snprintf(ret_name, IFNAMSIZ, "zv%u.%u", zone, device);
+}
+
+void net_tap_name(uint32_t zone, uint32_t device, char ret_name[IFNAMSIZ])
+{
+	(void)make_name(zone, device, ret_name);
+}
+
 static int check(const struct net_tap_config *config, struct net_tap *ret_tap,
 		 struct zerror *ret_error)
 {
-	int n = snprintf(ret_tap->name, sizeof(ret_tap->name), "zv%u.%u",
-			 config->zone, config->device);
-
-	if (n >= (int)sizeof(ret_tap->name) || config->queues == 0 ||
-	    config->queues > NET_TAP_QUEUES_MAX ||
+	if (make_name(config->zone, config->device, ret_tap->name) >=
+		    (int)sizeof(ret_tap->name) ||
+	    config->queues == 0 || config->queues > NET_TAP_QUEUES_MAX ||
 	    (config->mtu != 0 && config->mtu < NET_TAP_MTU_MIN)) {
 		return zerror_set(ret_error, ZERROR_INVALID_DEFINITION,
 				  config->path, NULL,
@@ -328,6 +342,26 @@ void net_tap_close(struct net_tap *tap)
 		close(tap->fd[q]);
 	}
 	tap->queues = 0;
+}
+
+int net_tap_set_mtu(uint32_t zone, uint32_t device, uint32_t mtu)
+{
+	struct rtnl_change change = { .mtu = tap_mtu(mtu) };
+	char name[IFNAMSIZ];
+	struct rtnl rtnl;
+	struct rtnl_link link;
+	int rc = rtnl_open(&rtnl);
+
+	if (rc != 0) {
+		return rc;
+	}
+	net_tap_name(zone, device, name);
+	rc = rtnl_find(&rtnl, name, &link);
+	if (rc == 0) {
+		rc = rtnl_change(&rtnl, link.index, &change);
+	}
+	rtnl_close(&rtnl);
+	return rc;
 }
 
 /* ----------------------------------------------------------------------- tidy */

@@ -70,10 +70,12 @@ struct zone *zone_create(struct daemon *daemon, const char *name)
 	uv_timer_init(&daemon->loop, &z->timer);
 	uv_timer_init(&daemon->loop, &z->grace);
 	uv_timer_init(&daemon->loop, &z->resize.timer);
-	z->timer.data = z->grace.data = z->resize.timer.data = z;
+	uv_timer_init(&daemon->loop, &z->set.timer);
+	z->timer.data = z->grace.data = z;
+	z->resize.timer.data = z->set.timer.data = z;
 	io_process_init(&z->io, &daemon->loop, &zone_io_ops,
 			daemon->options.io_program, z->name);
-	z->open_handles = 4;
+	z->open_handles = 5;
 	while (*place && strcmp((*place)->name, name) < 0) {
 		place = &(*place)->next;
 	}
@@ -127,6 +129,7 @@ static void close_zone(struct zone *z)
 	uv_close((uv_handle_t *)&z->timer, on_timer_closed);
 	uv_close((uv_handle_t *)&z->grace, on_timer_closed);
 	uv_close((uv_handle_t *)&z->resize.timer, on_timer_closed);
+	uv_close((uv_handle_t *)&z->set.timer, on_timer_closed);
 }
 
 void zone_reap(struct zone *z)
@@ -265,9 +268,10 @@ struct json_object *zone_detail(const struct zone *z)
 	}
 	if (z->running_def) {
 		json_object_object_add(json, "io", io_to_json(z));
-		json_object_object_add(
-			json, "devices",
-			device_status_to_json(z->io.status, z->running_def));
+		json_object_object_add(json, "devices",
+				       device_status_to_json(z->io.status,
+							     (uint32_t)z->id,
+							     z->running_def));
 	}
 	return json;
 }

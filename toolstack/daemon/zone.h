@@ -39,6 +39,8 @@ enum zone_step {
 	ZONE_STEP_RUN, /* job */
 	ZONE_STEP_PAUSE, /* job */
 	ZONE_STEP_RESUME, /* job */
+	ZONE_STEP_IO_SET, /* waits for hvd-io: set */
+	ZONE_STEP_SET, /* job */
 	ZONE_STEP_PRESS, /* job: the intent is recorded, then the key pressed */
 	ZONE_STEP_WAIT_OFF, /* the power key is pressed */
 	ZONE_STEP_DELAY, /* a guest that resets too often waits */
@@ -113,6 +115,13 @@ struct zone {
 		uint32_t device;
 		uv_timer_t timer;
 	} resize;
+	struct {
+		struct rpc_call *call;
+		struct json_object *changes; /* NULL: none is under way */
+		uint32_t device; /* in running_def */
+		struct zone_def *def; /* def, to be; NULL: it stays */
+		uv_timer_t timer;
+	} set;
 	unsigned int open_handles;
 	bool closing;
 };
@@ -156,6 +165,9 @@ void zone_resume(struct zone *zone, struct rpc_call *call);
 void zone_destroy(struct zone *zone, struct rpc_call *call);
 void zone_resize_device(struct zone *zone, const char *name,
 			struct rpc_call *call);
+/* changes: those of zone_def_change_device(). */
+void zone_set_device(struct zone *zone, const char *name,
+		     struct json_object *changes, struct rpc_call *call);
 /* call is finished when the request is delivered. */
 void zone_resume_device(struct zone *zone, const char *name,
 			struct rpc_call *call);
@@ -163,6 +175,10 @@ void zone_resume_device(struct zone *zone, const char *name,
 void zone_define(struct zone *zone, struct zone_def *def,
 		 struct rpc_call *call);
 void zone_undefine(struct zone *zone, struct rpc_call *call);
+
+/* Does a zone that runs, other than z, need hvd's own bridge? */
+bool zone_devices_need_bridge(const struct daemon *daemon,
+			      const struct zone *z);
 
 /* Looks at the zone's state in the hypervisor and acts on it. */
 void zone_check(struct zone *zone);

@@ -136,16 +136,22 @@ static const char *one_text(const struct zerror *error)
 /* -------------------------------------------------------- definitions */
 
 /* A file without a uuid, put there by hand, gets one that stays. */
-static void complete(struct daemon *daemon, const struct zone_record *stored)
+static int complete(struct daemon *daemon, const struct zone_record *stored,
+		    struct zerror *ret_error)
 {
+	uint8_t uuid[UUID_SIZE];
 	struct zerror error;
 	char *text;
 
 	if (!uuid_is_null(stored->def->uuid)) {
-		return;
+		return 0;
 	}
-	if (uuid_generate(stored->def->uuid) < 0) {
-		return;
+	if (uuid_generate(uuid) < 0) {
+		return zerror_set(ret_error, ZERROR_INTERNAL, NULL, NULL,
+				  "no random numbers");
+	}
+	if (zone_def_set_uuid(stored->def, uuid, ret_error) < 0) {
+		return -1;
 	}
 	text = zone_record_text(stored);
 	if (!text || store_save(daemon->zones_dir, stored->def->name, text,
@@ -154,6 +160,7 @@ static void complete(struct daemon *daemon, const struct zone_record *stored)
 			    stored->def->name);
 	}
 	free(text);
+	return 0;
 }
 
 static const char *found_definition(void *arg, const char *name,
@@ -171,7 +178,10 @@ static const char *found_definition(void *arg, const char *name,
 		zone_def_destroy(stored.def);
 		return "the file must be called as the zone";
 	}
-	complete(daemon, &stored);
+	if (complete(daemon, &stored, &error) < 0) {
+		zone_def_destroy(stored.def);
+		return one_text(&error);
+	}
 	if (zone_find_uuid(daemon, stored.def->uuid)) {
 		zone_def_destroy(stored.def);
 		return "another zone has this uuid";

@@ -2,7 +2,9 @@
 /* A zone's virtio devices: how they are, and what can be asked of one. */
 #include <json-c/json.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "net_tap.h"
 #include "rpc.h"
 #include "zone_internal.h"
 
@@ -54,6 +56,7 @@ void zone_devices_gone(struct io_process *io)
 	zerror_set(&error, ZERROR_IO_ERROR, NULL, "try again in a moment",
 		   "%s: its I/O process ended meanwhile", z->name);
 	end_resize(z, &error);
+	zone_set_abandon(z, "its I/O process ended meanwhile");
 }
 
 void zone_devices_refused(struct io_process *io, uint32_t index,
@@ -62,6 +65,8 @@ void zone_devices_refused(struct io_process *io, uint32_t index,
 	struct zone *z = zone_of(io);
 	struct zerror error;
 
+	/* only one of both is under way at a time */
+	zone_set_refused(io, index, why);
 	if (index == z->resize.device) {
 		zerror_set(&error, ZERROR_IO_ERROR, NULL, NULL,
 			   "%s: the size of %s: %.160s", z->name,
@@ -122,6 +127,75 @@ const char *zone_devices_user_of(struct io_process *io,
 	return NULL;
 }
 
+/* ------------------------------------------------------------- network */
+
+static bool same_mac(const struct zone_device *a, const struct zone_device *b)
+{
+	return a->type == ZONE_DEVICE_NET && b->type == ZONE_DEVICE_NET &&
+	       strcmp(a->bridge, b->bridge) == 0 &&
+	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0;
+}
+
+static int check_mac(const struct zone *z, const struct zone_def *def,
+		     uint32_t index, struct zerror *ret_error)
+{
+	const struct zone_device *device = &def->devices[index];
+	const struct zone_def *theirs = z->running_def;
+	char path[ZERROR_PATH_MAX];
+
+	for (uint32_t i = 0; theirs && i < theirs->device_count; i++) {
+		if (!same_mac(&theirs->devices[i], device)) {
+			continue;
+		}
+		zerror_path(path, "$.devices[%u].mac", index);
+		return zerror_set(ret_error, ZERROR_BUSY, path,
+				  "leave 'mac' out of the definition to get "
+				  "one of its own, or stop that zone first",
+				  "the address of %s is that of %s in zone %s, "
+				  "on the bridge %s, too",
+				  device->name, theirs->devices[i].name,
+				  z->name, device->bridge);
+	}
+	return 0;
+}
+
+int zone_devices_check_macs(const struct zone *z, const struct zone_def *def,
+			    struct zerror *ret_error)
+{
+	for (const struct zone *other = z->daemon->zones; other;
+	     other = other->next) {
+		for (uint32_t i = 0; other != z && i < def->device_count; i++) {
+			if (check_mac(other, def, i, ret_error) < 0) {
+				return -1;
+			}
+		}
+	}
+	return 0;
+}
+
+bool zone_devices_on_own_bridge(const struct zone_def *def)
+{
+	for (uint32_t i = 0; i < def->device_count; i++) {
+		if (def->devices[i].type == ZONE_DEVICE_NET &&
+		    strcmp(def->devices[i].bridge, NET_TAP_OWN_BRIDGE) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool zone_devices_need_bridge(const struct daemon *daemon, const struct zone *z)
+{
+	for (const struct zone *other = daemon->zones; other;
+	     other = other->next) {
+		if (other != z && other->running_def &&
+		    zone_devices_on_own_bridge(other->running_def)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ------------------------------------------------------------ requests */
 
 /* The device, if it can be asked now; else the call has failed. */
@@ -177,9 +251,10 @@ void zone_resize_device(struct zone *z, const char *name, struct rpc_call *call)
 	if (!device) {
 		return;
 	}
-	if (z->resize.call) {
+	if (z->resize.call || zone_set_is_under_way(z)) {
 		zerror_set(&error, ZERROR_BUSY, NULL, "try again in a moment",
-			   "another resize in %s is under way", z->name);
+			   "another change of a device of %s is under way",
+			   z->name);
 		rpc_fail(call, &error);
 		return;
 	}

@@ -28,6 +28,7 @@ void zone_disconnect(struct zone *z)
 {
 	close_fds(z);
 	zone_answer_state(z, WAIT_ALL, "hvd is stopping");
+	zone_set_stop(z);
 	zone_devices_gone(&z->io);
 }
 
@@ -45,7 +46,9 @@ static void restart(struct zone *z, bool held)
 	zone_start(z, held, NULL);
 	if (z->state == ZONE_DEFINED) {
 		zone_answer_state(z, WAIT_START,
-				  "its definition was removed meanwhile");
+				  z->def ? z->reason
+					 : "its definition was removed "
+					   "meanwhile");
 	}
 }
 

@@ -139,7 +139,7 @@ int zone_io_begin(struct zone *z, bool adopted, struct zerror *ret_error)
 		close(z->console_fd);
 	}
 	z->console_fd = fd;
-	io_process_start(&z->io, z->running_def, fd, adopted);
+	io_process_start(&z->io, (uint32_t)z->id, z->running_def, fd, adopted);
 	return 0;
 }
 
@@ -220,6 +220,7 @@ const struct io_process_ops zone_io_ops = {
 	.gone = zone_devices_gone,
 	.device = zone_devices_changed,
 	.resized = zone_devices_resized,
+	.set = zone_set_done,
 	.refused = zone_devices_refused,
 	.user_of = zone_devices_user_of,
 	.stopped = on_io_stopped,
@@ -234,6 +235,21 @@ static void start_again(struct zone *z, bool held)
 	uv_timer_stop(&z->timer);
 	zone_enter(z, ZONE_EVENT_START);
 	zone_begin_destroy(z);
+}
+
+/* Nobody may have asked: then the reason must be found elsewhere. */
+static void refuse_start(struct zone *z, struct rpc_call *call,
+			 const struct zerror *error)
+{
+	char text[sizeof(z->reason)];
+
+	if (call) {
+		rpc_fail(call, error);
+		return;
+	}
+	snprintf(text, sizeof(text), "start failed: %.140s", error->message);
+	zone_set_reason(z, text);
+	log_warning("%s: %s", z->name, error->message);
 }
 
 void zone_start(struct zone *z, bool held, struct rpc_call *call)
@@ -256,6 +272,10 @@ void zone_start(struct zone *z, bool held, struct rpc_call *call)
 		if (call) {
 			rpc_fail(call, &error);
 		}
+		return;
+	}
+	if (zone_devices_check_macs(z, z->def, &error) < 0) {
+		refuse_start(z, call, &error);
 		return;
 	}
 	zone_wait(z, WAIT_START, call);
@@ -385,6 +405,9 @@ void zone_job_done(struct zone *z, struct zone_job *job)
 		zone_close_all(z->daemon);
 		return;
 	}
+	if (job->step == ZONE_STEP_SET) {
+		zone_after_set(z, job); /* also if it is to go now */
+	}
 	if (z->destroy_wanted) {
 		overtaken(z, job);
 		return;
@@ -401,6 +424,8 @@ void zone_job_done(struct zone *z, struct zone_job *job)
 		break;
 	case ZONE_STEP_RESUME:
 		after_resume(z, job);
+		break;
+	case ZONE_STEP_SET:
 		break;
 	case ZONE_STEP_PRESS:
 		zone_after_press(z, job);

@@ -9,6 +9,7 @@
  *   start:   BUILD -> IO_START -> RUN                    zone_flow.c
  *   reset:   DELAY -> RESET -> IO_RESET -> LOAD -> RUN   zone_reset.c
  *   power:   PRESS -> WAIT_OFF -> (reset or destroy)     zone_power.c
+ *   set:     IO_SET -> SET                               zone_set.c
  *   destroy: IO_STOP -> DESTROY [<-> DESTROY_WAIT]       zone_end.c
  */
 #ifndef ZV_TOOLSTACK_DAEMON_ZONE_INTERNAL_H
@@ -91,6 +92,28 @@ const char *zone_devices_user_of(struct io_process *io,
 				 const struct io_resource *resource,
 				 bool dying);
 
+/* Has a zone that runs an address that def wants, on the same bridge? */
+int zone_devices_check_macs(const struct zone *z, const struct zone_def *def,
+			    struct zerror *ret_error);
+/* Has def a network device on hvd's own bridge? */
+bool zone_devices_on_own_bridge(const struct zone_def *def);
+
+/* ----------------------------------------- zone_set.c: changes of devices */
+
+bool zone_set_is_under_way(const struct zone *z);
+/* It was not carried out, and will not be. */
+void zone_set_abandon(struct zone *z, const char *why);
+/* See struct io_process_ops. */
+void zone_set_done(struct io_process *io, uint32_t index);
+void zone_set_refused(struct io_process *io, uint32_t index, const char *why);
+/* The daemon ends: answers the caller. */
+void zone_set_stop(struct zone *z);
+void zone_after_set(struct zone *z, struct zone_job *job);
+
+/* Takes def over: the definition with that device changed. */
+void zone_store_changed(struct zone *z, struct zone_def *def,
+			const char *device, struct rpc_call *call);
+
 /* ------------------------------------------------- zone_reset.c: reloads */
 
 /* The state is REBOOTING; no job is under way. */
@@ -143,6 +166,11 @@ struct zone_job {
 	struct zone_def *def; /* NULL: unknown */
 	char *record; /* to be saved before; NULL: leave it */
 	char *record_after; /* to be saved when it is done */
+	char *definition; /* SET: to be saved, too; NULL: leave it */
+	char zones_dir[PATH_MAX]; /* of definitions */
+	int tap; /* SET: the number of the network device; -1: none */
+	uint32_t mtu; /* ... and what it gets */
+	bool tidy; /* DESTROY: nobody else needs hvd's own bridge */
 	int new_fd; /* BUILD: out, -1: none */
 	int rc; /* 0 or a negative errno; or error.code is set */
 	struct zerror error;

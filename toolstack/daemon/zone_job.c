@@ -2,12 +2,14 @@
 #include "zone_internal.h"
 
 #include <errno.h>
+#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "log.h"
+#include "net_tap.h"
 #include "privcmd.h"
 #include "store.h"
 #include "zone_build.h"
@@ -68,6 +70,16 @@ static void expel_io_process(const struct zone_job *job)
 	}
 }
 
+static void tidy(const struct zone_job *job)
+{
+	int rc = job->tidy ? net_tap_tidy() : 0;
+
+	if (rc < 0) {
+		log_warning("%s: " NET_TAP_OWN_BRIDGE " cannot be removed: %s",
+			    job->zone->name, strerror(-rc));
+	}
+}
+
 static int destroy(struct zone_job *job)
 {
 	struct zerror error;
@@ -86,7 +98,26 @@ static int destroy(struct zone_job *job)
 	    store_remove(job->dir, job->zone->name, &error) < 0) {
 		log_warning("%s", error.message);
 	}
+	tidy(job);
 	return 0;
+}
+
+/* The I/O process has done its part: what it runs with is recorded first. */
+static void set(struct zone_job *job)
+{
+	int rc = job->tap >= 0 ? net_tap_set_mtu(job->id, (uint32_t)job->tap,
+						 job->mtu)
+			       : 0;
+
+	if (rc < 0) {
+		log_warning("%s: the MTU of its TAP stays until it is made "
+			    "again: %s",
+			    job->zone->name, strerror(-rc));
+	}
+	if (save(job, job->record) == 0 && job->definition) {
+		store_save(job->zones_dir, job->zone->name, job->definition,
+			   &job->error);
+	}
 }
 
 static void run(struct zone_job *job)
@@ -116,6 +147,9 @@ static void on_work(uv_work_t *work)
 	case ZONE_STEP_RESUME:
 		job->rc = privcmd_zone_resume(job->control_fd);
 		break;
+	case ZONE_STEP_SET:
+		set(job);
+		break;
 	case ZONE_STEP_PRESS:
 		save(job, job->record);
 		break;
@@ -137,6 +171,7 @@ static void job_free(struct zone_job *job)
 	zone_def_destroy(job->def);
 	free(job->record);
 	free(job->record_after);
+	free(job->definition);
 	free(job);
 }
 
@@ -148,6 +183,35 @@ static void on_done(uv_work_t *work, int status)
 	job->zone->job = NULL;
 	zone_job_done(job->zone, job);
 	job_free(job);
+}
+
+/* What a change is to be done to besides the I/O process. */
+static int plan_set(struct zone_job *job)
+{
+	const struct zone *z = job->zone;
+	struct zone_record defined = {
+		.def = z->set.def,
+		.generation = z->generation + 1,
+	};
+	const struct zone_device *device =
+		&z->running_def->devices[z->set.device];
+
+	snprintf(job->zones_dir, sizeof(job->zones_dir), "%s",
+		 z->daemon->zones_dir);
+	if (json_object_object_get_ex(z->set.changes, "mtu", NULL)) {
+		job->tap = (int)io_resource_net_number(z->running_def,
+						       z->set.device);
+		job->mtu = device->mtu;
+	}
+	if (z->set.def) {
+		job->definition = zone_record_text(&defined);
+	}
+	return z->set.def && !job->definition ? -1 : 0;
+}
+
+static bool has_own_bridge(const struct zone *z)
+{
+	return z->running_def && zone_devices_on_own_bridge(z->running_def);
 }
 
 /*
@@ -165,6 +229,11 @@ static int make_records(struct zone_job *job)
 
 	switch (job->step) {
 	case ZONE_STEP_BUILD:
+		break;
+	case ZONE_STEP_SET:
+		record.intent = z->recorded;
+		record.held = z->held;
+		record.generation += z->set.def ? 1 : 0;
 		break;
 	case ZONE_STEP_PRESS:
 		record.intent = z->asked;
@@ -209,12 +278,17 @@ int zone_job_start(struct zone *z, enum zone_step step)
 	job->control_fd = z->control_fd;
 	job->id = (uint32_t)z->id;
 	job->new_fd = -1;
+	job->tap = -1;
+	job->tidy = step == ZONE_STEP_DESTROY && has_own_bridge(z) &&
+		    z->intent == ZONE_INTENT_NONE &&
+		    !zone_devices_need_bridge(z->daemon, z);
 	snprintf(job->dir, sizeof(job->dir), "%s", z->daemon->running_dir);
 	zone_console_path(z, job->console);
 	if (z->running_def) {
 		job->def = zone_def_copy(z->running_def);
 	}
 	if ((z->running_def && !job->def) || make_records(job) < 0 ||
+	    (step == ZONE_STEP_SET && plan_set(job) < 0) ||
 	    uv_queue_work(&z->daemon->loop, &job->work, on_work, on_done) < 0) {
 		job_free(job);
 		return -1;

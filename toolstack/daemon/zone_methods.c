@@ -146,15 +146,15 @@ static int check_identity(struct daemon *daemon, struct zone_def *def,
 			  struct zone *z, struct zerror *ret_error)
 {
 	const struct zone *other;
+	uint8_t fresh[UUID_SIZE];
 	char uuid[UUID_TEXT_SIZE];
 
 	if (uuid_is_null(def->uuid)) {
 		if (z) {
-			memcpy(def->uuid, z->uuid, sizeof(def->uuid));
-			return 0;
+			return zone_def_set_uuid(def, z->uuid, ret_error);
 		}
-		return uuid_generate(def->uuid) == 0
-			       ? 0
+		return uuid_generate(fresh) == 0
+			       ? zone_def_set_uuid(def, fresh, ret_error)
 			       : zerror_set(ret_error, ZERROR_INTERNAL, NULL,
 					    NULL, "no random numbers");
 	}
@@ -309,6 +309,35 @@ void methods_device_resize(struct rpc_call *call, struct json_object *params)
 	if (z) {
 		zone_resize_device(z, rpc_get_string(params, "device"), call);
 	}
+}
+
+void methods_device_set(struct rpc_call *call, struct json_object *params)
+{
+	static const char *const members[] = { "link", "mtu", "limits" };
+	struct zone *z = get_zone(call, params);
+	struct json_object *changes;
+	struct json_object *value;
+	struct zerror error;
+
+	if (!z) {
+		return;
+	}
+	changes = json_object_new_object();
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		if (json_object_object_get_ex(params, members[i], &value)) {
+			json_object_object_add(changes, members[i],
+					       json_object_get(value));
+		}
+	}
+	if (json_object_object_length(changes) > 0) {
+		zone_set_device(z, rpc_get_string(params, "device"), changes,
+				call);
+	} else {
+		zerror_set(&error, ZERROR_INVALID_PARAMS, NULL,
+			   "give link, mtu or limits", "nothing to set");
+		rpc_fail(call, &error);
+	}
+	json_object_put(changes);
 }
 
 void methods_device_resume(struct rpc_call *call, struct json_object *params)

@@ -15,6 +15,7 @@ struct store_job {
 	struct rpc_call *call;
 	struct zone_def *def; /* NULL: remove */
 	char *text;
+	char device[ZONE_DEF_DEVICE_NAME_MAX]; /* what changes; empty: all */
 	char name[ZV_NAME_MAX];
 	char dir[PATH_MAX];
 	int rc;
@@ -48,7 +49,12 @@ static void stored(struct zone *z, struct store_job *job)
 	zone_def_destroy(z->def);
 	z->def = job->def;
 	job->def = NULL;
-	if (z->def) {
+	if (job->device[0]) {
+		z->generation++;
+		event_publish_device(&z->daemon->events, z->name, job->device,
+				     "changed", NULL);
+		rpc_result(job->call, NULL);
+	} else if (z->def) {
 		z->generation++;
 		memcpy(z->uuid, z->def->uuid, sizeof(z->uuid));
 		zone_publish(z, "defined", NULL);
@@ -81,9 +87,9 @@ static void on_store_done(uv_work_t *work, int status)
 	}
 }
 
-/* Takes def and text over. */
+/* Takes def and text over.  device: "" if all of it may be new. */
 static void store(struct zone *z, struct zone_def *def, char *text,
-		  struct rpc_call *call)
+		  const char *device, struct rpc_call *call)
 {
 	struct store_job *job = calloc(1, sizeof(*job));
 	struct zerror error;
@@ -103,6 +109,7 @@ static void store(struct zone *z, struct zone_def *def, char *text,
 	job->call = call;
 	job->def = def;
 	job->text = text;
+	snprintf(job->device, sizeof(job->device), "%s", device);
 	snprintf(job->name, sizeof(job->name), "%s", z->name);
 	snprintf(job->dir, sizeof(job->dir), "%s", z->daemon->zones_dir);
 	z->storing = true;
@@ -114,7 +121,7 @@ static bool is_storing(struct zone *z, struct rpc_call *call)
 {
 	struct zerror error;
 
-	if (!z->storing) {
+	if (!z->storing && !zone_set_is_under_way(z)) {
 		return false;
 	}
 	zerror_set(&error, ZERROR_BUSY, NULL, "try again in a moment",
@@ -134,7 +141,18 @@ void zone_define(struct zone *z, struct zone_def *def, struct rpc_call *call)
 		zone_def_destroy(def);
 		return;
 	}
-	store(z, def, zone_record_text(&record), call);
+	store(z, def, zone_record_text(&record), "", call);
+}
+
+void zone_store_changed(struct zone *z, struct zone_def *def,
+			const char *device, struct rpc_call *call)
+{
+	struct zone_record record = {
+		.def = def,
+		.generation = z->generation + 1,
+	};
+
+	store(z, def, zone_record_text(&record), device, call);
 }
 
 void zone_undefine(struct zone *z, struct rpc_call *call)
@@ -150,5 +168,5 @@ void zone_undefine(struct zone *z, struct rpc_call *call)
 		rpc_fail(call, &error);
 		return;
 	}
-	store(z, NULL, NULL, call);
+	store(z, NULL, NULL, "", call);
 }
