@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from fake_hvd import hvsh_path, running
-from test_hvd import HVD, machine, state, wait  # noqa: F401 (a fixture)
+from test_hvd import HVD, machine, net, state, wait  # noqa: F401 (fixtures)
 
 HVSH = hvsh_path()
 SECONDS = 20
@@ -185,3 +185,66 @@ def test_devices(machine, hvd, hvsh):  # noqa: F811
     assert "DEVICE is missing" in hvsh("resize", "z1", status=2)
     assert hvsh("--complete", "resize", "").split() == ["zone0", "z1"]
     assert hvsh("--complete", "resize", "z1", "").split() == ["disk0"]
+
+
+def first_device(hvsh, name="z1"):
+    return json.loads(hvsh("dumpdef", name))["devices"][0]
+
+
+def test_set(machine, net, hvd, hvsh):  # noqa: F811
+    hvsh("define", "-", stdin=json.dumps(machine.definition(
+        devices=[{"type": "net", "mac": "5a:00:11:22:33:44"},
+                 {"type": "rng"}, {"type": "console"}])))
+    assert hvsh("set", "z1", "net0", "limits.rx-packets-sec=7") == \
+        "z1: net0 is set\n"
+    hvsh("start", "z1")
+    text = hvsh("info", "z1")
+    assert ("net0 (net) ok, 5a:00:11:22:33:44, link up, MTU 1500, "
+            "zv1.0 on zvbr0, limits rx-packets-sec=7 burst-ms=100\n") in text
+    hvsh("set", "z1", "net0", "link=down", "mtu=1400",
+         "limits.tx-bytes-sec=10M", "limits.burst-ms=20")
+    text = hvsh("info", "z1")
+    assert ("link down, MTU 1400, zv1.0 on zvbr0, limits rx-packets-sec=7 "
+            "tx-bytes-sec=10M burst-ms=20\n") in text
+    hvsh("set", "z1", "net0", "link=up", "limits.rx-packets-sec=none")
+    assert first_device(hvsh)["limits"] == {"tx-bytes-sec": "10M",
+                                            "burst-ms": 20}
+    hvsh("set", "z1", "net0", "limits.tx-bytes-sec=none")
+    assert "limits" not in first_device(hvsh)
+    assert [m["cmd"] for m in machine.io_log("z1")] == ["config"] + ["set"] * 3
+
+
+def test_set_that_is_refused(machine, hvd, hvsh):  # noqa: F811
+    hvsh("define", "-", stdin=json.dumps(machine.definition(
+        devices=[{"type": "net"}])))
+    before = hvsh("dumpdef", "z1")
+    for words, status, says in (
+            (["link=left"], 2, "link is up or down, not 'left'"),
+            (["mtu=x"], 2, "mtu is a number of bytes"),
+            (["mtu=65536"], 2, "mtu is a number of bytes"),
+            (["mtu=12"], 1, "mtu must be 68 to 65535"),
+            (["speed=9"], 2, "'speed=9' is nothing that can be set"),
+            (["link"], 2, "'link' is nothing that can be set"),
+            (["link=up", "limits.iops=5"], 1, "iops"),
+            (["limits.burst-ms=5"], 1, "belongs to a limit"),
+            ([], 2, "KEY=VALUE is missing")):
+        assert says in hvsh("set", "z1", "net0", *words, status=status)
+    assert "no device net7" in hvsh("set", "z1", "net7", "link=up", status=1)
+    assert "DEVICE is missing" in hvsh("set", "z1", status=2)
+    assert "NAME is missing" in hvsh("set", status=2)
+    assert hvsh("dumpdef", "z1") == before
+
+
+def test_set_completion(machine, hvd, hvsh):  # noqa: F811
+    hvsh("define", "-", stdin=json.dumps(machine.definition(
+        devices=[{"type": "rng"}, {"type": "console"}])))
+    complete = ("--complete", "set")
+    assert hvsh(*complete, "z1", "").split() == ["rng0"]
+    assert "limits.burst-ms=" in hvsh(*complete, "z1", "rng0", "").split()
+    hvsh("start", "z1")
+    assert hvsh(*complete, "").split() == ["zone0", "z1"]
+    assert hvsh(*complete, "z1", "").split() == ["rng0"]
+    keys = ["limits.total-bytes-sec=", "limits.burst-ms="]
+    assert hvsh(*complete, "z1", "rng0", "").split() == keys
+    assert hvsh(*complete, "z1", "rng0", "x=1", "limits.b").split() == keys[1:]
+    assert "KEY=VALUE..." in hvsh("help", "set")

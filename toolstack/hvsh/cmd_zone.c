@@ -173,6 +173,40 @@ static const char *device_paint_state(const char *state)
 	return strcmp(state, "ok") == 0 ? "running" : "crashed";
 }
 
+/* "10M", 500 */
+static void print_limits(const char *text)
+{
+	struct json_object *limits = json_tokener_parse(text);
+	const char *separator = ", limits ";
+
+	if (!json_object_is_type(limits, json_type_object)) {
+		json_object_put(limits);
+		return;
+	}
+	json_object_object_foreach (limits, key, value) {
+		fputs(separator, stdout);
+		print_clean(key);
+		putchar('=');
+		print_clean(json_object_get_string(value));
+		separator = " ";
+	}
+	json_object_put(limits);
+}
+
+static void print_net(const struct hvd_device *device)
+{
+	fputs(", ", stdout);
+	print_clean(device->mac);
+	printf(", link %s, MTU %" PRId64, device->link ? "up" : "down",
+	       device->mtu);
+	if (device->tap != NULL && device->bridge != NULL) {
+		fputs(", ", stdout);
+		print_clean(device->tap);
+		fputs(" on ", stdout);
+		print_clean(device->bridge);
+	}
+}
+
 static void print_device(struct context *ctx, const struct hvd_device *device)
 {
 	enum paint paint = paint_of_state(device_paint_state(device->state));
@@ -192,6 +226,12 @@ static void print_device(struct context *ctx, const struct hvd_device *device)
 	if (device->path != NULL) {
 		fputs(", ", stdout);
 		print_clean(device->path);
+	}
+	if (device->mac != NULL) {
+		print_net(device);
+	}
+	if (device->limits != NULL) {
+		print_limits(device->limits);
 	}
 	putchar('\n');
 }

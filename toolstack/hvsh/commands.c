@@ -107,6 +107,13 @@ const struct command commands[] = {
 	{ "resize", NULL, GROUP_ZONES, OPERAND_DEVICE, 2, 2, no_options,
 	  "tell a zone that a disk's image has another size",
 	  "Make the image larger first: truncate -s SIZE IMAGE.", cmd_resize },
+	{ "set", NULL, GROUP_ZONES, OPERAND_CHANGES, 3, POSITIONALS_MAX,
+	  no_options, "change a device of a zone, also while it runs",
+	  "Keys: link=up|down and mtu=BYTES of network devices, and "
+	  "limits.LIMIT=VALUE, as in limits.rx-bytes-sec=10M; the value none "
+	  "lifts a limit. The definition changes, too. A new MTU reaches a "
+	  "guest when its driver resets the device.",
+	  cmd_set },
 
 	{ "define", NULL, GROUP_DEFINITIONS, OPERAND_FILE, 1, 1, no_options,
 	  "create or change a zone from a JSON file",
@@ -197,6 +204,7 @@ static const char *operand_name(enum operand operand)
 		[OPERAND_NONE] = "",
 		[OPERAND_ZONE] = "NAME",
 		[OPERAND_DEVICE] = "NAME DEVICE",
+		[OPERAND_CHANGES] = "NAME DEVICE KEY=VALUE...",
 		[OPERAND_FILE] = "FILE",
 		[OPERAND_COMMAND] = "COMMAND",
 	};
@@ -211,6 +219,9 @@ static const char *operand_usage(const struct command *command)
 	if (command->operand == OPERAND_DEVICE) {
 		return command->operand_min == 2 ? " NAME DEVICE"
 						 : " NAME [DEVICE]";
+	}
+	if (command->operand == OPERAND_CHANGES) {
+		return " NAME DEVICE KEY=VALUE...";
 	}
 	if (command->operand_max == 0) {
 		return "";
@@ -251,6 +262,16 @@ static int usage_error(const struct command *command, const char *text)
 	return EXIT_USAGE;
 }
 
+static const char *missing_operand(const struct command *command, size_t given)
+{
+	static const char *const names[] = { "NAME", "DEVICE", "KEY=VALUE" };
+
+	return command->operand == OPERAND_DEVICE ||
+			       command->operand == OPERAND_CHANGES
+		       ? names[given]
+		       : operand_name(command->operand);
+}
+
 int command_run(struct context *ctx, int argc, const char *const *argv)
 {
 	const struct command *command = command_find(argv[0]);
@@ -271,10 +292,7 @@ int command_run(struct context *ctx, int argc, const char *const *argv)
 	}
 	if (args.positional_count < command->operand_min) {
 		snprintf(error.text, sizeof(error.text), "%s is missing",
-			 command->operand == OPERAND_DEVICE
-				 ? (args.positional_count == 0 ? "NAME"
-							       : "DEVICE")
-				 : operand_name(command->operand));
+			 missing_operand(command, args.positional_count));
 		return usage_error(command, error.text);
 	}
 	return finish_output(command->run(ctx, &args));

@@ -3,6 +3,7 @@
 #include "hvsh.h"
 
 #include <glob.h>
+#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,9 +86,94 @@ static void offer_files(const struct search *search)
 	}
 }
 
-/* Of the zone that was typed. */
-static void offer_devices(const struct search *search, const char *zone)
+static void offer_values(const struct search *search, const char *words)
 {
+	char word[64];
+	size_t len;
+
+	while (words != NULL && *words != '\0') {
+		len = strcspn(words, "|");
+		snprintf(word, sizeof(word), "%.*s", (int)len, words);
+		offer(search, word);
+		words += len + (words[len] == '|');
+	}
+}
+
+/* All that may stand in front of VALUE, for a device of that type. */
+static void offer_keys(const struct search *search, const char *type)
+{
+	static const struct {
+		const char *type;
+		const char *words;
+	} keys[] = {
+		{ "net", "link=up|link=down|mtu=|limits.rx-bytes-sec=|"
+			 "limits.tx-bytes-sec=|limits.rx-packets-sec=|"
+			 "limits.tx-packets-sec=|limits.burst-ms=" },
+		{ "disk", "limits.total-iops-sec=|limits.read-iops-sec=|"
+			  "limits.write-iops-sec=|limits.total-bytes-sec=|"
+			  "limits.read-bytes-sec=|limits.write-bytes-sec=|"
+			  "limits.burst-ms=" },
+		{ "rng", "limits.total-bytes-sec=|limits.burst-ms=" },
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (strcmp(keys[i].type, type) == 0) {
+			offer_values(search, keys[i].words);
+		}
+	}
+}
+
+struct devices {
+	const struct search *search;
+	enum operand operand;
+	const char *device; /* that was typed, or NULL */
+};
+
+static void offer_device(const struct devices *devices, const char *name,
+			 const char *type)
+{
+	if (devices->device != NULL) {
+		if (strcmp(devices->device, name) == 0) {
+			offer_keys(devices->search, type);
+		}
+	} else if (devices->operand == OPERAND_CHANGES
+			   ? strcmp(type, "console") != 0
+			   : strcmp(type, "disk") == 0) {
+		offer(devices->search, name);
+	}
+}
+
+/* Of a zone that does not run. */
+static void offer_defined(const struct devices *devices, const char *definition)
+{
+	struct json_object *def =
+		definition != NULL ? json_tokener_parse(definition) : NULL;
+	struct json_object *list = json_object_object_get(def, "devices");
+
+	for (size_t i = 0; json_object_is_type(list, json_type_array) &&
+			   i < json_object_array_length(list);
+	     i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+		const char *name = json_object_get_string(
+			json_object_object_get(one, "name"));
+		const char *type = json_object_get_string(
+			json_object_object_get(one, "type"));
+
+		if (name != NULL && type != NULL) {
+			offer_device(devices, name, type);
+		}
+	}
+	json_object_put(def);
+}
+
+/*
+ * Of the zone that was typed, its disks; or, all that can be set; or, when a
+ * device was typed as well, the keys it has.
+ */
+static void offer_devices(const struct search *search, enum operand operand,
+			  const char *zone, const char *device)
+{
+	const struct devices devices = { search, operand, device };
 	struct hvd_zone_detail *detail;
 
 	if (!connect_quietly(search->ctx) ||
@@ -95,21 +181,24 @@ static void offer_devices(const struct search *search, const char *zone)
 		return;
 	}
 	for (size_t i = 0; i < detail->device_count; i++) {
-		if (strcmp(detail->devices[i].type, "disk") == 0) {
-			offer(search, detail->devices[i].name);
-		}
+		offer_device(&devices, detail->devices[i].name,
+			     detail->devices[i].type);
+	}
+	if (detail->device_count == 0 && operand == OPERAND_CHANGES) {
+		offer_defined(&devices, detail->definition);
 	}
 	hvd_zone_detail_free(detail);
 }
 
-/* zone: what was typed before as such, or NULL. */
+/* before: the first two that were typed already, or NULL. */
 static void offer_operand(const struct search *search, enum operand operand,
-			  const char *zone)
+			  const char *const before[2])
 {
 	switch (operand) {
 	case OPERAND_DEVICE:
-		if (zone != NULL) {
-			offer_devices(search, zone);
+	case OPERAND_CHANGES:
+		if (before[0] != NULL) {
+			offer_devices(search, operand, before[0], before[1]);
 			break;
 		}
 		offer_zones(search);
@@ -138,19 +227,6 @@ static void offer_options(const struct search *search,
 		offer(search, word);
 	}
 	offer(search, "--help");
-}
-
-static void offer_values(const struct search *search, const char *words)
-{
-	char word[64];
-	size_t len;
-
-	while (words != NULL && *words != '\0') {
-		len = strcspn(words, "|");
-		snprintf(word, sizeof(word), "%.*s", (int)len, words);
-		offer(search, word);
-		words += len + (words[len] == '|');
-	}
 }
 
 /* The option that waits for a value after this word, or NULL. */
@@ -184,20 +260,21 @@ static int skip_globals(int count, const char *const *words)
 	return at < count ? at : count;
 }
 
-/* *ret_first is the first of them, or NULL. */
+/* ret_first: the first two of them, or NULL. */
 static int count_operands(const struct command *command, int count,
-			  const char *const *words, const char **ret_first)
+			  const char *const *words, const char *ret_first[2])
 {
 	int operands = 0;
 
-	*ret_first = NULL;
+	ret_first[0] = ret_first[1] = NULL;
 	for (int i = 1; i < count - 1; i++) {
 		if (value_option(command->options, words[i]) != NULL) {
 			i++;
 		} else if (words[i][0] != '-' || words[i][1] == '\0') {
-			if (operands++ == 0) {
-				*ret_first = words[i];
+			if (operands < 2) {
+				ret_first[operands] = words[i];
 			}
+			operands++;
 		}
 	}
 	return operands;
@@ -208,7 +285,7 @@ static void complete_arguments(const struct search *search, int count,
 {
 	const struct command *command = command_find(words[0]);
 	const struct option *option;
-	const char *zone;
+	const char *before[2];
 
 	if (command == NULL) {
 		return;
@@ -218,9 +295,9 @@ static void complete_arguments(const struct search *search, int count,
 		offer_values(search, option->words);
 	} else if (search->prefix[0] == '-') {
 		offer_options(search, command->options);
-	} else if (count_operands(command, count, words, &zone) <
+	} else if (count_operands(command, count, words, before) <
 		   command->operand_max) {
-		offer_operand(search, command->operand, zone);
+		offer_operand(search, command->operand, before);
 	}
 }
 

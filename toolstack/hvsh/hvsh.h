@@ -26,7 +26,7 @@ enum exit_status {
 };
 
 #define OPTIONS_MAX 8
-#define POSITIONALS_MAX 2
+#define POSITIONALS_MAX 16
 
 /* ---- context ---- */
 
@@ -98,7 +98,8 @@ enum group {
 enum operand {
 	OPERAND_NONE,
 	OPERAND_ZONE,
-	OPERAND_DEVICE, /* a zone, then one of its devices */
+	OPERAND_DEVICE, /* a zone, then one of its disks */
+	OPERAND_CHANGES, /* a zone, one of its devices, then KEY=VALUE... */
 	OPERAND_FILE,
 	OPERAND_COMMAND,
 };
@@ -139,6 +140,7 @@ int cmd_destroy(struct context *ctx, const struct args *args);
 int cmd_pause(struct context *ctx, const struct args *args);
 int cmd_resume(struct context *ctx, const struct args *args);
 int cmd_resize(struct context *ctx, const struct args *args);
+int cmd_set(struct context *ctx, const struct args *args);
 /* The part of resume that is about a device. */
 int device_resume(struct context *ctx, const char *zone, const char *device);
 int cmd_define(struct context *ctx, const struct args *args);

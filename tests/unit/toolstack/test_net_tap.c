@@ -200,6 +200,26 @@ static void bridge_of_others(void **state)
 	assert_int_equal(error.code, ZERROR_INVALID_DEFINITION);
 }
 
+/* A guest may have a larger one than Linux's TAP can. */
+static void mtu(void **state)
+{
+	struct net_tap_config config = config_of(0, NULL);
+	struct net_tap tap;
+
+	NEEDS_NAMESPACE();
+	config.mtu = 65535;
+	tap = must_open(&config);
+	assert_int_equal(look("zv7.0").mtu, NET_TAP_MTU_MAX);
+	assert_int_equal(net_tap_set_mtu(7, 0, 1400), 0);
+	assert_int_equal(look("zv7.0").mtu, 1400);
+	assert_int_equal(net_tap_set_mtu(7, 0, 65535), 0);
+	assert_int_equal(look("zv7.0").mtu, NET_TAP_MTU_MAX);
+	assert_int_equal(net_tap_set_mtu(7, 1, 1400), -ENODEV);
+	net_tap_close(&tap);
+	assert_int_equal(net_tap_set_mtu(7, 0, 1400), -ENODEV);
+	assert_int_equal(net_tap_tidy(), 0);
+}
+
 /* Somebody's bridge of our name is used, but it is not ours to remove. */
 static void own_name_of_others(void **state)
 {
@@ -757,6 +777,7 @@ int main(void)
 		cmocka_unit_test(makes_and_removes),
 		cmocka_unit_test(last_one_out),
 		cmocka_unit_test(bridge_of_others),
+		cmocka_unit_test(mtu),
 		cmocka_unit_test(own_name_of_others),
 		cmocka_unit_test(name_taken),
 		cmocka_unit_test(bad_numbers),

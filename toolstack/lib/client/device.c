@@ -2,7 +2,9 @@
 /* Devices of a zone: what zone.get tells of them, and methods about one. */
 #include "client_internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void device_fini(struct hvd_device *device)
 {
@@ -11,6 +13,10 @@ static void device_fini(struct hvd_device *device)
 	free(device->state);
 	free(device->error);
 	free(device->path);
+	free(device->mac);
+	free(device->bridge);
+	free(device->tap);
+	free(device->limits);
 }
 
 void hvd__devices_free(struct hvd_device *devices, size_t count)
@@ -21,6 +27,17 @@ void hvd__devices_free(struct hvd_device *devices, size_t count)
 	free(devices);
 }
 
+static bool copy_limits(struct json_object *json, char **ret_text)
+{
+	struct json_object *limits = hvd__json_get(json, "limits");
+
+	if (!json_object_is_type(limits, json_type_object)) {
+		return true;
+	}
+	*ret_text = hvd__json_text(limits);
+	return *ret_text != NULL;
+}
+
 static int device_read(struct hvd_conn *conn, struct json_object *json,
 		       struct hvd_device *device)
 {
@@ -28,7 +45,11 @@ static int device_read(struct hvd_conn *conn, struct json_object *json,
 	    !hvd__json_copy(json, "type", &device->type) ||
 	    !hvd__json_copy(json, "state", &device->state) ||
 	    !hvd__json_copy(json, "error", &device->error) ||
-	    !hvd__json_copy(json, "path", &device->path)) {
+	    !hvd__json_copy(json, "path", &device->path) ||
+	    !hvd__json_copy(json, "mac", &device->mac) ||
+	    !hvd__json_copy(json, "bridge", &device->bridge) ||
+	    !hvd__json_copy(json, "tap", &device->tap) ||
+	    !copy_limits(json, &device->limits)) {
 		return hvd__fail_nomem(conn);
 	}
 	if (device->name == NULL || device->type == NULL ||
@@ -39,6 +60,8 @@ static int device_read(struct hvd_conn *conn, struct json_object *json,
 	}
 	device->readonly = hvd__json_bool(json, "readonly", false);
 	device->size = hvd__json_i64(json, "size", -1);
+	device->mtu = hvd__json_i64(json, "mtu", -1);
+	device->link = hvd__json_bool(json, "link", false);
 	return 0;
 }
 
@@ -70,18 +93,27 @@ int hvd__devices_read(struct hvd_conn *conn, struct json_object *list,
 	return 0;
 }
 
-static int invoke(struct hvd_conn *conn, const char *method, const char *zone,
-		  const char *device, struct json_object **ret_result)
+/* NULL: out of memory. */
+static struct json_object *params_of(const char *zone, const char *device)
 {
 	struct json_object *params = hvd__params_named("name", zone);
 
-	if (params == NULL ||
+	if (params != NULL &&
 	    !hvd__params_add(params, "device",
 			     json_object_new_string(device))) {
 		json_object_put(params);
-		return hvd__fail_nomem(conn);
+		params = NULL;
 	}
-	return hvd__invoke(conn, method, params, 0, ret_result);
+	return params;
+}
+
+static int invoke(struct hvd_conn *conn, const char *method, const char *zone,
+		  const char *device, struct json_object **ret_result)
+{
+	struct json_object *params = params_of(zone, device);
+
+	return params != NULL ? hvd__invoke(conn, method, params, 0, ret_result)
+			      : hvd__fail_nomem(conn);
 }
 
 int hvd_device_resize(struct hvd_conn *conn, const char *zone,
@@ -111,6 +143,38 @@ int hvd_device_resume(struct hvd_conn *conn, const char *zone,
 	struct json_object *result;
 	int err = invoke(conn, "device.resume", zone, device, &result);
 
+	if (err == 0) {
+		json_object_put(result);
+	}
+	return err;
+}
+
+int hvd_device_set(struct hvd_conn *conn, const char *zone, const char *device,
+		   const char *changes_json)
+{
+	struct json_object *changes =
+		hvd__json_parse(changes_json, strlen(changes_json));
+	struct json_object *params = params_of(zone, device);
+	struct json_object *result;
+	bool good = params != NULL;
+	int err;
+
+	if (!json_object_is_type(changes, json_type_object)) {
+		json_object_put(changes);
+		json_object_put(params);
+		return hvd__fail(conn, -EINVAL, NULL,
+				 "the changes are not a JSON object");
+	}
+	json_object_object_foreach (changes, key, value) {
+		good = good &&
+		       hvd__params_add(params, key, json_object_get(value));
+	}
+	json_object_put(changes);
+	if (!good) {
+		json_object_put(params);
+		return hvd__fail_nomem(conn);
+	}
+	err = hvd__invoke(conn, "device.set", params, 0, &result);
 	if (err == 0) {
 		json_object_put(result);
 	}

@@ -266,7 +266,7 @@ struct hvd_zone_fault {
 /* A virtio device of a zone that runs. */
 struct hvd_device {
 	char *name;
-	char *type; /* "console", "disk", "rng" */
+	char *type; /* "console", "disk", "net", "rng" */
 	/* "ok", "error" (the guest was told), "paused" (requests wait for
 	 * hvd_device_resume()), "broken" (the guest's driver must reset it) */
 	char *state;
@@ -274,6 +274,13 @@ struct hvd_device {
 	char *path; /* what it works on, or NULL */
 	bool readonly; /* of a disk */
 	int64_t size; /* of a disk, in bytes; -1 if unknown */
+	/* Of a network device; NULL and -1 for others. */
+	char *mac; /* the guest's */
+	char *bridge; /* in zone0 */
+	char *tap; /* the interface in zone0 */
+	int64_t mtu;
+	bool link; /* the cable is plugged in */
+	char *limits; /* JSON, as in the definition, or NULL: none */
 };
 
 struct hvd_zone_detail {
@@ -347,6 +354,13 @@ int hvd_device_resize(struct hvd_conn *conn, const char *zone,
 /* Tries again what failed on a disk that is paused. */
 int hvd_device_resume(struct hvd_conn *conn, const char *zone,
 		      const char *device);
+/*
+ * Changes a device in the definition and, if the zone runs, in the zone.
+ * changes: a JSON object with "link", "mtu" or "limits", as in a definition;
+ * "limits" replaces all of them.  All of it is done, or nothing.
+ */
+int hvd_device_set(struct hvd_conn *conn, const char *zone, const char *device,
+		   const char *changes_json);
 
 /* ---- Events ------------------------------------------------------------ */
 
