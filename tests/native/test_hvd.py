@@ -1325,6 +1325,32 @@ def test_net_mac_of_another_zone(machine, net, net_hvd):
     start_with(machine, net_hvd, mine, name="third")
 
 
+def test_net_mac_of_another_zone_that_starts_by_itself(machine, net):
+    machine.inject("fail-open", "2")
+    client = machine.start()
+    for name in "a", "b":
+        client.call("zone.define", definition=machine.definition(
+            name, autostart=True,
+            devices=[{"type": "net", "mac": "5a:00:00:00:00:01"}]))
+    machine.clear("fail-open")
+    assert client.call("hvd.version")["connected"] is True
+    wait(lambda: state(client, "a") == "running")
+    detail = client.call("zone.get", name="b")
+    assert detail["state"] == "defined"
+    assert "start failed: the address of net0" in detail["reason"]
+
+
+def test_net_as_many_as_there_can_be(machine, net, net_hvd):
+    start_with(machine, net_hvd, *[{"type": "net", "queues": 3}] * 32)
+    assert len(net.links()) == 33
+    config = machine.io_log("z1")[0]["devices"]
+    assert [d["fd"] for d in config] == [6 + 3 * i for i in range(32)]
+    assert [fd["fd"] for fd in machine.io_fds("z1")] == list(range(6, 102))
+    assert len({d["mac"] for d in config}) == 32
+    net_hvd.call("zone.destroy", name="z1")
+    assert net.links() == {}
+
+
 def test_net_of_a_crashed_zone_comes_back(machine, net, net_hvd):
     start_with(machine, net_hvd, {"type": "net"})
     net.ip("address", "add", "192.0.2.1/24", "dev", "zvbr0")

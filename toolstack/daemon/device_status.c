@@ -108,16 +108,18 @@ static void add_text(struct json_object *json, const char *key,
 }
 
 static void add_net(struct json_object *json, const struct zone_device *device,
-		    uint32_t zone, uint32_t number)
+		    int64_t zone, uint32_t number)
 {
 	char mac[NET_MAC_TEXT_SIZE];
 	char tap[IFNAMSIZ];
 
 	net_mac_format(device->mac, mac);
-	net_tap_name(zone, number, tap);
 	add_text(json, "mac", mac);
 	add_text(json, "bridge", device->bridge);
-	add_text(json, "tap", tap);
+	if (zone >= 0) {
+		net_tap_name((uint32_t)zone, number, tap);
+		add_text(json, "tap", tap);
+	}
 	json_object_object_add(json, "mtu", json_object_new_int64(device->mtu));
 	json_object_object_add(json, "link",
 			       json_object_new_boolean(device->link));
@@ -151,7 +153,7 @@ static struct json_object *one_to_json(const struct device_status *status,
 }
 
 struct json_object *device_status_to_json(const struct device_status *status,
-					  uint32_t zone,
+					  int64_t zone,
 					  const struct zone_def *def)
 {
 	struct json_object *list = json_object_new_array();

@@ -45,10 +45,10 @@ const char *device_state_name(enum device_state state);
 
 /*
  * {name, type, state, error?, size?, limits?, and path, readonly or mac, bridge,
- * tap, mtu, link} of each, of the zone of that id.
+ * tap, mtu, link} of each, of the zone of that id (-1: it has none yet).
  */
 struct json_object *device_status_to_json(const struct device_status *status,
-					  uint32_t zone,
+					  int64_t zone,
 					  const struct zone_def *def);
 
 #endif /* ZV_TOOLSTACK_DAEMON_DEVICE_STATUS_H */

@@ -270,7 +270,7 @@ struct json_object *zone_detail(const struct zone *z)
 		json_object_object_add(json, "io", io_to_json(z));
 		json_object_object_add(json, "devices",
 				       device_status_to_json(z->io.status,
-							     (uint32_t)z->id,
+							     z->id,
 							     z->running_def));
 	}
 	return json;
