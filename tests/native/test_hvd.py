@@ -1574,6 +1574,32 @@ def test_set_when_the_definition_is_another_one(machine, hvd):
     hvd.call("device.set", name="z1", device="a", limits={})
 
 
+def test_set_and_destroy_at_once(machine, hvd):
+    """However far it gets, what is on disk is what hvd has."""
+    other = machine.client()
+    begun = 0
+    hvd.call("zone.define",
+             definition=machine.definition(devices=[{"type": "rng"}]))
+    for i in range(1, 21):
+        hvd.call("zone.start", name="z1")
+        request = other.begin("device.set", name="z1", device="rng0",
+                              limits={"total-bytes-sec": f"{i}K"})
+        if i % 2:
+            wait(lambda: len(sets(machine)) > begun)
+        hvd.call("zone.destroy", name="z1")
+        try:
+            other.finish(request)
+        except RpcError as error:
+            assert error.code in ("IO_ERROR", "INVALID_STATE")
+        begun = len(sets(machine))
+        detail = hvd.call("zone.get", name="z1")
+        stored = json.loads((machine.config / "zones/z1.json").read_text())
+        assert stored.pop("generation") == detail["generation"]
+        assert stored == detail["definition"]
+        assert not list((machine.run_dir / "zones").iterdir())
+    other.close()
+
+
 def test_set_in_the_wrong_state(machine, hvd):
     start_with(machine, hvd, {"type": "rng"})
     hvd.call("zone.pause", name="z1")

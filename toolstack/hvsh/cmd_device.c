@@ -68,16 +68,20 @@ static struct json_object *limits_now(const struct hvd_zone_detail *detail,
 	for (size_t i = 0; json_object_is_type(devices, json_type_array) &&
 			   i < json_object_array_length(devices);
 	     i++) {
+		const char *name;
+
 		one = json_object_array_get_idx(devices, i);
-		if (strcmp(json_object_get_string(
-				   json_object_object_get(one, "name")),
-			   device) == 0) {
-			limits = json_object_get(
-				json_object_object_get(one, "limits"));
+		name = json_object_get_string(
+			json_object_object_get(one, "name"));
+		if (name != NULL && strcmp(name, device) == 0) {
+			limits = json_object_object_get(one, "limits");
 		}
 	}
+	limits = json_object_is_type(limits, json_type_object)
+			 ? json_object_get(limits)
+			 : json_object_new_object();
 	json_object_put(zone);
-	return limits != NULL ? limits : json_object_new_object();
+	return limits;
 }
 
 static bool only_burst(struct json_object *limits)
