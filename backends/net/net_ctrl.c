@@ -270,11 +270,15 @@ static void set_pairs_in_use(struct virtio_net *net, uint32_t pairs)
 {
 	net->pairs = pairs;
 	for (uint32_t i = 0; i < net->link->pairs; i++) {
-		net_watch(&net->pair[i]);
+		struct net_pair *pair = &net->pair[i];
+
 		if (i < pairs) {
-			event_defer(net->dev.loop, &net->pair[i].rx.more);
-			event_defer(net->dev.loop, &net->pair[i].tx.more);
+			/* Kicks that told of room may have gone by unused. */
+			pair->rx_starved = false;
+			event_defer(net->dev.loop, &pair->rx.more);
+			event_defer(net->dev.loop, &pair->tx.more);
 		}
+		net_watch(pair);
 	}
 }
 

@@ -1277,6 +1277,28 @@ static void mq_restart(void **state)
 	assert_int_equal(f->pipe.pairs, 1);
 }
 
+/*
+ * A pair that had no room when it went out of use looks at its ring again when
+ * it comes back: the kick that told of room went by meanwhile.
+ */
+static void mq_room_while_out_of_use(void **state)
+{
+	static struct packet packet;
+	struct fixture *f = *state;
+
+	f->ring_features = VQ_F_EVENT_IDX;
+	start(f, MQ_FEATURES);
+	assert_int_equal(set_pairs(f, 2), NET_CTRL_OK);
+	assert_true(f->net->pair[1].rx_starved);
+	assert_int_equal(set_pairs(f, 1), NET_CTRL_OK);
+	offer_many(f, 2, 2, 2000);
+	assert_int_equal(set_pairs(f, 2), NET_CTRL_OK);
+	make_packet(&packet, 60, 1);
+	peer_send(f, 1, &packet);
+	assert_true(event_pump_run(&f->pump));
+	expect_rx(f, 2, &packet);
+}
+
 /* A driver without it finds the control queue after the first pair. */
 static void mq_not_taken(void **state)
 {
@@ -1944,6 +1966,7 @@ int main(void)
 		NET_TEST(announce),
 		MQ_TEST(mq_pairs),
 		MQ_TEST(mq_restart),
+		MQ_TEST(mq_room_while_out_of_use),
 		MQ_TEST(mq_not_taken),
 		MQ_TEST(mark_of_another_driver),
 		NET_TEST(tx_any_layout),
