@@ -489,9 +489,23 @@ void virtio_net_announce(struct virtio_net *net)
 	net->dev.transport->config_changed(&net->dev);
 }
 
+/* Waits for nothing any more: it looks at the new limits. */
+static void end_wait(struct virtio_net *net, struct net_flow *flow)
+{
+	if (flow->waiting) {
+		event_timer(net->dev.loop, &flow->timer, EVENT_NEVER);
+		flow->waiting = false;
+		event_defer(net->dev.loop, &flow->more);
+	}
+}
+
 void virtio_net_set_limits(struct virtio_net *net, const struct net_limits *rx,
 			   const struct net_limits *tx)
 {
 	init_rates(net, &net->rx_rates, rx);
 	init_rates(net, &net->tx_rates, tx);
+	for (uint32_t i = 0; i < net->link->pairs; i++) {
+		end_wait(net, &net->pair[i].rx);
+		end_wait(net, &net->pair[i].tx);
+	}
 }

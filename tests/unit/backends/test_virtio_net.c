@@ -1809,6 +1809,43 @@ static void limits(void **state)
 	assert_int_equal(ring_driver_used_idx(&f->ring[0]), 20);
 }
 
+/* New limits count at once: not when the wait for the old ones is over. */
+static void limits_end_a_wait(void **state)
+{
+	static struct packet packet;
+	struct fixture *f = *state;
+	struct net_limits none = { { 0, 0 }, { 0, 0 } };
+	struct net_limits crawl = { .bytes = { 1, 1 } };
+
+	start(f, USUAL);
+	virtio_net_set_limits(f->net, &crawl, &crawl);
+	make_packet(&packet, 500, 1);
+	offer_many(f, 0, 4, 2000);
+	for (int i = 0; i < 2; i++) {
+		peer_send(f, 0, &packet);
+		offer_tx(f, 1, &packet, packet.len, 4096);
+	}
+	kick(f, 1);
+	assert_int_equal(ring_driver_used_idx(&f->ring[0]), 1);
+	assert_int_equal(ring_driver_used_idx(&f->ring[1]), 1);
+	/* Still limited: they go on waiting, for as long as these say. */
+	virtio_net_set_limits(f->net, &crawl, &crawl);
+	assert_true(event_pump_run(&f->pump));
+	assert_int_equal(ring_driver_used_idx(&f->ring[0]), 2);
+	assert_int_equal(ring_driver_used_idx(&f->ring[1]), 2);
+	for (int i = 0; i < 2; i++) {
+		peer_send(f, 0, &packet);
+		offer_tx(f, 1, &packet, packet.len, 4096);
+	}
+	kick(f, 1);
+	assert_int_equal(ring_driver_used_idx(&f->ring[0]), 2);
+	assert_int_equal(ring_driver_used_idx(&f->ring[1]), 2);
+	virtio_net_set_limits(f->net, &none, &none);
+	assert_true(event_pump_run(&f->pump));
+	assert_int_equal(ring_driver_used_idx(&f->ring[0]), 4);
+	assert_int_equal(ring_driver_used_idx(&f->ring[1]), 4);
+}
+
 /* ------------------------------------------------------------------ hostile */
 
 static void hostile_rings(void **state)
@@ -1986,6 +2023,7 @@ int main(void)
 		NET_TEST(link_fails_to_read),
 		NET_TEST(mtu_from_the_next_reset),
 		NET_TEST(limits),
+		NET_TEST(limits_end_a_wait),
 		NET_TEST(hostile_rings),
 		NET_TEST(hostile_segments),
 		NET_TEST(hostile_changes),
