@@ -693,6 +693,17 @@ def test_start_error_paths(machine, hvd):
     assert "needs 128M, the pool has 100M free" in str(error)
 
 
+def test_a_long_reason_is_still_text(machine, hvd):
+    """Wherever it is cut off: a reason is shown to all, and so must be UTF-8."""
+    for shift in range(2):
+        path = "/" + "x" * shift + "\u00fc" * 180
+        hvd.call("zone.define", definition=machine.definition(kernel=path))
+        fails("IO_ERROR", hvd, "zone.start", name="z1")
+        reason = hvd.call("zone.list")[-1]["reason"]
+        assert reason.startswith("start failed: cannot open /")
+        assert hvd.event("z1", "stopped")["reason"] == reason
+
+
 # ------------------------------------------------------------ the I/O process
 
 def test_io_process_is_restarted(machine, hvd):

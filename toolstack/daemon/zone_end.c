@@ -184,9 +184,8 @@ void zone_fail(struct zone *z, const struct zerror *error)
 {
 	char text[sizeof(z->reason)];
 
-	z->failure = *error;
-	snprintf(z->failure.message, sizeof(z->failure.message),
-		 "%.64s did not start: %.300s", z->name, error->message);
+	zerror_set(&z->failure, error->code, error->path, error->hint,
+		   "%.64s did not start: %.300s", z->name, error->message);
 	snprintf(text, sizeof(text), "start failed: %.140s", error->message);
 	zone_set_reason(z, text);
 	log_warning("%s", z->failure.message);

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "privcmd.h"
 #include "rpc.h"
+#include "text.h"
 #include "unix_socket.h"
 #include "zone_internal.h"
 
@@ -18,6 +19,8 @@
 void zone_set_reason(struct zone *z, const char *reason)
 {
 	snprintf(z->reason, sizeof(z->reason), "%s", reason);
+	/* It may be cut off inside a character, and goes into JSON. */
+	text_sanitize(z->reason, strlen(z->reason), false);
 }
 
 void zone_publish(struct zone *z, const char *event, const char *reason)
