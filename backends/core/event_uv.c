@@ -11,6 +11,7 @@
 struct uv_watch {
 	uv_poll_t poll;
 	struct event_watch *owner;
+	int mask; /* 0: stopped */
 };
 
 struct uv_alarm {
@@ -45,6 +46,13 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		got |= (events & UV_DISCONNECT) != 0 ? EVENT_HUP : 0;
 	}
 	w->owner->cb(w->owner, got);
+	/*
+	 * After an error libuv looks no more, but it need not be the end: the
+	 * owner, which did not give up, is to hear of what comes.
+	 */
+	if (status < 0 && w->owner != NULL && w->mask != 0) {
+		(void)uv_poll_start(&w->poll, w->mask, on_poll);
+	}
 }
 
 static int watch_uv(struct event_loop *loop, struct event_watch *watch, int fd,
@@ -71,6 +79,7 @@ static int watch_uv(struct event_loop *loop, struct event_watch *watch, int fd,
 		w->owner = watch;
 		watch->impl = w;
 	}
+	w->mask = mask;
 	if (mask == 0) {
 		return uv_poll_stop(&w->poll);
 	}

@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/container_of.h"
@@ -101,6 +103,55 @@ static void mask_changes(void **state)
 	close(fds[1]);
 }
 
+/* Reads what there is, be it an error. */
+static void on_datagram(struct event_watch *watch, unsigned int events)
+{
+	struct thing *thing = container_of(watch, struct thing, watch);
+	char byte;
+
+	(void)events;
+	if (recv(thing->fd, &byte, 1, MSG_DONTWAIT) == 1) {
+		thing->fired++;
+	} else {
+		thing->events++;
+	}
+}
+
+/* An error that passes ends no watch: level-triggered, as event.h says. */
+static void goes_on_after_an_error(void **state)
+{
+	struct thing thing = { .watch.cb = on_datagram };
+	struct sockaddr_in own = { .sin_family = AF_INET };
+	struct sockaddr_in peer = { .sin_family = AF_INET };
+	socklen_t len = sizeof(own);
+	int fd;
+
+	(void)state;
+	own.sin_addr.s_addr = peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	thing.fd = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(bind(thing.fd, (void *)&own, sizeof(own)), 0);
+	assert_int_equal(getsockname(thing.fd, (void *)&own, &len), 0);
+	/* A port that nobody has: it was somebody's until now. */
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(bind(fd, (void *)&peer, sizeof(peer)), 0);
+	assert_int_equal(getsockname(fd, (void *)&peer, &len), 0);
+	close(fd);
+	assert_int_equal(connect(thing.fd, (void *)&peer, sizeof(peer)), 0);
+	assert_int_equal(send(thing.fd, "x", 1, 0), 1);
+	assert_int_equal(
+		event_watch(&ev.loop, &thing.watch, thing.fd, EVENT_READ), 0);
+	uv_run(&uv, UV_RUN_NOWAIT);
+	assert_int_equal(thing.events, 1);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(bind(fd, (void *)&peer, sizeof(peer)), 0);
+	assert_int_equal(sendto(fd, "y", 1, 0, (void *)&own, sizeof(own)), 1);
+	uv_run(&uv, UV_RUN_NOWAIT);
+	assert_int_equal(thing.fired, 1);
+	event_unwatch(&ev.loop, &thing.watch);
+	close(fd);
+	close(thing.fd);
+}
+
 static void on_timer(struct event_timer *timer)
 {
 	container_of(timer, struct thing, timer)->fired++;
@@ -167,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(freed_in_its_callback),
 		TEST(mask_changes),
+		TEST(goes_on_after_an_error),
 		TEST(timers),
 		TEST(deferred),
 	};
