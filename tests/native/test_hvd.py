@@ -512,6 +512,29 @@ def test_request_that_cannot_be_recorded(machine, hvd):
     assert keys(machine, "z1") == 1
 
 
+def test_power_key_that_was_due_while_a_request_failed(machine, hvd):
+    """The I/O process gets ready while the next request is being recorded."""
+    pid = started(machine, hvd)["io"]["pid"]
+    machine.inject("io-z1", "exit-at-start")
+    os.kill(pid, signal.SIGKILL)
+    wait(lambda: hvd.call("zone.get", name="z1")["io"]["restarts"] > 1)
+    hvd.call("zone.shutdown", name="z1")
+    # A record that is written until somebody reads, and then not synced.
+    fifo = machine.run_dir / "zones" / "z1.json.new"
+    os.mkfifo(fifo)
+    request = hvd.begin("zone.reboot", name="z1")
+    fails("BUSY", hvd, "zone.reboot", name="z1")
+    machine.inject("io-z1", "ignore-power")
+    hvd.event("z1", "io-restarted")
+    assert keys(machine, "z1") == 0
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(RpcError, match="cannot write"):
+        hvd.finish(request)
+    os.close(reader)
+    wait(lambda: keys(machine, "z1") == 1)
+    assert state(hvd, "z1") == "shutting-down"
+
+
 def test_reboot_keeps_the_io_process(machine, hvd):
     pid = started(machine, hvd)["io"]["pid"]
     hvd.call("zone.define", definition=machine.definition(vcpus=2))

@@ -121,6 +121,8 @@ void zone_after_press(struct zone *z, struct zone_job *job)
 		zone_answer(z, WAIT_PRESS, error);
 		z->step = waiting ? ZONE_STEP_WAIT_OFF : ZONE_STEP_NONE;
 		if (waiting) {
+			/* it may have become ready behind our back */
+			zone_power_io_ready(z);
 			wait_on(z);
 		}
 		return;
