@@ -1843,6 +1843,30 @@ def test_unknown_zone_is_listed_and_destroyed(machine):
     assert machine.zones() == []
 
 
+def test_undefined_while_it_goes_to_be_started_again(machine):
+    """Nothing is known of the zone any more when its end is tried again."""
+    client = machine.start()
+    started(machine, client)
+    machine.kill()
+    (machine.run_dir / "zones/z1.json").unlink()
+    client = machine.start()
+    machine.guest(1, CRASHED, BAD_TRAP)
+    wait(lambda: state(client, "z1") == "crashed")
+    machine.inject("fail-destroy", "16")
+    other = machine.client()
+    request = other.begin("zone.start", name="z1")
+    wait(lambda: machine.failed("destroy") > 0)
+    client.call("zone.undefine", name="z1")
+    tries = machine.failed("destroy")
+    wait(lambda: machine.failed("destroy") > tries + 1)
+    machine.clear("fail-destroy")
+    with pytest.raises(RpcError, match="definition was removed"):
+        other.finish(request)
+    assert machine.zones() == []
+    fails("ZONE_NOT_FOUND", client, "zone.get", name="z1")
+    other.close()
+
+
 def test_stop_while_busy(machine):
     machine.inject("delay-populate", "300")
     client = machine.start()

@@ -252,6 +252,9 @@ static int make_records(struct zone_job *job)
 	default:
 		return 0;
 	}
+	if (!record.def) {
+		return 0; /* undefined meanwhile: nothing to go on with */
+	}
 	job->record = zone_record_text(&record);
 	if (!job->record) {
 		return -1;
