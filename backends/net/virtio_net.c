@@ -204,6 +204,14 @@ void net_broken(struct virtio_net *net, const char *why)
 	net->dev.transport->broken(&net->dev, why);
 }
 
+/* A device that is being made has no transport to tell. */
+static void config_changed(struct virtio_net *net)
+{
+	if (net->dev.transport != NULL) {
+		net->dev.transport->config_changed(&net->dev);
+	}
+}
+
 /* What waits for the link waits for nothing now: it is dropped. */
 static void cable_changed(struct virtio_net *net)
 {
@@ -217,7 +225,7 @@ static void cable_changed(struct virtio_net *net)
 			event_defer(net->dev.loop, &pair->tx.more);
 		}
 	}
-	net->dev.transport->config_changed(&net->dev);
+	config_changed(net);
 }
 
 void net_lost(struct virtio_net *net)
@@ -475,7 +483,7 @@ int virtio_net_set_mtu(struct virtio_net *net, uint16_t mtu)
 		return 0;
 	}
 	net->mtu = mtu;
-	net->dev.transport->config_changed(&net->dev);
+	config_changed(net);
 	return 0;
 }
 

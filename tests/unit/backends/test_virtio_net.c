@@ -1761,6 +1761,25 @@ static void mtu_from_the_next_reset(void **state)
 	assert_int_equal(read_config(f).mtu, 9000);
 }
 
+/* A device can be set up before it has a transport. */
+static void set_up_without_a_transport(void **state)
+{
+	struct fixture *f = *state;
+	struct virtio_net_config config = usual_config();
+
+	config.mtu = 1500;
+	f->net->dev.ops->stop(&f->net->dev, on_stopped);
+	free(f->net);
+	make_net(f, &config);
+	f->net->dev.transport = NULL;
+	virtio_net_set_plugged(f->net, false);
+	assert_int_equal(virtio_net_set_mtu(f->net, 1400), 0);
+	f->net->dev.transport = &test_transport;
+	assert_int_equal(f->config_changes, 0);
+	assert_int_equal(read_config(f).status, 0);
+	assert_int_equal(read_config(f).mtu, 1400);
+}
+
 static void advance(struct fixture *f, uint64_t ms)
 {
 	fake_now_ms += ms;
@@ -2022,6 +2041,7 @@ int main(void)
 		NET_TEST(link_lost_at_writing),
 		NET_TEST(link_fails_to_read),
 		NET_TEST(mtu_from_the_next_reset),
+		NET_TEST(set_up_without_a_transport),
 		NET_TEST(limits),
 		NET_TEST(limits_end_a_wait),
 		NET_TEST(hostile_rings),
