@@ -137,6 +137,7 @@ int virtio_net_set_mtu(struct virtio_net *net, uint16_t mtu);
 /* Has the driver tell the network where it is, if it can. */
 void virtio_net_announce(struct virtio_net *net);
 
+/* They count at once, also for what waits because of the old ones. */
 void virtio_net_set_limits(struct virtio_net *net, const struct net_limits *rx,
 			   const struct net_limits *tx);
 
