@@ -47,6 +47,7 @@ backends-y += \
 	backends/io/control.c \
 	backends/io/dev_console.c \
 	backends/io/dev_disk.c \
+	backends/io/dev_net.c \
 	backends/io/dev_rng.c \
 	backends/io/io_config.c \
 	backends/io/io_config_type.c \

@@ -63,9 +63,9 @@ hvd_wire_fuzz-libs := json-c
 
 # Devices and hvd-io.
 backends-support := $(addprefix tests/unit/backends/support/,event_pump.c fake_zone.c process.c ring_driver.c)
-backends-json := toolstack/common/strict_json.c toolstack/common/zerror.c \
-	toolstack/common/text.c
-backends-whole := $(backends-y) $(backends-json) $(backends-support)
+backends-common := toolstack/common/strict_json.c toolstack/common/zerror.c \
+	toolstack/common/text.c toolstack/common/net_mac.c
+backends-whole := $(backends-y) $(backends-common) $(backends-support)
 unit-tests-y += tests/unit/backends/test_vq
 test_vq-src := backends/core/vq.c backends/core/guest_mem.c \
 	tests/unit/backends/support/ring_driver.c
@@ -78,7 +78,7 @@ test_event_uv-src := backends/core/event.c backends/core/event_uv.c
 test_event_uv-libs := libuv
 unit-tests-y += tests/unit/backends/test_io_config
 io-config-src := $(addprefix backends/io/io_,config.c config_type.c cursor.c) \
-	$(backends-json)
+	$(backends-common)
 test_io_config-src := $(io-config-src)
 test_io_config-libs := json-c
 rng-src := backends/rng/virtio_rng.c backends/core/rate.c \
@@ -108,7 +108,7 @@ test_sandbox-src := backends/io/sandbox.c
 test_sandbox-cflags := -fno-sanitize=all
 test_sandbox-libs := -fno-sanitize=all
 native-tools-y += tests/native/hvd_io_fake
-hvd_io_fake-src := $(hvio-y) $(backends-y) $(backends-json)
+hvd_io_fake-src := $(hvio-y) $(backends-y) $(backends-common)
 hvd_io_fake-libs := json-c libuv liburing -Wl,--wrap=ioctl -Wl,--wrap=mmap
 fuzzers-y += tests/fuzz/vq_fuzz
 vq_fuzz-src := backends/core/vq.c backends/core/guest_mem.c
@@ -224,7 +224,7 @@ test_rpc-cflags := -Itoolstack/daemon
 test_rpc-libs := json-c libfdt
 unit-tests-y += tests/unit/toolstack/test_openrpc
 test_openrpc-src := $(filter-out %/main.c,$(hvd-fake-y)) \
-	$(filter-out $(backends-json),$(io-config-src))
+	$(filter-out $(backends-common),$(io-config-src))
 test_openrpc-cflags := -Itoolstack/daemon
 test_openrpc-libs := json-c libfdt libuv
 fuzzers-y += tests/fuzz/zone_def_fuzz

@@ -152,6 +152,15 @@ void control_send_resized(struct control *control, const char *device,
 	send_object(control, object);
 }
 
+void control_send_set(struct control *control, const char *device)
+{
+	struct json_object *object = json_object_new_object();
+
+	add(object, "event", "set");
+	add(object, "device", device);
+	send_object(control, object);
+}
+
 void control_send_refused(struct control *control, const char *device,
 			  const char *why)
 {

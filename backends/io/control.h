@@ -53,6 +53,7 @@ void control_send_device(struct control *control,
 			 const struct control_device *device);
 void control_send_resized(struct control *control, const char *device,
 			  uint64_t size);
+void control_send_set(struct control *control, const char *device);
 /* A command for that device could not be carried out. */
 void control_send_refused(struct control *control, const char *device,
 			  const char *why);

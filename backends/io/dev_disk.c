@@ -143,9 +143,17 @@ static void resume(struct io_device *device)
 	virtio_blk_retry(&own->blk);
 }
 
+static void set(struct io_device *device, const struct io_settings *settings)
+{
+	struct dev_disk *own = device->own;
+
+	virtio_blk_set_limits(&own->blk, &settings->limits.disk);
+}
+
 const struct io_device_type dev_disk = {
 	.create = create,
 	.destroy = destroy,
 	.resize = resize,
 	.resume = resume,
+	.set = set,
 };

@@ -41,7 +41,13 @@ static void destroy(struct io_device *device)
 	free(device->own);
 }
 
+static void set(struct io_device *device, const struct io_settings *settings)
+{
+	virtio_rng_set_limit(device->own, &settings->limits.rng);
+}
+
 const struct io_device_type dev_rng = {
 	.create = create,
 	.destroy = destroy,
+	.set = set,
 };

@@ -152,7 +152,8 @@ static int check_unique(const struct io_cursor *at,
 		    device->doorbell < other->doorbell + other->queues) {
 			return io_cursor_fail(at, "doorbell", "is taken");
 		}
-		if (device->fd >= 0 && other->fd == device->fd) {
+		if (device->fd < other->fd + (int)other->fd_count &&
+		    other->fd < device->fd + (int)device->fd_count) {
 			return io_cursor_fail(at, "fd", "is taken");
 		}
 	}
@@ -178,6 +179,7 @@ static int parse_fd(const struct io_cursor *at,
 		return -1;
 	}
 	device->fd = (int)fd;
+	device->fd_count = 1;
 	return 0;
 }
 
@@ -310,22 +312,93 @@ int io_config_parse(const char *line, size_t len, struct io_config *ret,
 	return rc;
 }
 
-static int find_command(const struct io_cursor *at, struct io_command *ret)
+/* ---------------------------------------------------------------- commands */
+
+static const struct io_config_type *type_of(const struct io_config *config,
+					    const char *device)
+{
+	for (size_t i = 0; i < config->device_count; i++) {
+		if (strcmp(config->device[i].name, device) == 0) {
+			return io_config_type_of(config->device[i].kind);
+		}
+	}
+	return NULL;
+}
+
+static int set_limits(const struct io_cursor *at,
+		      const struct io_config_type *type,
+		      struct io_settings *ret)
+{
+	struct io_cursor inner = { .path = "$.limits", .error = at->error };
+	static const char *const none[] = { NULL };
+
+	if (!json_object_object_get_ex(at->object, "limits", &inner.object)) {
+		return 0;
+	}
+	if (type->limits == NULL) {
+		return io_cursor_fail(at, "limits",
+				      "such a device has no limits");
+	}
+	ret->has_limits = true;
+	return io_cursor_check(&inner, none, type->limits) != 0
+		       ? -1
+		       : type->parse_limits(&inner, ret);
+}
+
+static int set_cable(const struct io_cursor *at,
+		     const struct io_config_type *type, struct io_settings *ret)
+{
+	uint32_t mtu = 0;
+
+	ret->has_link = json_object_object_get_ex(at->object, "link", NULL);
+	if ((ret->has_link && io_cursor_bool(at, "link", &ret->link) != 0) ||
+	    io_cursor_optional(at, "mtu", NET_MTU_MIN, UINT16_MAX, &mtu) != 0) {
+		return -1;
+	}
+	ret->mtu = (uint16_t)mtu;
+	return type->cable || (!ret->has_link && mtu == 0)
+		       ? 0
+		       : io_cursor_fail(at, ret->has_link ? "link" : "mtu",
+					"such a device has no cable");
+}
+
+static int parse_settings(const struct io_cursor *at,
+			  const struct io_config *config,
+			  struct io_command *ret)
+{
+	const struct io_config_type *type = type_of(config, ret->device);
+	struct io_settings *set = &ret->set;
+
+	if (type == NULL) {
+		return io_cursor_fail(at, "device", "there is none");
+	}
+	if (set_cable(at, type, set) != 0 || set_limits(at, type, set) != 0) {
+		return -1;
+	}
+	return set->has_link || set->mtu != 0 || set->has_limits
+		       ? 0
+		       : io_cursor_fail(at, "", "sets nothing");
+}
+
+static int find_command(const struct io_cursor *at,
+			const struct io_config *config, struct io_command *ret)
 {
 	static const char *const known[] = { "cmd", NULL };
 	static const char *const of_device[] = { "device", NULL };
+	static const char *const of_set[] = { "device", "link", "mtu", "limits",
+					      NULL };
 	static const struct {
 		const char *name;
 		enum io_command_kind kind;
-		bool device;
+		const char *const *members;
 	} commands[] = {
-		{ "powerkey", IO_COMMAND_POWERKEY, false },
-		{ "reset", IO_COMMAND_RESET, false },
-		{ "stop", IO_COMMAND_STOP, false },
-		{ "resize", IO_COMMAND_RESIZE, true },
-		{ "resume", IO_COMMAND_RESUME, true },
+		{ "powerkey", IO_COMMAND_POWERKEY, NULL },
+		{ "reset", IO_COMMAND_RESET, NULL },
+		{ "stop", IO_COMMAND_STOP, NULL },
+		{ "resize", IO_COMMAND_RESIZE, of_device },
+		{ "resume", IO_COMMAND_RESUME, of_device },
+		{ "set", IO_COMMAND_SET, of_set },
 	};
-	struct io_command command = { 0 };
 	const char *cmd;
 
 	if (check_command(at, &cmd) != 0) {
@@ -335,34 +408,37 @@ static int find_command(const struct io_cursor *at, struct io_command *ret)
 		if (strcmp(cmd, commands[i].name) != 0) {
 			continue;
 		}
-		command.kind = commands[i].kind;
-		if (io_cursor_check(at, known,
-				    commands[i].device ? of_device : NULL) !=
-			    0 ||
-		    (commands[i].device &&
-		     io_cursor_name(at, "device", command.device,
-				    sizeof(command.device)) != 0)) {
+		ret->kind = commands[i].kind;
+		if (commands[i].members != NULL &&
+		    io_cursor_name(at, "device", ret->device,
+				   sizeof(ret->device)) != 0) {
 			return -1;
 		}
-		*ret = command;
-		return 0;
+		if (io_cursor_check(at, known, commands[i].members) != 0) {
+			return -1;
+		}
+		return ret->kind == IO_COMMAND_SET
+			       ? parse_settings(at, config, ret)
+			       : 0;
 	}
 	return io_cursor_fail(at, "cmd",
-			      "must be powerkey, reset, stop, resize or "
-			      "resume");
+			      "must be powerkey, reset, stop, resize, resume "
+			      "or set");
 }
 
-int io_command_parse(const char *line, size_t len, struct io_command *ret,
+int io_command_parse(const struct io_config *config, const char *line,
+		     size_t len, struct io_command *ret,
 		     struct zerror *ret_error)
 {
 	struct io_cursor at = { .path = "$", .error = ret_error };
 	int rc;
 
+	*ret = (struct io_command){ 0 };
 	at.object = strict_json_parse(line, len, ret_error);
 	if (at.object == NULL) {
 		return -1;
 	}
-	rc = find_command(&at, ret);
+	rc = find_command(&at, config, ret);
 	json_object_put(at.object);
 	return rc;
 }

@@ -14,11 +14,13 @@
 #include "core/guest_mem.h"
 #include "core/rate.h"
 #include "core/state_area.h"
+#include "net/virtio_net.h"
 #include "zerror.h"
 
 #define IO_CONFIG_DEVICES_MAX ZV_A64_VIRTIO_COUNT
 #define IO_CONFIG_FD_FIRST 6u /* after the control, zone and console fds */
-#define IO_CONFIG_FD_LAST (IO_CONFIG_FD_FIRST + IO_CONFIG_DEVICES_MAX - 1u)
+#define IO_CONFIG_FD_LAST \
+	(IO_CONFIG_FD_FIRST + IO_CONFIG_DEVICES_MAX * NET_PAIRS_MAX - 1u)
 
 struct io_config_ram {
 	uint64_t gpa;
@@ -35,6 +37,7 @@ enum io_device_kind {
 	IO_DEVICE_CONSOLE,
 	IO_DEVICE_RNG,
 	IO_DEVICE_DISK,
+	IO_DEVICE_NET,
 };
 
 struct io_config_console {
@@ -67,6 +70,18 @@ struct io_config_disk {
 	struct blk_limit_config limits;
 };
 
+struct io_config_net_limits {
+	struct net_limits rx; /* towards the guest */
+	struct net_limits tx;
+};
+
+struct io_config_net {
+	uint8_t mac[NET_MAC_SIZE];
+	uint16_t mtu;
+	bool link; /* the cable is plugged in */
+	struct io_config_net_limits limits;
+};
+
 struct io_config_device {
 	enum io_device_kind kind;
 	char name[STATE_NAME_MAX];
@@ -76,11 +91,13 @@ struct io_config_device {
 	uint32_t intid;
 	uint32_t doorbell;
 	uint32_t queues;
-	int fd; /* -1: devices of its type have none */
+	int fd; /* the first; -1: devices of its type have none */
+	uint32_t fd_count; /* they follow each other */
 	union {
 		struct io_config_console console;
 		struct io_config_rng rng;
 		struct io_config_disk disk;
+		struct io_config_net net;
 	};
 };
 
@@ -109,15 +126,34 @@ enum io_command_kind {
 	IO_COMMAND_STOP,
 	IO_COMMAND_RESIZE,
 	IO_COMMAND_RESUME,
+	IO_COMMAND_SET,
+};
+
+/* What is to be changed of a device that is being served. */
+struct io_settings {
+	bool has_link;
+	bool link;
+	uint16_t mtu; /* 0: stays */
+	bool has_limits;
+	union { /* by the device's kind */
+		struct rate_limit rng;
+		struct blk_limit_config disk;
+		struct io_config_net_limits net;
+	} limits;
 };
 
 struct io_command {
 	enum io_command_kind kind;
 	char device[STATE_NAME_MAX]; /* of those that are for one, else empty */
+	struct io_settings set; /* IO_COMMAND_SET */
 };
 
-/* The lines after the first. */
-int io_command_parse(const char *line, size_t len, struct io_command *ret,
+/*
+ * The lines after the first, which was `config`.  0, or -1 with *ret_error set;
+ * ret->device says then for which device it was, if that much could be read.
+ */
+int io_command_parse(const struct io_config *config, const char *line,
+		     size_t len, struct io_command *ret,
 		     struct zerror *ret_error);
 
 #endif /* ZV_BACKENDS_IO_IO_CONFIG_H */

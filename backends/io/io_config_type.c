@@ -8,6 +8,8 @@
 
 #include "core/virtio_device.h"
 #include "io/io_cursor.h"
+#include "net/net_hdr.h"
+#include "net_mac.h"
 
 #define MS_PER_S 1000u
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -55,14 +57,23 @@ static int get_burst(const struct io_cursor *at, uint32_t *ret)
 				  ret);
 }
 
-static int parse_rng(const struct io_cursor *at, struct io_config_device *ret)
+static int rng_limits(const struct io_cursor *at, struct rate_limit *ret)
 {
 	uint32_t burst_ms;
 
 	return get_burst(at, &burst_ms) != 0
 		       ? -1
-		       : optional_rate(at, "total-bytes-sec", burst_ms,
-				       &ret->rng.bytes_sec);
+		       : optional_rate(at, "total-bytes-sec", burst_ms, ret);
+}
+
+static int parse_rng(const struct io_cursor *at, struct io_config_device *ret)
+{
+	return rng_limits(at, &ret->rng.bytes_sec);
+}
+
+static int set_rng_limits(const struct io_cursor *at, struct io_settings *ret)
+{
+	return rng_limits(at, &ret->limits.rng);
 }
 
 static int parse_on_error(const struct io_cursor *at, enum io_on_error *ret)
@@ -102,7 +113,7 @@ static int parse_serial(const struct io_cursor *at, char *ret)
 	return 0;
 }
 
-static int parse_limits(const struct io_cursor *at, struct io_config_disk *disk)
+static int disk_limits(const struct io_cursor *at, struct blk_limit_config *ret)
 {
 	static const char *const keys[BLK_LIMIT_KINDS] = {
 		[BLK_LIMIT_OPS] = "total-iops-sec",
@@ -117,10 +128,14 @@ static int parse_limits(const struct io_cursor *at, struct io_config_disk *disk)
 	int rc = get_burst(at, &burst_ms);
 
 	for (size_t i = 0; rc == 0 && i < BLK_LIMIT_KINDS; i++) {
-		rc = optional_rate(at, keys[i], burst_ms,
-				   &disk->limits.rate[i]);
+		rc = optional_rate(at, keys[i], burst_ms, &ret->rate[i]);
 	}
 	return rc;
+}
+
+static int set_disk_limits(const struct io_cursor *at, struct io_settings *ret)
+{
+	return disk_limits(at, &ret->limits.disk);
 }
 
 static int parse_disk(const struct io_cursor *at, struct io_config_device *ret)
@@ -134,7 +149,7 @@ static int parse_disk(const struct io_cursor *at, struct io_config_device *ret)
 			       &disk->block_size) != 0 ||
 	    parse_on_error(at, &disk->on_error) != 0 ||
 	    parse_serial(at, disk->serial) != 0 ||
-	    parse_limits(at, disk) != 0) {
+	    disk_limits(at, &disk->limits) != 0) {
 		return -1;
 	}
 	if ((disk->block_size & (disk->block_size - 1)) != 0) {
@@ -144,19 +159,85 @@ static int parse_disk(const struct io_cursor *at, struct io_config_device *ret)
 	return 0;
 }
 
-static const char *const console_members[] = { "cols", "rows", NULL };
-static const char *const rng_members[] = { "total-bytes-sec", "burst-ms",
-					   NULL };
+static int net_limits(const struct io_cursor *at,
+		      struct io_config_net_limits *ret)
+{
+	uint32_t burst_ms;
 
+	if (get_burst(at, &burst_ms) != 0 ||
+	    optional_rate(at, "rx-bytes-sec", burst_ms, &ret->rx.bytes) != 0 ||
+	    optional_rate(at, "tx-bytes-sec", burst_ms, &ret->tx.bytes) != 0 ||
+	    optional_rate(at, "rx-packets-sec", burst_ms, &ret->rx.packets) !=
+		    0 ||
+	    optional_rate(at, "tx-packets-sec", burst_ms, &ret->tx.packets) !=
+		    0) {
+		return -1;
+	}
+	return 0;
+}
+
+static int set_net_limits(const struct io_cursor *at, struct io_settings *ret)
+{
+	return net_limits(at, &ret->limits.net);
+}
+
+static int parse_mac(const struct io_cursor *at, uint8_t ret[NET_MAC_SIZE])
+{
+	struct json_object *value = json_object_object_get(at->object, "mac");
+
+	if (!json_object_is_type(value, json_type_string) ||
+	    !net_mac_parse(json_object_get_string(value), ret) ||
+	    !net_mac_is_usable(ret)) {
+		return io_cursor_fail(at, "mac",
+				      "must be a unicast Ethernet address");
+	}
+	return 0;
+}
+
+/* A receive and a transmit queue for each fd, and one for control. */
+static int parse_pairs(const struct io_cursor *at, struct io_config_device *ret)
+{
+	if (ret->queues % 2 == 0) {
+		return io_cursor_fail(at, "queues", "must be odd");
+	}
+	ret->fd_count = ret->queues / 2;
+	return (uint32_t)ret->fd + ret->fd_count - 1 <= IO_CONFIG_FD_LAST
+		       ? 0
+		       : io_cursor_fail(at, "fd", "leaves no room for others");
+}
+
+static int parse_net(const struct io_cursor *at, struct io_config_device *ret)
+{
+	uint32_t mtu;
+
+	if (parse_pairs(at, ret) != 0 || parse_mac(at, ret->net.mac) != 0 ||
+	    io_cursor_u32(at, "mtu", NET_MTU_MIN, UINT16_MAX, &mtu) != 0 ||
+	    io_cursor_bool(at, "link", &ret->net.link) != 0) {
+		return -1;
+	}
+	ret->net.mtu = (uint16_t)mtu;
+	return net_limits(at, &ret->net.limits);
+}
+
+#define RNG_LIMITS "total-bytes-sec", "burst-ms"
+#define DISK_LIMITS                                                     \
+	"total-iops-sec", "read-iops-sec", "write-iops-sec",            \
+		"total-bytes-sec", "read-bytes-sec", "write-bytes-sec", \
+		"burst-ms"
+#define NET_LIMITS                                                          \
+	"rx-bytes-sec", "tx-bytes-sec", "rx-packets-sec", "tx-packets-sec", \
+		"burst-ms"
+
+static const char *const console_members[] = { "cols", "rows", NULL };
+static const char *const rng_members[] = { RNG_LIMITS, NULL };
 static const char *const disk_members[] = {
-	"readonly",	  "writeback",
-	"discard",	  "block-size",
-	"on-error",	  "serial",
-	"total-iops-sec", "read-iops-sec",
-	"write-iops-sec", "total-bytes-sec",
-	"read-bytes-sec", "write-bytes-sec",
-	"burst-ms",	  NULL,
+	"readonly", "writeback", "discard",   "block-size",
+	"on-error", "serial",	 DISK_LIMITS, NULL,
 };
+static const char *const disk_limit_members[] = { DISK_LIMITS, NULL };
+static const char *const net_members[] = { "mac", "mtu", "link", NET_LIMITS,
+					   NULL };
+static const char *const net_limit_members[] = { NET_LIMITS, NULL };
 
 static const struct io_config_type types[] = {
 	{
@@ -175,6 +256,8 @@ static const struct io_config_type types[] = {
 		.fd = true,
 		.members = rng_members,
 		.parse = parse_rng,
+		.limits = rng_members,
+		.parse_limits = set_rng_limits,
 	},
 	{
 		.name = "disk",
@@ -184,8 +267,32 @@ static const struct io_config_type types[] = {
 		.fd = true,
 		.members = disk_members,
 		.parse = parse_disk,
+		.limits = disk_limit_members,
+		.parse_limits = set_disk_limits,
+	},
+	{
+		.name = "net",
+		.kind = IO_DEVICE_NET,
+		.queues_min = 3, /* 5.1.2 */
+		.queues_max = 2 * NET_PAIRS_MAX + 1,
+		.fd = true,
+		.members = net_members,
+		.parse = parse_net,
+		.limits = net_limit_members,
+		.parse_limits = set_net_limits,
+		.cable = true,
 	},
 };
+
+const struct io_config_type *io_config_type_of(enum io_device_kind kind)
+{
+	for (size_t i = 0; i < COUNT(types); i++) {
+		if (types[i].kind == kind) {
+			return &types[i];
+		}
+	}
+	return NULL;
+}
 
 const struct io_config_type *io_config_type_find(const char *name)
 {

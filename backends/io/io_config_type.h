@@ -15,12 +15,18 @@ struct io_config_type {
 	enum io_device_kind kind;
 	uint32_t queues_min;
 	uint32_t queues_max;
-	bool fd; /* it works on one */
+	bool fd; /* it works on one; parse() may find that it is more */
 	const char *const *members; /* beside those of every device, or NULL */
 	/* 0, or -1 with the cursor's error set; NULL: no members of its own. */
 	int (*parse)(const struct io_cursor *at, struct io_config_device *ret);
+	/* What can be changed while it is served: NULL or false, not that. */
+	const char *const *limits;
+	int (*parse_limits)(const struct io_cursor *at,
+			    struct io_settings *ret);
+	bool cable; /* link and mtu */
 };
 
+const struct io_config_type *io_config_type_of(enum io_device_kind kind);
 /* NULL: there is none of that name. */
 const struct io_config_type *io_config_type_find(const char *name);
 

@@ -7,6 +7,7 @@ static const struct io_device_type *const types[] = {
 	[IO_DEVICE_CONSOLE] = &dev_console,
 	[IO_DEVICE_RNG] = &dev_rng,
 	[IO_DEVICE_DISK] = &dev_disk,
+	[IO_DEVICE_NET] = &dev_net,
 };
 
 static const char *const state_names[] = {

@@ -31,6 +31,10 @@ struct io_device_type {
 	int (*resize)(struct io_device *device);
 	/* Goes on with what an error put on hold.  NULL: nothing ever is. */
 	void (*resume)(struct io_device *device);
+	/* Changes what it is told to, which cannot fail.  NULL: nothing can be
+	 * changed. */
+	void (*set)(struct io_device *device,
+		    const struct io_settings *settings);
 };
 
 enum io_device_state {
@@ -63,6 +67,7 @@ const char *io_device_state_name(enum io_device_state state);
 extern const struct io_device_type dev_console;
 extern const struct io_device_type dev_rng;
 extern const struct io_device_type dev_disk;
+extern const struct io_device_type dev_net;
 
 /* Of a console. */
 struct console_port *dev_console_port(struct io_device *device);

@@ -220,14 +220,15 @@ void io_process_stop(struct io_process *process)
 	process->device_count = 0;
 }
 
-uint32_t io_process_disks(const struct io_process *process)
+uint32_t io_process_count(const struct io_process *process,
+			  enum io_device_kind kind)
 {
-	uint32_t disks = 0;
+	uint32_t count = 0;
 
 	for (size_t i = 0; i < process->device_count; i++) {
-		disks += process->device[i].config->kind == IO_DEVICE_DISK;
+		count += process->device[i].config->kind == kind;
 	}
-	return disks;
+	return count;
 }
 
 struct io_device *io_process_device(struct io_process *process,

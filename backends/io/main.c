@@ -167,7 +167,10 @@ static int drop(const struct io_config *config, const char **ret_what)
 static bool is_named(const struct hvd_io *io, int fd)
 {
 	for (size_t i = 0; i < io->config.device_count; i++) {
-		if (io->config.device[i].fd == fd) {
+		const struct io_config_device *device = &io->config.device[i];
+
+		if (fd >= device->fd &&
+		    fd < device->fd + (int)device->fd_count) {
 			return true;
 		}
 	}
@@ -178,9 +181,9 @@ static bool is_named(const struct hvd_io *io, int fd)
 static int check_fds(const struct hvd_io *io)
 {
 	for (size_t i = 0; i < io->config.device_count; i++) {
-		int fd = io->config.device[i].fd;
+		const struct io_config_device *device = &io->config.device[i];
 
-		if (fd > io->last_fd) {
+		if (device->fd + (int)device->fd_count - 1 > io->last_fd) {
 			return -EBADF;
 		}
 	}
@@ -224,7 +227,8 @@ static const char *prepare(struct hvd_io *io, int *ret_error)
 	if (*ret_error != 0) {
 		return what;
 	}
-	needs.disks = io_process_disks(&io->process);
+	needs.disks = io_process_count(&io->process, IO_DEVICE_DISK);
+	needs.taps = io_process_count(&io->process, IO_DEVICE_NET) != 0;
 	*ret_error = sandbox_filter(&needs);
 	return *ret_error != 0 ? "system call filter" : NULL;
 }
@@ -274,13 +278,16 @@ static void device_command(struct hvd_io *io, const struct io_command *command)
 {
 	struct io_device *device =
 		io_process_device(&io->process, command->device);
-	bool resizing = command->kind == IO_COMMAND_RESIZE;
+	const struct io_device_type *type =
+		device != NULL ? device->type : &(struct io_device_type){ 0 };
 
-	if (device != NULL && resizing && device->type->resize != NULL) {
+	if (command->kind == IO_COMMAND_RESIZE && type->resize != NULL) {
 		resize(io, device);
-	} else if (device != NULL && !resizing &&
-		   device->type->resume != NULL) {
-		device->type->resume(device);
+	} else if (command->kind == IO_COMMAND_RESUME && type->resume != NULL) {
+		type->resume(device);
+	} else if (command->kind == IO_COMMAND_SET && type->set != NULL) {
+		type->set(device, &command->set);
+		control_send_set(&io->control, command->device);
 	} else {
 		control_send_refused(&io->control, command->device,
 				     "no device that could do that");
@@ -301,6 +308,7 @@ static void command(struct hvd_io *io, const struct io_command *command)
 		break;
 	case IO_COMMAND_RESIZE:
 	case IO_COMMAND_RESUME:
+	case IO_COMMAND_SET:
 		device_command(io, command);
 		break;
 	}
@@ -324,9 +332,13 @@ static void on_line(struct control *control, const char *line, size_t len)
 		serve(io);
 		return;
 	}
-	if (io_command_parse(line, len, &what, &error) != 0) {
+	if (io_command_parse(&io->config, line, len, &what, &error) != 0) {
 		fprintf(stderr, "hvd-io: command ignored: %s: %s\n", error.path,
 			error.message);
+		if (what.device[0] != '\0') {
+			control_send_refused(&io->control, what.device,
+					     error.message);
+		}
 		return;
 	}
 	command(io, &what);

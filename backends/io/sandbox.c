@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/if_tun.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -201,6 +202,11 @@ static int install_filter(const struct sandbox_needs *needs)
 	const uint32_t enter_ring =
 		needs->disks != 0 ? SYS_io_uring_enter : NO_CALL;
 	const uint32_t seek = needs->disks != 0 ? SYS_lseek : NO_CALL;
+	const uint32_t readv = needs->taps ? SYS_readv : NO_CALL;
+	/* link_tap.c; else one that is passed anyway */
+	const uint32_t tap_offload = needs->taps ? TUNSETOFFLOAD : FIONBIO;
+	const uint32_t tap_queue = needs->taps ? TUNSETQUEUE : FIONBIO;
+	const uint32_t tap_carrier = needs->taps ? TUNSETCARRIER : FIONBIO;
 	struct sock_filter code[] = {
 		LOAD(arch),
 		IF_EQUAL(FILTER_ARCH, 1, 0),
@@ -213,7 +219,8 @@ static int install_filter(const struct sandbox_needs *needs)
 		/* zone_port_fd.c; FIONBIO is libuv's for each watched fd */
 		ALLOW_IF(ioctl, ARG(1), IS(ZV_IOC_IO_COMPLETE),
 			 IS(ZV_IOC_SHADOW_UPDATE), IS(ZV_IOC_INJECT),
-			 IS(ZV_IOC_IOEVENTFD), IS(ZV_IOC_IRQFD), IS(FIONBIO)),
+			 IS(ZV_IOC_IOEVENTFD), IS(ZV_IOC_IRQFD), IS(FIONBIO),
+			 IS(tap_offload), IS(tap_queue), IS(tap_carrier)),
 		/* the flags of control.c and console_server.c: no MSG_OOB */
 		ALLOW_IF(recvfrom, ARG(3), IS(MSG_DONTWAIT)),
 		ALLOW_IF(sendto, ARG(3), IS(MSG_DONTWAIT | MSG_NOSIGNAL)),
@@ -225,6 +232,9 @@ static int install_filter(const struct sandbox_needs *needs)
 		/* no clock of another process */
 		ALLOW_IF(clock_gettime, ARG(0), IS(CLOCK_REALTIME),
 			 IS(CLOCK_MONOTONIC), IS(CLOCK_MONOTONIC_COARSE)),
+		/* packets, into several buffers of a guest */
+		IF_EQUAL(readv, 0, 1),
+		PERMIT,
 		/* disks: their rings are restricted and no other can be made */
 		IF_EQUAL(enter_ring, 0, 1),
 		PERMIT,

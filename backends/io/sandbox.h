@@ -7,6 +7,7 @@
 #ifndef ZV_BACKENDS_IO_SANDBOX_H
 #define ZV_BACKENDS_IO_SANDBOX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* nobody and nogroup, everywhere. */
@@ -28,6 +29,7 @@ int sandbox_drop(const struct sandbox_user *user, const char **ret_what);
 /* What some zones need and others do not. */
 struct sandbox_needs {
 	uint32_t disks; /* each with an io_uring that exists already */
+	bool taps; /* queues of TAP devices */
 };
 
 /*

@@ -227,3 +227,14 @@ void virtio_rng_init(struct virtio_rng *rng, struct event_loop *loop,
 	rng->retry.cb = on_retry;
 	rate_init(&rng->rate, &config->bytes_sec, rng->config.now_ns());
 }
+
+void virtio_rng_set_limit(struct virtio_rng *rng,
+			  const struct rate_limit *bytes_sec)
+{
+	rng->config.bytes_sec = *bytes_sec;
+	rate_init(&rng->rate, bytes_sec, rng->config.now_ns());
+	/* What waits for the old limit looks at the new one. */
+	if (rng->waiting) {
+		event_timer(rng->dev.loop, &rng->retry, 0);
+	}
+}

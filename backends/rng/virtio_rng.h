@@ -40,4 +40,7 @@ struct virtio_rng {
 void virtio_rng_init(struct virtio_rng *rng, struct event_loop *loop,
 		     const struct virtio_rng_config *config);
 
+void virtio_rng_set_limit(struct virtio_rng *rng,
+			  const struct rate_limit *bytes_sec);
+
 #endif /* ZV_BACKENDS_RNG_VIRTIO_RNG_H */

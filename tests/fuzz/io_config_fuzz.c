@@ -32,6 +32,14 @@ static void check_rate(const struct rate_limit *limit)
 	require((limit->burst == 0) == (limit->per_second == 0));
 }
 
+static void check_net_limits(const struct io_config_net_limits *limits)
+{
+	check_rate(&limits->rx.bytes);
+	check_rate(&limits->rx.packets);
+	check_rate(&limits->tx.bytes);
+	check_rate(&limits->tx.packets);
+}
+
 static void check_type(const struct io_config_device *d)
 {
 	switch (d->kind) {
@@ -40,18 +48,25 @@ static void check_type(const struct io_config_device *d)
 		require((d->console.cols == 0) == (d->console.rows == 0));
 		break;
 	case IO_DEVICE_RNG:
-		require(d->queues == 1 && d->fd >= 6 && d->fd < 38);
+		require(d->queues == 1 && d->fd >= 6 && d->fd < 102);
 		check_rate(&d->rng.bytes_sec);
 		break;
 	case IO_DEVICE_DISK:
 		require(d->queues >= 1 && d->queues <= 8);
-		require(d->fd >= 6 && d->fd < 38);
+		require(d->fd >= 6 && d->fd < 102);
 		require(strlen(d->disk.serial) <= IO_CONFIG_SERIAL_MAX);
 		require((d->disk.block_size & (d->disk.block_size - 1)) == 0);
 		require(d->disk.block_size <= 4096);
 		for (size_t i = 0; i < BLK_LIMIT_KINDS; i++) {
 			check_rate(&d->disk.limits.rate[i]);
 		}
+		break;
+	case IO_DEVICE_NET:
+		require(d->fd_count >= 1 && d->fd_count <= NET_PAIRS_MAX);
+		require(d->queues == 2 * d->fd_count + 1);
+		require(d->fd >= 6 && d->fd + (int)d->fd_count <= 102);
+		require((d->net.mac[0] & 1) == 0 && d->net.mtu >= NET_MTU_MIN);
+		check_net_limits(&d->net.limits);
 		break;
 	default:
 		abort();
@@ -74,7 +89,8 @@ static void check_devices(const struct io_config *config)
 
 			require(strcmp(d->name, e->name) != 0);
 			require(d->slot != e->slot);
-			require(d->fd == -1 || d->fd != e->fd);
+			require(d->fd >= e->fd + (int)e->fd_count ||
+				e->fd >= d->fd + (int)d->fd_count);
 			require(d->doorbell >= e->doorbell + e->queues ||
 				e->doorbell >= d->doorbell + d->queues);
 		}
@@ -111,6 +127,35 @@ static void check_error(const struct zerror *error)
 	require(error->path[0] == '\0' || error->path[0] == '$');
 }
 
+/* What commands are about. */
+static const struct io_config zone_of_four = {
+	.device_count = 4,
+	.device = {
+		{ .kind = IO_DEVICE_CONSOLE, .name = "console0" },
+		{ .kind = IO_DEVICE_DISK, .name = "disk0" },
+		{ .kind = IO_DEVICE_RNG, .name = "rng0" },
+		{ .kind = IO_DEVICE_NET, .name = "net0" },
+	},
+};
+
+static void check_settings(const struct io_command *command)
+{
+	const struct io_settings *set = &command->set;
+	bool net = strcmp(command->device, "net0") == 0;
+
+	if (command->kind != IO_COMMAND_SET) {
+		require(!set->has_link && !set->has_limits && set->mtu == 0);
+		return;
+	}
+	require(set->has_link || set->has_limits || set->mtu != 0);
+	require(net || (!set->has_link && set->mtu == 0));
+	require(set->mtu == 0 || set->mtu >= NET_MTU_MIN);
+	require(!set->has_limits || strcmp(command->device, "console0") != 0);
+	if (net) {
+		check_net_limits(&set->limits.net);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -129,8 +174,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_error(&error);
 	}
 	memset(&error, 0, sizeof(error));
-	if (io_command_parse(text, size, &command, &error) == 0) {
-		require(command.kind <= IO_COMMAND_RESUME);
+	if (io_command_parse(&zone_of_four, text, size, &command, &error) ==
+	    0) {
+		require(command.kind <= IO_COMMAND_SET);
+		check_settings(&command);
 		require((command.device[0] != '\0') ==
 			(command.kind >= IO_COMMAND_RESIZE));
 	} else {

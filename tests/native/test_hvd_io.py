@@ -2,6 +2,8 @@
 """hvd-io in its sandbox, system call filter included, over a zone that is a
 socket (hvd_io_fake.c).  The program is $HVD_IO_FAKE, else the one in build.
 """
+import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -10,6 +12,7 @@ import shutil
 import signal
 import socket
 import struct
+import subprocess
 
 import pytest
 
@@ -323,3 +326,133 @@ def test_as_many_disks_as_there_can_be(start, tmp_path):
     client.close()
     process.tell(cmd="stop")
     assert process.end() == 0
+
+
+# ------------------------------------------------------------------ network
+
+TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454ca, 0x2, 0x1000
+IFF_MULTI_QUEUE, IFF_VNET_HDR = 0x100, 0x4000
+
+
+def in_namespace(tap, *command):
+    return subprocess.run(["ip", "netns", "exec", tap.space, *command],
+                          check=True, capture_output=True, text=True).stdout
+
+
+class Tap:
+    """A TAP device in a network namespace of its own."""
+
+    def __init__(self, queues):
+        self.space = f"zvio{os.getpid()}"
+        subprocess.run(["ip", "netns", "add", self.space], check=True)
+        self.files = []
+        # Only a thread changes its namespace, and this is the only one.
+        here = os.open("/proc/self/ns/net", os.O_RDONLY)
+        there = os.open(f"/run/netns/{self.space}", os.O_RDONLY)
+        libc = ctypes.CDLL(None, use_errno=True)
+        try:
+            assert libc.setns(there, 0) == 0
+            for _ in range(queues):
+                self.files.append(self.queue(queues > 1))
+        finally:
+            assert libc.setns(here, 0) == 0
+            os.close(here)
+            os.close(there)
+
+    @staticmethod
+    def queue(multi):
+        file = open("/dev/net/tun", "r+b", buffering=0)
+        flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR
+        flags |= IFF_MULTI_QUEUE if multi else 0
+        fcntl.ioctl(file, TUNSETIFF, struct.pack("16sH22x", b"tap0", flags))
+        os.set_blocking(file.fileno(), False)
+        return file
+
+    def let_go(self):
+        for file in self.files:
+            file.close()
+
+    def carrier(self):
+        in_namespace(self, "ip", "link", "set", "tap0", "up")
+        return "NO-CARRIER" not in in_namespace(self, "ip", "-o", "link",
+                                                "show", "tap0")
+
+    def close(self):
+        self.let_go()
+        subprocess.run(["ip", "netns", "del", self.space], check=True)
+
+
+@pytest.fixture
+def tap():
+    """A function that makes one with that many queues."""
+    if os.geteuid() != 0 or shutil.which("ip") is None or \
+            not os.path.exists("/dev/net/tun"):
+        pytest.skip("no right or no means to make a TAP device")
+    with contextlib.ExitStack() as made:
+        def make(queues):
+            made.enter_context(contextlib.closing(device := Tap(queues)))
+            return device
+
+        yield make
+
+
+def net(slot, pairs, **more):
+    return device("net", slot, **{
+        "queues": 2 * pairs + 1, "mac": "5a:00:00:00:00:01", "mtu": 1500,
+        "link": True, **more})
+
+
+@pytest.mark.parametrize("pairs", [1, 3])
+def test_a_network_device_inside_the_sandbox(start, tap, pairs):
+    """What it may still do to its TAP is what a running zone needs."""
+    wire = tap(pairs)
+    process = start(files=wire.files)
+    process.serve(devices=[net(0, pairs, fd=6), device("console", 1,
+                                                       queues=2)])
+    check_sandbox(process.status())
+    fds = open_fds(process)
+    assert [fds[6 + i] for i in range(pairs)] == ["/dev/net/tun"] * pairs
+    assert wire.carrier()
+    for message in ({"link": False}, {"mtu": 1400, "limits": {}},
+                    {"limits": {"rx-bytes-sec": 1000}}):
+        process.tell(cmd="set", device="net0", **message)
+        assert process.hear() == {"event": "set", "device": "net0"}
+        assert not wire.carrier()
+    process.tell(cmd="set", device="net0", link=True)
+    assert process.hear()["event"] == "set"
+    assert wire.carrier()
+    for name, message in (("net0", {"link": 1}), ("net0", {}),
+                          ("net0", {"mtu": 1, "link": False}),
+                          ("net9", {"link": True}),
+                          ("console1", {"limits": {}})):
+        process.tell(cmd="set", device=name, **message)
+        answer = process.hear()
+        assert (answer["event"], answer["device"]) == ("refused", name)
+    assert wire.carrier()
+    process.tell(cmd="stop")
+    assert process.end() == 0
+    assert "not permitted" not in process.text()
+
+
+def test_the_cable_is_out_at_first(start, tap):
+    wire = tap(1)
+    process = start(files=wire.files)
+    process.serve(devices=[net(0, 1, fd=6, link=False)])
+    assert not wire.carrier()
+
+
+def test_what_is_no_tap(start, image):
+    process = start(files=(image,))
+    assert "net0" in fatal(process, devices=[net(0, 1, fd=6)])["error"]
+
+
+def test_limits_of_others(start, image):
+    with open("/dev/urandom", "rb") as random:
+        process = start(files=(random, image))
+    process.serve(devices=[device("rng", 0, fd=6), disk(1, fd=7)])
+    for name, limits in (("rng0", {"total-bytes-sec": 5}),
+                         ("disk1", {"read-iops-sec": 5})):
+        process.tell(cmd="set", device=name, limits=limits)
+        assert process.hear() == {"event": "set", "device": name}
+        process.tell(cmd="set", device=name, link=True)
+        assert process.hear()["event"] == "refused"

@@ -26,6 +26,10 @@
 	"{\"type\":\"disk\",\"name\":\"" name                                \
 	"\"," PLACE(slot, bell) ",\"queues\":" queues ",\"readonly\":false," \
 				"\"writeback\":true,\"discard\":true" more "}"
+#define NET(name, slot, bell, queues, more)  \
+	"{\"type\":\"net\",\"name\":\"" name \
+	"\"," PLACE(slot, bell) ",\"queues\":" queues more "}"
+#define CABLE ",\"mac\":\"5a:00:11:22:33:44\",\"mtu\":1500,\"link\":true"
 #define REST ",\"on-error\":\"report\",\"serial\":\"s\""
 #define BEGIN "{\"cmd\":\"config\",\"zone\":\"linux1\",\"vcpus\":2,"
 
@@ -120,6 +124,44 @@ static void types(void **state)
 	assert_int_equal(device[2].rng.bytes_sec.per_second, 0);
 }
 
+static void networks(void **state)
+{
+	static const char text[] = BEGIN RAM ",\"devices\":[" NET(
+		"net0", "0", "0", "7",
+		CABLE ",\"fd\":6,\"rx-bytes-sec\":1000000,"
+		      "\"tx-packets-sec\":50") "," NET("net1", "1", "7", "3",
+						       ",\"mac\":\"02:00:00:00:"
+						       "00:01\",\"mtu\":68,"
+						       "\"link\":false,"
+						       "\"fd\":9") "]}";
+	static const uint8_t mac[] = { 0x5a, 0, 0x11, 0x22, 0x33, 0x44 };
+	const struct io_config_device *device;
+	struct io_config config;
+	struct zerror error;
+
+	(void)state;
+	if (parse(text, &config, &error) != 0) {
+		fail_msg("%s: %s", error.path, error.message);
+	}
+	device = config.device;
+	assert_int_equal(device[0].kind, IO_DEVICE_NET);
+	assert_int_equal(device[0].fd, 6);
+	assert_int_equal(device[0].fd_count, 3);
+	assert_memory_equal(device[0].net.mac, mac, sizeof(mac));
+	assert_int_equal(device[0].net.mtu, 1500);
+	assert_true(device[0].net.link);
+	assert_int_equal(device[0].net.limits.rx.bytes.per_second, 1000000);
+	assert_int_equal(device[0].net.limits.rx.bytes.burst, 100000);
+	assert_int_equal(device[0].net.limits.tx.packets.per_second, 50);
+	assert_int_equal(device[0].net.limits.tx.bytes.per_second, 0);
+	assert_int_equal(device[1].fd_count, 1);
+	assert_int_equal(device[1].net.mtu, 68);
+	assert_false(device[1].net.link);
+}
+
+#define IN_NET(queues, more) \
+	BEGIN RAM ",\"devices\":[" NET("a", "0", "0", queues, more) "]}"
+
 static void refused(void **state)
 {
 	static const struct {
@@ -197,7 +239,7 @@ static void refused(void **state)
 		  ",\"devices\":[" RNG("a", "0", "0", ",\"fd\":5") "]}",
 		  "$.devices[0].fd" },
 		{ BEGIN RAM
-		  ",\"devices\":[" RNG("a", "0", "0", ",\"fd\":38") "]}",
+		  ",\"devices\":[" RNG("a", "0", "0", ",\"fd\":102") "]}",
 		  "$.devices[0].fd" },
 		{ BEGIN RAM
 		  ",\"devices\":[" RNG("a", "0", "0", ",\"fd\":6") "," RNG(
@@ -238,6 +280,35 @@ static void refused(void **state)
 			  ",\"fd\":6,\"on-error\":\"pause\","
 			  "\"serial\":\"123456789012345678901\"") "]}",
 		  "$.devices[0].serial" },
+		{ IN_NET("2", CABLE ",\"fd\":6"), "$.devices[0].queues" },
+		{ IN_NET("4", CABLE ",\"fd\":6"), "$.devices[0].queues" },
+		{ IN_NET("9", CABLE ",\"fd\":6"), "$.devices[0].queues" },
+		{ IN_NET("3", CABLE), "$.devices[0].fd" },
+		{ IN_NET("5", CABLE ",\"fd\":101"), "$.devices[0].fd" },
+		{ IN_NET("3", ",\"fd\":6,\"mtu\":1500,\"link\":true"),
+		  "$.devices[0].mac" },
+		{ IN_NET("3", ",\"fd\":6,\"mac\":\"03:00:00:00:00:01\","
+			      "\"mtu\":1500,\"link\":true"),
+		  "$.devices[0].mac" },
+		{ IN_NET("3", ",\"fd\":6,\"mac\":\"02:00:00:00:00:01\","
+			      "\"mtu\":67,\"link\":true"),
+		  "$.devices[0].mtu" },
+		{ IN_NET("3", ",\"fd\":6,\"mac\":\"02:00:00:00:00:01\","
+			      "\"mtu\":65536,\"link\":true"),
+		  "$.devices[0].mtu" },
+		{ IN_NET("3", ",\"fd\":6,\"mac\":\"02:00:00:00:00:01\","
+			      "\"mtu\":1500,\"link\":1"),
+		  "$.devices[0].link" },
+		{ IN_NET("3", CABLE ",\"fd\":6,\"rx-bytes-sec\":0"),
+		  "$.devices[0].rx-bytes-sec" },
+		{ IN_NET("3", CABLE ",\"fd\":6,\"total-bytes-sec\":1"),
+		  "$.devices[0].total-bytes-sec" },
+		{ BEGIN RAM
+		  ",\"devices\":[" NET("a", "0", "0", "5",
+				       CABLE ",\"fd\":6") "," RNG("b", "1", "5",
+								  ",\"fd\":"
+								  "7") "]}",
+		  "$.devices[1].fd" },
 		{ BEGIN RAM ",\"devices\":[],\"uid\":5}", "$.gid" },
 		{ BEGIN RAM ",\"devices\":[],\"uid\":0,\"gid\":1}", "$.uid" },
 		{ BEGIN RAM ",\"devices\":[],\"uid\":4294967295,\"gid\":1}",
@@ -297,12 +368,14 @@ static void commands(void **state)
 		{ "stop", -1, 0, "" },
 	};
 
+	static const struct io_config config;
+
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct io_command command;
 		struct zerror error;
 
-		assert_int_equal(io_command_parse(cases[i].text,
+		assert_int_equal(io_command_parse(&config, cases[i].text,
 						  strlen(cases[i].text),
 						  &command, &error),
 				 cases[i].rc);
@@ -313,12 +386,110 @@ static void commands(void **state)
 	}
 }
 
+static const struct io_config zone_of_four = {
+	.device_count = 4,
+	.device = {
+		{ .kind = IO_DEVICE_CONSOLE, .name = "con" },
+		{ .kind = IO_DEVICE_DISK, .name = "disk" },
+		{ .kind = IO_DEVICE_RNG, .name = "rng" },
+		{ .kind = IO_DEVICE_NET, .name = "net" },
+	},
+};
+
+static struct io_settings set(const char *text)
+{
+	struct io_command command;
+	struct zerror error;
+
+	if (io_command_parse(&zone_of_four, text, strlen(text), &command,
+			     &error) != 0) {
+		fail_msg("%s: %s", error.path, error.message);
+	}
+	assert_int_equal(command.kind, IO_COMMAND_SET);
+	return command.set;
+}
+
+static void settings(void **state)
+{
+	struct io_settings s;
+
+	(void)state;
+	s = set("{\"cmd\":\"set\",\"device\":\"net\",\"link\":false}");
+	assert_true(s.has_link);
+	assert_false(s.link);
+	assert_false(s.has_limits);
+	assert_int_equal(s.mtu, 0);
+	s = set("{\"cmd\":\"set\",\"device\":\"net\",\"mtu\":9000,"
+		"\"limits\":{\"tx-bytes-sec\":7,\"burst-ms\":2000}}");
+	assert_false(s.has_link);
+	assert_int_equal(s.mtu, 9000);
+	assert_true(s.has_limits);
+	assert_int_equal(s.limits.net.tx.bytes.per_second, 7);
+	assert_int_equal(s.limits.net.tx.bytes.burst, 14);
+	assert_int_equal(s.limits.net.rx.bytes.per_second, 0);
+	s = set("{\"cmd\":\"set\",\"device\":\"disk\","
+		"\"limits\":{\"read-iops-sec\":5}}");
+	assert_int_equal(s.limits.disk.rate[BLK_LIMIT_READ_OPS].per_second, 5);
+	s = set("{\"cmd\":\"set\",\"device\":\"rng\",\"limits\":{}}");
+	assert_true(s.has_limits);
+	assert_int_equal(s.limits.rng.per_second, 0);
+}
+
+static void settings_refused(void **state)
+{
+	static const struct {
+		const char *text; /* after the command's name */
+		const char *device; /* that can be told of it */
+		const char *path;
+	} bad[] = {
+		{ "\"device\":\"net\"", "net", "$" },
+		{ "\"link\":true", "", "$.device" },
+		{ "\"device\":\"eth\",\"link\":true", "eth", "$.device" },
+		{ "\"device\":\"net\",\"link\":1", "net", "$.link" },
+		{ "\"device\":\"net\",\"mtu\":67", "net", "$.mtu" },
+		{ "\"device\":\"net\",\"mtu\":65536", "net", "$.mtu" },
+		{ "\"device\":\"net\",\"mac\":\"x\"", "net", "$.mac" },
+		{ "\"device\":\"net\",\"limits\":7", "net", "$.limits" },
+		{ "\"device\":\"net\",\"limits\":{\"rx-bytes-sec\":0}", "net",
+		  "$.limits.rx-bytes-sec" },
+		{ "\"device\":\"net\",\"link\":true,"
+		  "\"limits\":{\"read-iops-sec\":1}",
+		  "net", "$.limits.read-iops-sec" },
+		{ "\"device\":\"disk\",\"link\":true", "disk", "$.link" },
+		{ "\"device\":\"disk\",\"mtu\":1500,\"limits\":{}", "disk",
+		  "$.mtu" },
+		{ "\"device\":\"con\",\"limits\":{}", "con", "$.limits" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct io_command command;
+		struct zerror error = { 0 };
+		char text[256];
+
+		snprintf(text, sizeof(text), "{\"cmd\":\"set\",%s}",
+			 bad[i].text);
+		if (io_command_parse(&zone_of_four, text, strlen(text),
+				     &command, &error) == 0) {
+			fail_msg("accepted: %s", text);
+		}
+		assert_string_equal(error.path, bad[i].path);
+		assert_string_equal(command.device, bad[i].device);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole),    cmocka_unit_test(least),
-		cmocka_unit_test(types),    cmocka_unit_test(refused),
-		cmocka_unit_test(not_json), cmocka_unit_test(commands),
+		cmocka_unit_test(whole),
+		cmocka_unit_test(least),
+		cmocka_unit_test(types),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(not_json),
+		cmocka_unit_test(commands),
+		cmocka_unit_test(networks),
+		cmocka_unit_test(settings),
+		cmocka_unit_test(settings_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

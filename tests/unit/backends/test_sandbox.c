@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/futex.h>
+#include <linux/if_tun.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -181,6 +182,35 @@ static void disks_need_their_rings(void **state)
 {
 	(void)state;
 	in_child(try_disks);
+}
+
+static void try_taps(void)
+{
+	static const struct sandbox_needs needs = { .taps = true };
+
+	EXPECT(sandbox_early(LAST_FD) == 0);
+	EXPECT(sandbox_filter(&needs) == 0);
+	EXPECT(permitted(SYS_readv, 0, 0, 0));
+	EXPECT(permitted(SYS_ioctl, TUNSETOFFLOAD, 0, 0));
+	EXPECT(permitted(SYS_ioctl, TUNSETQUEUE, 0, 0));
+	EXPECT(permitted(SYS_ioctl, TUNSETCARRIER, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, TUNSETIFF, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, TUNSETOWNER, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, TUNATTACHFILTER, 0, 0));
+	EXPECT(refused(SYS_io_uring_enter, -1, 0, 0, 0));
+	for (long number = 0; number < 1024; number++) {
+		if (!is_listed(number) && number != SYS_readv &&
+		    !refused(number, -1, -1, -1, -1)) {
+			fprintf(stderr, "system call %ld\n", number);
+			_exit(1);
+		}
+	}
+}
+
+static void taps_need_their_requests(void **state)
+{
+	(void)state;
+	in_child(try_taps);
 }
 
 static bool has_line(pid_t pid, const char *file, const char *line)
@@ -609,6 +639,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_else_is_refused),
 		cmocka_unit_test(disks_need_their_rings),
+		cmocka_unit_test(taps_need_their_requests),
 		cmocka_unit_test(no_processes),
 		cmocka_unit_test(ioctl_by_request),
 		cmocka_unit_test(messages_by_flags),

@@ -257,6 +257,40 @@ static void test_hvd_io_understands_disks(void **state)
 	zone_def_destroy(def);
 }
 
+static void test_hvd_io_understands_networks(void **state)
+{
+	static struct io_config config;
+	struct zone_def *def =
+		tell(ZONE "[{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:44\"},"
+			  "{\"type\":\"rng\"},"
+			  "{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:45\","
+			  "\"queues\":3,\"mtu\":9000,\"link\":false,"
+			  "\"limits\":{\"rx-bytes-sec\":\"1K\","
+			  "\"tx-bytes-sec\":\"2K\",\"rx-packets-sec\":3,"
+			  "\"tx-packets-sec\":4,\"burst-ms\":1000}}]}",
+		     &config);
+	const struct io_config_device *d = config.device;
+
+	(void)state;
+	assert_int_equal(config.device_count, 3);
+	assert_int_equal(d[0].kind, IO_DEVICE_NET);
+	assert_int_equal(d[0].fd, 6);
+	assert_int_equal(d[0].net.mac[5], 0x44);
+	assert_int_equal(d[0].net.mtu, 1500);
+	assert_true(d[0].net.link);
+	assert_int_equal(d[1].fd, 6 + (int)d[0].fd_count);
+	assert_int_equal(d[2].fd, d[1].fd + 1);
+	assert_int_equal(d[2].fd_count, 3);
+	assert_int_equal(d[2].queues, 7);
+	assert_int_equal(d[2].net.mtu, 9000);
+	assert_false(d[2].net.link);
+	assert_int_equal(d[2].net.limits.rx.bytes.per_second, 1024);
+	assert_int_equal(d[2].net.limits.tx.bytes.burst, 2048);
+	assert_int_equal(d[2].net.limits.rx.packets.per_second, 3);
+	assert_int_equal(d[2].net.limits.tx.packets.per_second, 4);
+	zone_def_destroy(def);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_hvd_io_understands),
 		cmocka_unit_test(test_hvd_io_understands_disks),
+		cmocka_unit_test(test_hvd_io_understands_networks),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
