@@ -12,6 +12,8 @@ backends-y += \
 	backends/core/vq.c \
 	backends/blk/blk_command.c \
 	backends/blk/blk_limit.c \
+	backends/blk/nbd_lib.c \
+	backends/blk/store_nbd.c \
 	backends/blk/store_null.c \
 	backends/blk/store_uring.c \
 	backends/blk/virtio_blk.c \

@@ -7,17 +7,19 @@ host-packages := \
 	bc bison clang clang-format cpio device-tree-compiler flex gcc \
 	gcc-aarch64-linux-gnu kmod libc6-dev libc6-dev-arm64-cross \
 	libclang-rt-14-dev libcmocka-dev libedit-dev libfdt-dev libjson-c-dev \
-	liburing-dev libuv1-dev make pkg-config python3 \
-	python3-pexpect python3-pytest qemu-system-arm u-boot-tools xz-utils
+	libnbd-dev liburing-dev libuv1-dev make nbdkit pkg-config python3 \
+	python3-pexpect python3-pytest qemu-system-arm qemu-utils u-boot-tools \
+	xz-utils
 
 # To make a Debian root file system for aarch64, which only tests use.
 debian-host-packages := \
 	arch-test binfmt-support e2fsprogs fakeroot mmdebstrap qemu-user-static
 
-# For aarch64, with everything they depend on: the first line is linked
-# against, the second is for the images.
+# For aarch64, with everything they depend on: the first lines are linked
+# against (libnbd is loaded when it is needed), the last is for the images.
 sysroot-packages := \
-	libc6-dev libedit-dev libfdt-dev libjson-c-dev liburing-dev libuv1-dev \
+	libc6-dev libedit-dev libfdt-dev libjson-c-dev libnbd-dev liburing-dev \
+	libuv1-dev \
 	bash busybox-static ncurses-base
 
 # Libraries that fragments may name in *-libs. libfdt has no pkg-config file.

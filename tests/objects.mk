@@ -62,6 +62,8 @@ hvd_wire_fuzz-cflags := -Itoolstack/lib/client
 hvd_wire_fuzz-libs := json-c
 
 # Devices and hvd-io.
+store-nbd-src := $(addprefix backends/,blk/nbd_lib.c blk/store_nbd.c \
+	core/event.c core/event_uv.c) tests/unit/backends/support/fake_nbd.c
 backends-support := $(addprefix tests/unit/backends/support/,event_pump.c fake_zone.c process.c ring_driver.c)
 backends-common := toolstack/common/strict_json.c toolstack/common/zerror.c \
 	toolstack/common/text.c toolstack/common/net_mac.c
@@ -104,9 +106,9 @@ test_kill-cflags := -fno-sanitize=all -O2
 test_kill-libs := json-c libuv liburing
 # Enters the sandbox, which a sanitizer would not survive.
 unit-tests-y += tests/unit/backends/test_sandbox
-test_sandbox-src := backends/io/sandbox.c
+test_sandbox-src := backends/io/sandbox.c $(store-nbd-src)
 test_sandbox-cflags := -fno-sanitize=all
-test_sandbox-libs := -fno-sanitize=all
+test_sandbox-libs := -fno-sanitize=all libuv
 native-tools-y += tests/native/hvd_io_fake
 hvd_io_fake-src := $(hvio-y) $(backends-y) $(backends-common)
 hvd_io_fake-libs := json-c libuv liburing -Wl,--wrap=ioctl -Wl,--wrap=mmap
@@ -139,6 +141,9 @@ test_virtio_blk-src := $(blk-src) $(blk-support) backends/blk/store_null.c
 unit-tests-y += tests/unit/backends/test_store_uring
 test_store_uring-src := backends/core/event.c backends/core/event_uv.c
 test_store_uring-libs := libuv liburing
+unit-tests-y += tests/unit/backends/test_store_nbd
+test_store_nbd-src := $(store-nbd-src)
+test_store_nbd-libs := libuv
 unit-tests-y += tests/unit/backends/test_kill_blk
 test_kill_blk-src := $(blk-src) $(blk-support) \
 	tests/unit/backends/support/step.c

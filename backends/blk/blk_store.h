@@ -53,7 +53,10 @@ struct blk_request {
 		uint32_t iov_at; /* first element that is not done */
 		struct iovec iov_saved; /* iov[iov_at], unchanged */
 		void *buffer;
+		size_t iov_skip; /* bytes of iov[iov_at] that are done */
 		uint32_t step; /* bytes asked for by the step at hand */
+		uint32_t pending; /* steps under way */
+		int error; /* the first */
 		uint8_t how;
 	} priv;
 };
