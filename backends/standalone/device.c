@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "blk/store_nbd.h"
 #include "blk/store_uring.h"
 #include "blk/virtio_blk.h"
 #include "console/console_server.h"
@@ -79,8 +82,8 @@ static struct {
 	struct blk_store *store;
 } disk;
 
-static int open_store(const struct device_options *options,
-		      struct event_loop *loop)
+static int open_file(const struct device_options *options,
+		     struct event_loop *loop)
 {
 	struct store_uring_config config = {
 		.readonly = options->readonly,
@@ -96,6 +99,75 @@ static int open_store(const struct device_options *options,
 	rc = store_uring_open(loop, fd, &config, &disk.store);
 	close(fd);
 	return rc;
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd;
+	int rc;
+
+	if (strlen(path) >= sizeof(addr.sun_path)) {
+		return -ENAMETOOLONG;
+	}
+	memcpy(addr.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		return -errno;
+	}
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+static void on_server_lost(void *owner)
+{
+	(void)owner;
+	fprintf(stderr, "hvd-backend: disk: the NBD server is gone: start "
+			"hvd-backend again once there is one\n");
+}
+
+static int open_nbd(const struct device_options *options,
+		    struct event_loop *loop)
+{
+	const struct store_nbd_config config = {
+		.export_name = options->nbd_export,
+		.readonly = options->readonly,
+		.discard = !options->readonly,
+		.on_lost = on_server_lost,
+	};
+	int fd = connect_to(options->nbd_socket);
+	int rc;
+
+	if (fd < 0) {
+		return fd;
+	}
+	rc = store_nbd_open(loop, fd, &config, &disk.store);
+	close(fd);
+	return rc;
+}
+
+/* What was asked for, and what is wrong with that. */
+static int open_store(const struct device_options *options,
+		      struct event_loop *loop, const char **ret_what)
+{
+	if ((options->disk == NULL) == (options->nbd_socket == NULL)) {
+		*ret_what = "--disk: either it or --nbd-socket must be given";
+		return -EINVAL;
+	}
+	if (options->nbd_export != NULL && options->nbd_socket == NULL) {
+		*ret_what = "--export: it goes with --nbd-socket";
+		return -EINVAL;
+	}
+	if (options->nbd_socket != NULL) {
+		*ret_what = options->nbd_socket;
+		return open_nbd(options, loop);
+	}
+	*ret_what = options->disk;
+	return open_file(options, loop);
 }
 
 static void on_disk_error(struct virtio_blk *blk,
@@ -126,14 +198,8 @@ static int open_disk(const struct device_options *options,
 		.policy = VIRTIO_BLK_REPORT,
 		.on_error = on_disk_error,
 	};
-	int rc;
+	int rc = open_store(options, loop, ret_what);
 
-	if (options->disk == NULL) {
-		*ret_what = "--disk: it must be given";
-		return -EINVAL;
-	}
-	*ret_what = options->disk;
-	rc = open_store(options, loop);
 	if (rc == 0) {
 		*ret_what = "the disk";
 		rc = virtio_blk_init(&disk.blk, loop, disk.store, &config);

@@ -8,6 +8,8 @@
 struct device_options {
 	const char *console_socket;
 	const char *disk; /* path */
+	const char *nbd_socket; /* path; instead of disk */
+	const char *nbd_export; /* NULL: the server's default */
 	const char *serial; /* NULL: none */
 	bool readonly;
 	bool writeback;

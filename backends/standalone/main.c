@@ -42,6 +42,8 @@ static const char options_text[] =
 	"\n"
 	"blk:\n"
 	"  --disk PATH            a raw image or a block device\n"
+	"  --nbd-socket PATH      instead: what the NBD server there has\n"
+	"  --export NAME          which of its exports\n"
 	"  --serial TEXT          what the guest sees, up to 20 characters\n"
 	"  --readonly             the guest may not write\n"
 	"  --writeback            what is written may be lost until a flush\n"
@@ -69,6 +71,8 @@ enum option_id {
 	OPTION_HELP,
 	OPTION_CONSOLE_SOCKET,
 	OPTION_DISK,
+	OPTION_NBD_SOCKET,
+	OPTION_EXPORT,
 	OPTION_SERIAL,
 	OPTION_READONLY,
 	OPTION_WRITEBACK
@@ -85,6 +89,8 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ "console-socket", required_argument, NULL, OPTION_CONSOLE_SOCKET },
 	{ "disk", required_argument, NULL, OPTION_DISK },
+	{ "nbd-socket", required_argument, NULL, OPTION_NBD_SOCKET },
+	{ "export", required_argument, NULL, OPTION_EXPORT },
 	{ "serial", required_argument, NULL, OPTION_SERIAL },
 	{ "readonly", no_argument, NULL, OPTION_READONLY },
 	{ "writeback", no_argument, NULL, OPTION_WRITEBACK },
@@ -121,6 +127,12 @@ static int take_device_option(struct device_options *options, int id)
 		return 0;
 	case OPTION_DISK:
 		options->disk = optarg;
+		return 0;
+	case OPTION_NBD_SOCKET:
+		options->nbd_socket = optarg;
+		return 0;
+	case OPTION_EXPORT:
+		options->nbd_export = optarg;
 		return 0;
 	case OPTION_SERIAL:
 		options->serial = optarg;

@@ -220,6 +220,92 @@ def test_disk_whose_backend_is_killed(tmp_path, guest, backend):
     assert hashlib.md5(image.read_bytes()).hexdigest() == there
 
 
+needs_nbd = pytest.mark.skipif(
+    not (shutil.which("nbdkit") and shutil.which("qemu-nbd") and
+         shutil.which("qemu-img")),
+    reason="needs nbdkit, qemu-nbd and qemu-img: nbdkit, qemu-utils")
+
+
+@needs_guest
+@needs_nbd
+def test_disk_of_an_nbd_server(tmp_path, guest, backend):
+    path, nbd, image = tmp_path / "blk", tmp_path / "nbd", tmp_path / "image"
+    data = os.urandom(1 << 20)
+    image.write_bytes(data)
+    server = backend("nbdkit", "-f", "-U", nbd, "file", image)
+    wait_for(nbd)
+    device = backend(BACKEND, "--socket", path, "--device", "blk",
+                     "--nbd-socket", nbd, stderr=subprocess.STDOUT)
+    wait_for(path)
+    machine = guest(*blk_device(path))
+    machine.boot()
+    assert hashlib.md5(data).hexdigest() in machine.run(SUM)
+    machine.run("echo -n written by a guest | dd of=/dev/vda bs=512 seek=3 "
+                "conv=sync,fsync 2>/dev/null")
+    assert image.read_bytes() == (data[:1536] +
+                                  b"written by a guest".ljust(512, b"\0") +
+                                  data[2048:])
+    # Without a server the guest is told, and so is who looks after it.
+    server.end(signal.SIGKILL)
+    device.expect(rb"disk: the NBD server is gone")
+    assert "zv5" in machine.run("dd if=/dev/vda of=/dev/null bs=4k count=1 "
+                                "iflag=direct 2>/dev/null || echo zv$((2+3))")
+    assert device.child.poll() is None
+    assert device.end() == 0
+
+
+@needs_guest
+@needs_nbd
+def test_disk_in_qcow2(tmp_path, guest, backend):
+    """Another server knows the format."""
+    path, nbd, image = tmp_path / "blk", tmp_path / "nbd", tmp_path / "image"
+    raw = tmp_path / "raw"
+    data = os.urandom(1 << 20)
+    raw.write_bytes(data)
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw,
+                    image], check=True, timeout=ANSWER)
+    server = backend("qemu-nbd", "-f", "qcow2", "-k", nbd, "-x", "disk",
+                     "--persistent", image)
+    wait_for(nbd)
+    device = backend(BACKEND, "--socket", path, "--device", "blk",
+                     "--nbd-socket", nbd, "--export", "disk",
+                     stderr=subprocess.STDOUT)
+    wait_for(path)
+    machine = guest(*blk_device(path))
+    machine.boot()
+    assert hashlib.md5(data).hexdigest() in machine.run(SUM)
+    machine.run("echo -n written by a guest | dd of=/dev/vda bs=512 seek=3 "
+                "conv=sync,fsync 2>/dev/null")
+    assert device.end() == 0
+    assert server.end() == 0
+    subprocess.run(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", image,
+                    raw], check=True, timeout=ANSWER)
+    assert raw.read_bytes() == (data[:1536] +
+                                b"written by a guest".ljust(512, b"\0") +
+                                data[2048:])
+
+
+@needs_nbd
+def test_nbd_exports(tmp_path, backend):
+    nbd = tmp_path / "nbd"
+    backend("nbdkit", "-f", "-r", "-U", nbd, "--filter=exportname", "memory",
+            "1M", "exportname-strict=true", "exportname=good")
+    wait_for(nbd)
+    for args, words in ((["--export", "bad"], "No such file"),
+                        (["--export", "good"], "Read-only")):
+        run = subprocess.run([BACKEND, "--socket", tmp_path / "blk",
+                              "--device", "blk", "--nbd-socket", nbd, *args],
+                             timeout=ANSWER, capture_output=True, text=True,
+                             check=False)
+        assert run.returncode == 1
+        assert str(nbd) in run.stderr and words in run.stderr
+    device = backend(BACKEND, "--socket", tmp_path / "blk", "--device", "blk",
+                     "--nbd-socket", nbd, "--export", "good", "--readonly",
+                     stderr=subprocess.STDOUT)
+    wait_for(tmp_path / "blk")
+    assert device.end() == 0
+
+
 def test_console_backend_by_hand(tmp_path, backend):
     """Without a machine: hvd-backend starts, refuses, waits and ends."""
     path = tmp_path / "device"
@@ -282,6 +368,11 @@ def test_a_given_connection(tmp_path, backend):
     (["--device", "console", "--socket", "x"], "--console-socket"),
     (["--device", "blk", "--socket", "x"], "--disk"),
     (["--device", "blk", "--socket", "x", "--disk", "nowhere"], "nowhere"),
+    (["--device", "blk", "--socket", "x", "--nbd-socket", "away"], "away"),
+    (["--device", "blk", "--socket", "x", "--nbd-socket", "a", "--disk", "b"],
+     "--nbd-socket"),
+    (["--device", "blk", "--socket", "x", "--disk", "b", "--export", "e"],
+     "--export"),
     (["--device", "console", "more"], "more"),
 ])
 def test_arguments(tmp_path, args, words):
