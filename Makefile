@@ -13,6 +13,7 @@
 #                    zone0's kernel command line, memory and CPUs
 #   ZONE0_FILES=     more files for zone0: *.json are definitions of zones,
 #                    others go to /var/lib/hvd/images
+#   ZONE0_NBD=1      put libnbd into zone0, for disks on NBD servers: 45 MB
 #   QEMU_ARGS=       more arguments for QEMU
 #   FUZZ_SECONDS=    time for each fuzzer in `make fuzz` (default: 300)
 #

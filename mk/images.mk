@@ -4,6 +4,7 @@
 
 images := $(O)/aarch64
 recipes := configs/images
+libnbd := usr/lib/aarch64-linux-gnu/libnbd.so.0
 guest-initrd := $(images)/linux-guest.cpio.gz
 zone0-initrd := $(images)/zone0.cpio.gz
 test-initrd := $(images)/zone0-test.cpio.gz
@@ -27,6 +28,9 @@ zone0-adds := \
 	$(call adds,$(kernel-image) $(guest-initrd),var/lib/hvd/images/) \
 	$(call adds,$(filter %.json,$(ZONE0_FILES)),etc/hvd/zones/) \
 	$(call adds,$(filter-out %.json,$(ZONE0_FILES)),var/lib/hvd/images/)
+# Nothing is linked with it, so it does not come along by itself.
+zone0-adds += $(if $(filter 1,$(ZONE0_NBD)),\
+	$(call adds,$(sysroot)/$(libnbd),$(dir $(libnbd))))
 test-adds := $(call adds,$(guest-bins) $(zone0-tools),var/lib/hvd/images/tests/)
 mkinitramfs := CROSS_COMPILE=$(CROSS_COMPILE) scripts/mkinitramfs
 

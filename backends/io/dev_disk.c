@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Disks: the file or block device that hvd opened, by io_uring. */
+/*
+ * Disks: the file or block device that hvd opened, by io_uring, or the NBD
+ * server that hvd has connected to.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "blk/store_nbd.h"
 #include "blk/store_uring.h"
 #include "blk/virtio_blk.h"
 #include "io/io_device.h"
@@ -69,7 +73,7 @@ static int make_blk(struct io_device *device, struct dev_disk *own)
 	return rc;
 }
 
-static int create(struct io_device *device)
+static int open_file(struct io_device *device, struct blk_store **ret)
 {
 	const struct io_config_disk *disk = &device->config->disk;
 	const struct store_uring_config config = {
@@ -77,6 +81,35 @@ static int create(struct io_device *device)
 		.readonly = disk->readonly,
 		.discard = disk->discard,
 	};
+
+	return store_uring_open(device->process->loop, device->config->fd,
+				&config, ret);
+}
+
+static void on_lost(void *owner)
+{
+	io_device_set_state(owner, IO_DEVICE_ERROR,
+			    "the NBD server is gone: restart the zone");
+}
+
+static int open_nbd(struct io_device *device, struct blk_store **ret)
+{
+	const struct io_config_disk *disk = &device->config->disk;
+	const struct store_nbd_config config = {
+		.export_name = disk->export_name,
+		.block_size = disk->block_size,
+		.readonly = disk->readonly,
+		.discard = disk->discard,
+		.on_lost = on_lost,
+		.owner = device,
+	};
+
+	return store_nbd_open(device->process->loop, device->config->fd,
+			      &config, ret);
+}
+
+static int create(struct io_device *device)
+{
 	struct dev_disk *own = calloc(1, sizeof(*own));
 	int rc;
 
@@ -84,8 +117,9 @@ static int create(struct io_device *device)
 		return -ENOMEM;
 	}
 	device->own = own;
-	rc = store_uring_open(device->process->loop, device->config->fd,
-			      &config, &own->store);
+	rc = device->config->disk.store == IO_STORE_NBD
+		     ? open_nbd(device, &own->store)
+		     : open_file(device, &own->store);
 	if (rc == 0) {
 		rc = make_blk(device, own);
 	}
@@ -120,10 +154,15 @@ static int resize(struct io_device *device)
 {
 	struct dev_disk *own = device->own;
 	uint32_t block = own->store->caps.block_size;
-	off_t end = lseek(device->config->fd, 0, SEEK_END);
 	uint64_t size;
+	off_t end;
 	int rc;
 
+	/* A server tells the size once. */
+	if (device->config->disk.store == IO_STORE_NBD) {
+		return -EOPNOTSUPP;
+	}
+	end = lseek(device->config->fd, 0, SEEK_END);
 	if (end < 0) {
 		return -errno;
 	}

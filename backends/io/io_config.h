@@ -60,7 +60,16 @@ enum io_on_error {
 #define IO_CONFIG_BURST_MS 100u /* unless somebody says otherwise */
 #define IO_CONFIG_BURST_MS_MAX 60000u
 
+#define IO_CONFIG_EXPORT_MAX 255u
+
+enum io_store {
+	IO_STORE_FILE, /* fd is a file or a block device */
+	IO_STORE_NBD, /* fd is a socket, connected to an NBD server */
+};
+
 struct io_config_disk {
+	enum io_store store;
+	char export_name[IO_CONFIG_EXPORT_MAX + 1];
 	bool readonly;
 	bool writeback;
 	bool discard;

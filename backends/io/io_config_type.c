@@ -113,6 +113,52 @@ static int parse_serial(const struct io_cursor *at, char *ret)
 	return 0;
 }
 
+static int parse_export(const struct io_cursor *at, char *ret)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(at->object, "export", &value)) {
+		return 0;
+	}
+	if (!json_object_is_type(value, json_type_string) ||
+	    json_object_get_string_len(value) > (int)IO_CONFIG_EXPORT_MAX) {
+		return io_cursor_fail(at, "export",
+				      "must be a string of at most 255 bytes");
+	}
+	snprintf(ret, IO_CONFIG_EXPORT_MAX + 1, "%s",
+		 json_object_get_string(value));
+	return 0;
+}
+
+static int parse_store(const struct io_cursor *at, struct io_config_disk *disk)
+{
+	static const char *const names[] = {
+		[IO_STORE_FILE] = "file",
+		[IO_STORE_NBD] = "nbd",
+	};
+	struct json_object *value;
+	size_t i = IO_STORE_FILE;
+
+	if (json_object_object_get_ex(at->object, "store", &value)) {
+		for (i = 0; i < COUNT(names); i++) {
+			if (json_object_is_type(value, json_type_string) &&
+			    strcmp(json_object_get_string(value), names[i]) ==
+				    0) {
+				break;
+			}
+		}
+	}
+	if (i == COUNT(names)) {
+		return io_cursor_fail(at, "store", "must be file or nbd");
+	}
+	disk->store = (enum io_store)i;
+	if (disk->store != IO_STORE_NBD &&
+	    json_object_object_get_ex(at->object, "export", NULL)) {
+		return io_cursor_fail(at, "export", "goes with store nbd");
+	}
+	return parse_export(at, disk->export_name);
+}
+
 static int disk_limits(const struct io_cursor *at, struct blk_limit_config *ret)
 {
 	static const char *const keys[BLK_LIMIT_KINDS] = {
@@ -142,7 +188,8 @@ static int parse_disk(const struct io_cursor *at, struct io_config_device *ret)
 {
 	struct io_config_disk *disk = &ret->disk;
 
-	if (io_cursor_bool(at, "readonly", &disk->readonly) != 0 ||
+	if (parse_store(at, disk) != 0 ||
+	    io_cursor_bool(at, "readonly", &disk->readonly) != 0 ||
 	    io_cursor_bool(at, "writeback", &disk->writeback) != 0 ||
 	    io_cursor_bool(at, "discard", &disk->discard) != 0 ||
 	    io_cursor_optional(at, "block-size", 512, 4096,
@@ -231,8 +278,8 @@ static int parse_net(const struct io_cursor *at, struct io_config_device *ret)
 static const char *const console_members[] = { "cols", "rows", NULL };
 static const char *const rng_members[] = { RNG_LIMITS, NULL };
 static const char *const disk_members[] = {
-	"readonly", "writeback", "discard",   "block-size",
-	"on-error", "serial",	 DISK_LIMITS, NULL,
+	"readonly", "writeback", "discard", "block-size", "on-error",
+	"serial",   "store",	 "export",  DISK_LIMITS,  NULL,
 };
 static const char *const disk_limit_members[] = { DISK_LIMITS, NULL };
 static const char *const net_members[] = { "mac", "mtu", "link", NET_LIMITS,

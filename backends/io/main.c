@@ -227,8 +227,9 @@ static const char *prepare(struct hvd_io *io, int *ret_error)
 	if (*ret_error != 0) {
 		return what;
 	}
-	needs.disks = io_process_count(&io->process, IO_DEVICE_DISK);
-	needs.taps = io_process_count(&io->process, IO_DEVICE_NET) != 0;
+	needs.disks = io_process_disks(&io->process, IO_STORE_FILE);
+	needs.nbd_disks = io_process_disks(&io->process, IO_STORE_NBD);
+	needs.taps = io_process_has_net(&io->process);
 	*ret_error = sandbox_filter(&needs);
 	return *ret_error != 0 ? "system call filter" : NULL;
 }

@@ -207,6 +207,13 @@ static int install_filter(const struct sandbox_needs *needs)
 	const uint32_t tap_offload = needs->taps ? TUNSETOFFLOAD : FIONBIO;
 	const uint32_t tap_queue = needs->taps ? TUNSETQUEUE : FIONBIO;
 	const uint32_t tap_carrier = needs->taps ? TUNSETCARRIER : FIONBIO;
+	const bool nbd = needs->nbd_disks != 0;
+	/* libnbd's flags, or those that are permitted anyway */
+	const uint32_t nbd_recv = nbd ? 0 : MSG_DONTWAIT;
+	const uint32_t nbd_send =
+		nbd ? MSG_NOSIGNAL : MSG_DONTWAIT | MSG_NOSIGNAL;
+	const uint32_t nbd_send_more =
+		nbd ? MSG_NOSIGNAL | MSG_MORE : MSG_DONTWAIT | MSG_NOSIGNAL;
 	struct sock_filter code[] = {
 		LOAD(arch),
 		IF_EQUAL(FILTER_ARCH, 1, 0),
@@ -222,8 +229,9 @@ static int install_filter(const struct sandbox_needs *needs)
 			 IS(ZV_IOC_IOEVENTFD), IS(ZV_IOC_IRQFD), IS(FIONBIO),
 			 IS(tap_offload), IS(tap_queue), IS(tap_carrier)),
 		/* the flags of control.c and console_server.c: no MSG_OOB */
-		ALLOW_IF(recvfrom, ARG(3), IS(MSG_DONTWAIT)),
-		ALLOW_IF(sendto, ARG(3), IS(MSG_DONTWAIT | MSG_NOSIGNAL)),
+		ALLOW_IF(recvfrom, ARG(3), IS(MSG_DONTWAIT), IS(nbd_recv)),
+		ALLOW_IF(sendto, ARG(3), IS(MSG_DONTWAIT | MSG_NOSIGNAL),
+			 IS(nbd_send), IS(nbd_send_more)),
 		ALLOW(accept4),
 		ALLOW(close),
 		ALLOW(eventfd2),
@@ -284,7 +292,8 @@ int sandbox_filter(const struct sandbox_needs *needs)
 		return 0;
 	}
 	rc = limit(RLIMIT_DATA,
-		   DATA_MAX + (rlim_t)DATA_PER_DISK * needs->disks);
+		   DATA_MAX + (rlim_t)DATA_PER_DISK *
+				      (needs->disks + needs->nbd_disks));
 	if (rc == 0 && needs->disks == 0) {
 		/*
 		 * Neither processes nor threads, not even by a way around the

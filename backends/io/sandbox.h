@@ -29,6 +29,7 @@ int sandbox_drop(const struct sandbox_user *user, const char **ret_what);
 /* What some zones need and others do not. */
 struct sandbox_needs {
 	uint32_t disks; /* each with an io_uring that exists already */
+	uint32_t nbd_disks; /* each with a socket, used by libnbd */
 	bool taps; /* queues of TAP devices */
 };
 

@@ -290,6 +290,44 @@ def test_devices_work_inside_the_sandbox(start, image):
     assert process.end() == 0
 
 
+@pytest.mark.skipif(not shutil.which("nbdkit"), reason="needs nbdkit")
+def test_a_disk_of_an_nbd_server(start):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = start(files=(ours,))
+        server = subprocess.Popen(
+            ["nbdkit", "-s", "--log=null", "--filter=exportname", "memory",
+             "3M", "exportname-strict=true", "exportname=good"],
+            stdin=theirs, stdout=theirs)
+    try:
+        said = process.serve(devices=[disk(0, fd=6, store="nbd",
+                                           export="good")])
+        assert said == [{"event": "device", "device": "disk0", "state": "ok",
+                         "size": 3 << 20}]
+        status = process.status()
+        check_sandbox(status)
+        process.tell(cmd="resize", device="disk0")
+        event = process.hear()
+        assert event["event"] == "refused" and event["device"] == "disk0"
+    finally:
+        server.kill()
+        server.wait()
+    event = process.hear()
+    assert event["device"] == "disk0" and event["state"] == "error"
+    assert "NBD server is gone" in event["error"]
+    process.tell(cmd="stop")
+    assert process.end() == 0
+
+
+def test_a_disk_of_no_nbd_server(start):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = start(files=(ours,))
+        theirs.sendall(b"220 mail.example.org ESMTP\r\n")
+        assert "disk0" in fatal(process, devices=[
+            disk(0, fd=6, store="nbd")])["error"]
+
+
 def test_fds_that_nobody_named_are_closed(start, image):
     process = start(files=(image, image, image))
     process.serve(devices=[disk(0, fd=7)])

@@ -124,6 +124,65 @@ static void types(void **state)
 	assert_int_equal(device[2].rng.bytes_sec.per_second, 0);
 }
 
+static const struct io_config_disk *parse_one_disk(const char *members,
+						   struct io_config *config,
+						   struct zerror *error)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%s%s%s",
+		 BEGIN RAM
+		 ",\"devices\":[{\"type\":\"disk\",\"name\":\"d\"," PLACE(
+			 "0", "0") ",\"queues\":1,\"readonly\":false,"
+				   "\"writeback\":true,\"discard\":true,"
+				   "\"fd\":6" REST,
+		 members, "}]}");
+	return parse(text, config, error) == 0 ? &config->device[0].disk : NULL;
+}
+
+static void stores(void **state)
+{
+	static const struct {
+		const char *members;
+		const char *path;
+	} bad[] = {
+		{ ",\"store\":\"tape\"", "$.devices[0].store" },
+		{ ",\"store\":7", "$.devices[0].store" },
+		{ ",\"export\":\"x\"", "$.devices[0].export" },
+		{ ",\"store\":\"file\",\"export\":\"x\"",
+		  "$.devices[0].export" },
+		{ ",\"store\":\"nbd\",\"export\":7", "$.devices[0].export" },
+	};
+	const struct io_config_disk *disk;
+	struct io_config config;
+	struct zerror error;
+	char name[300];
+
+	(void)state;
+	disk = parse_one_disk("", &config, &error);
+	assert_non_null(disk);
+	assert_int_equal(disk->store, IO_STORE_FILE);
+	assert_string_equal(disk->export_name, "");
+	disk = parse_one_disk(",\"store\":\"file\"", &config, &error);
+	assert_non_null(disk);
+	assert_int_equal(disk->store, IO_STORE_FILE);
+	disk = parse_one_disk(",\"store\":\"nbd\"", &config, &error);
+	assert_non_null(disk);
+	assert_int_equal(disk->store, IO_STORE_NBD);
+	assert_string_equal(disk->export_name, "");
+	for (int len = 255; len <= 256; len++) {
+		snprintf(name, sizeof(name),
+			 ",\"store\":\"nbd\",\"export\":\"%0*d\"", len, 7);
+		disk = parse_one_disk(name, &config, &error);
+		assert_true((disk != NULL) == (len == 255));
+		assert_true(disk == NULL || strlen(disk->export_name) == 255);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_null(parse_one_disk(bad[i].members, &config, &error));
+		assert_string_equal(error.path, bad[i].path);
+	}
+}
+
 static void networks(void **state)
 {
 	static const char text[] = BEGIN RAM ",\"devices\":[" NET(
@@ -481,15 +540,11 @@ static void settings_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole),
-		cmocka_unit_test(least),
-		cmocka_unit_test(types),
-		cmocka_unit_test(refused),
-		cmocka_unit_test(not_json),
-		cmocka_unit_test(commands),
-		cmocka_unit_test(networks),
-		cmocka_unit_test(settings),
-		cmocka_unit_test(settings_refused),
+		cmocka_unit_test(whole),    cmocka_unit_test(least),
+		cmocka_unit_test(types),    cmocka_unit_test(stores),
+		cmocka_unit_test(refused),  cmocka_unit_test(not_json),
+		cmocka_unit_test(commands), cmocka_unit_test(networks),
+		cmocka_unit_test(settings), cmocka_unit_test(settings_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

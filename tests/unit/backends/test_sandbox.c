@@ -29,7 +29,11 @@
 
 #include <zonevisor.h>
 
+#include "blk/nbd_lib.h"
+#include "blk/store_nbd.h"
+#include "core/event_uv.h"
 #include "io/sandbox.h"
+#include "support/fake_nbd.h"
 
 #define LAST_FD 5
 #define SOMEBODY 12345u
@@ -327,6 +331,136 @@ static void try_flags(long number, long flags)
 	for (unsigned int bit = 0; bit < 32; bit++) {
 		EXPECT(refused(number, -1, 0, 0, flags ^ 1l << bit));
 	}
+}
+
+static void try_nbd_messages(void)
+{
+	static const struct sandbox_needs needs = { .nbd_disks = 1 };
+
+	EXPECT(sandbox_early(LAST_FD) == 0);
+	EXPECT(sandbox_filter(&needs) == 0);
+	EXPECT(permitted(SYS_recvfrom, 0, 0, MSG_DONTWAIT));
+	EXPECT(permitted(SYS_recvfrom, 0, 0, 0));
+	EXPECT(refused(SYS_recvfrom, -1, 0, 0, MSG_OOB));
+	EXPECT(permitted(SYS_sendto, 0, 0, MSG_DONTWAIT | MSG_NOSIGNAL));
+	EXPECT(permitted(SYS_sendto, 0, 0, MSG_NOSIGNAL));
+	EXPECT(permitted(SYS_sendto, 0, 0, MSG_NOSIGNAL | MSG_MORE));
+	EXPECT(refused(SYS_sendto, -1, 0, 0, MSG_NOSIGNAL | MSG_OOB));
+	EXPECT(refused(SYS_sendto, -1, 0, 0, 0));
+	for (long number = 0; number < 1024; number++) {
+		if (!is_listed(number) && !refused(number, -1, -1, -1, -1)) {
+			fprintf(stderr, "system call %ld\n", number);
+			_exit(1);
+		}
+	}
+}
+
+static void nbd_messages_by_flags(void **state)
+{
+	(void)state;
+	in_child(try_nbd_messages);
+}
+
+static struct {
+	uv_loop_t uv;
+	struct event_uv ev;
+	struct blk_store *store;
+	uint8_t memory[256 * 1024];
+	struct iovec iov[3];
+	struct blk_request request;
+	bool done;
+	int error;
+	bool lost;
+} nbd;
+
+static void on_nbd_done(struct blk_request *request, int error)
+{
+	(void)request;
+	nbd.done = true;
+	nbd.error = error;
+}
+
+static void on_nbd_lost(void *owner)
+{
+	(void)owner;
+	nbd.lost = true;
+}
+
+static void enter_with_nbd(const struct fake_nbd_plan *plan)
+{
+	static const struct sandbox_needs needs = { .nbd_disks = 1 };
+	const struct store_nbd_config config = { .on_lost = on_nbd_lost };
+	int fd;
+
+	EXPECT(sandbox_early(LAST_FD) == 0);
+	EXPECT(uv_loop_init(&nbd.uv) == 0);
+	EXPECT(event_uv_init(&nbd.ev, &nbd.uv) == 0);
+	EXPECT(fake_nbd_start(plan, &fd) != NULL);
+	EXPECT(store_nbd_open(&nbd.ev.loop, fd, &config, &nbd.store) == 0);
+	EXPECT(sandbox_filter(&needs) == 0);
+}
+
+/* In three pieces, cut within blocks. */
+static int run_nbd(enum blk_op op, uint32_t length)
+{
+	nbd.iov[0] = (struct iovec){ nbd.memory, length / 2 };
+	nbd.iov[1] = (struct iovec){ nbd.memory + length / 2, 100 };
+	nbd.iov[2] = (struct iovec){ nbd.memory + length / 2 + 100,
+				     length - length / 2 - 100 };
+	nbd.request = (struct blk_request){
+		.op = op,
+		.flags = op == BLK_READ ? 0 : BLK_F_STABLE,
+		.length = op == BLK_FLUSH ? 0 : length,
+		.iov = nbd.iov,
+		.iov_count = 3,
+		.done = on_nbd_done,
+	};
+	nbd.done = false;
+	nbd.store->ops->submit(nbd.store, &nbd.request);
+	nbd.store->ops->commit(nbd.store);
+	while (!nbd.done) {
+		uv_run(&nbd.uv, UV_RUN_ONCE);
+	}
+	return nbd.error;
+}
+
+/* More than a socket takes at once, so there is waiting in both directions. */
+static void try_nbd_disk(void)
+{
+	enter_with_nbd(&(struct fake_nbd_plan){ .flags = FAKE_NBD_FLUSH |
+							 FAKE_NBD_ZEROES });
+	for (uint32_t i = 0; i < 20; i++) {
+		memset(nbd.memory, (int)i + 1, sizeof(nbd.memory));
+		EXPECT(run_nbd(BLK_WRITE, sizeof(nbd.memory)) == 0);
+		memset(nbd.memory, 0, sizeof(nbd.memory));
+		EXPECT(run_nbd(BLK_READ, sizeof(nbd.memory)) == 0);
+		EXPECT(nbd.memory[0] == i + 1);
+		EXPECT(nbd.memory[sizeof(nbd.memory) - 1] == i + 1);
+		EXPECT(run_nbd(BLK_WRITE_ZEROES, 512) == 0);
+		EXPECT(run_nbd(BLK_FLUSH, 0) == 0);
+	}
+	EXPECT(!nbd.lost);
+	nbd.store->ops->close(nbd.store);
+}
+
+static void try_nbd_loss(void)
+{
+	enter_with_nbd(&(struct fake_nbd_plan){ .how = FAKE_NBD_HALF });
+	EXPECT(run_nbd(BLK_READ, sizeof(nbd.memory)) == -EIO);
+	EXPECT(nbd.lost);
+	EXPECT(run_nbd(BLK_READ, 512) == -EIO);
+	nbd.store->ops->close(nbd.store);
+}
+
+static void an_nbd_disk_works(void **state)
+{
+	(void)state;
+	if (nbd_lib_load() == NULL) {
+		print_message("libnbd is not installed here\n");
+		skip();
+	}
+	in_child(try_nbd_disk);
+	in_child(try_nbd_loss);
 }
 
 static void try_messages(void)
@@ -643,6 +777,8 @@ int main(void)
 		cmocka_unit_test(no_processes),
 		cmocka_unit_test(ioctl_by_request),
 		cmocka_unit_test(messages_by_flags),
+		cmocka_unit_test(nbd_messages_by_flags),
+		cmocka_unit_test(an_nbd_disk_works),
 		cmocka_unit_test(memory_is_no_code_and_not_shared),
 		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(other_processes_are_out_of_reach),
