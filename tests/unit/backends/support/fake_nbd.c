@@ -111,13 +111,12 @@ static void go(const struct fake_nbd_plan *plan, int fd)
 	put_option_reply(fd, OPTION_GO, REPLY_ACK, NULL, 0);
 }
 
-static void drip(int fd)
+static void talk(int fd)
 {
 	put(fd, "NBDMAGICIHAVEOPT\0\3", 18);
 	for (;;) {
 		/* The start of an answer that goes on and on. */
 		put_option_reply(fd, OPTION_GO, REPLY_INFO, "\0\7xx", 4);
-		(void)poll(NULL, 0, 10);
 	}
 }
 
@@ -250,8 +249,8 @@ struct fake_nbd *fake_nbd_start(const struct fake_nbd_plan *plan, int *ret_fd)
 	}
 	if (pid == 0) {
 		close(pair[0]);
-		if (plan->how == FAKE_NBD_DRIP) {
-			drip(pair[1]);
+		if (plan->how == FAKE_NBD_ENDLESS) {
+			talk(pair[1]);
 		}
 		handshake(plan, pair[1]);
 		serve(fake, pair[1]);
