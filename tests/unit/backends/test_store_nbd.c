@@ -953,6 +953,30 @@ static void strange_answers(void **state)
 	}
 }
 
+/* The socket has an answer and an error: both count. */
+static void an_answer_before_the_end(void **state)
+{
+	struct fixture *f = *state;
+	struct one all[2];
+	siginfo_t info;
+
+	NEEDS_LIBNBD();
+	assert_int_equal(
+		try_fake(f, &(struct fake_nbd_plan){ .how = FAKE_NBD_LEAVE }),
+		0);
+	for (uint32_t i = 0; i < 2; i++) {
+		fill_simple(&all[i], BLK_READ, 0, f->buffer, 512);
+		submit(f, &all[i]);
+	}
+	f->store->ops->commit(f->store);
+	uv_run(&f->uv, UV_RUN_NOWAIT);
+	assert_int_equal(
+		waitid(P_PID, (id_t)f->fake->pid, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(finish_one(f, &all[0]), 0);
+	assert_int_equal(finish_one(f, &all[1]), -EIO);
+	assert_int_equal(f->lost, 1);
+}
+
 /* The second answer is one to nothing. */
 static void an_answer_twice(void **state)
 {
@@ -1022,6 +1046,7 @@ int main(void)
 		TEST(strange_greetings),
 		TEST(strange_exports),
 		TEST(strange_answers),
+		TEST(an_answer_before_the_end),
 		TEST(an_answer_twice),
 		TEST(strange_errors),
 	};

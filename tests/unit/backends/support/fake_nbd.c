@@ -177,12 +177,22 @@ static void carry_out(struct fake_nbd *fake, int fd, struct request *r)
 	}
 }
 
+static bool more_comes(int fd, int timeout)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+
+	return poll(&pollfd, 1, timeout) > 0;
+}
+
 static void answer(struct fake_nbd *fake, int fd, const struct request *r)
 {
 	const struct fake_nbd_plan *plan = &fake->plan;
 	struct reply reply = { htobe32(0x67446698), 0, r->cookie };
 	uint32_t length = r->length;
 
+	if (plan->how == FAKE_NBD_LEAVE) {
+		(void)more_comes(fd, -1);
+	}
 	if (plan->how == FAKE_NBD_ERROR && fake->logged > plan->errors_after) {
 		reply.error = htobe32(plan->error);
 	} else if (plan->how == FAKE_NBD_WRONG_COOKIE) {
@@ -196,19 +206,12 @@ static void answer(struct fake_nbd *fake, int fd, const struct request *r)
 	if (r->type == FAKE_NBD_CMD_READ && reply.error == 0) {
 		put(fd, fake->data + r->offset, length);
 	}
-	if (plan->how == FAKE_NBD_HALF) {
+	if (plan->how == FAKE_NBD_HALF || plan->how == FAKE_NBD_LEAVE) {
 		_exit(0);
 	}
 	if (plan->how == FAKE_NBD_TWICE) {
 		put(fd, &reply, sizeof(reply));
 	}
-}
-
-static bool more_comes(int fd)
-{
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-
-	return poll(&pollfd, 1, QUIET_MS) > 0;
 }
 
 static void serve(struct fake_nbd *fake, int fd)
@@ -221,7 +224,7 @@ static void serve(struct fake_nbd *fake, int fd)
 		do {
 			carry_out(fake, fd, &batch[n++]);
 		} while (fake->plan.how == FAKE_NBD_BATCH && n < BATCH_MAX &&
-			 more_comes(fd));
+			 more_comes(fd, QUIET_MS));
 		fake->most = n > fake->most ? n : fake->most;
 		/* The last first: order is nobody's right. */
 		while (n != 0) {

@@ -32,6 +32,7 @@ enum fake_nbd_how {
 	FAKE_NBD_WRONG_MAGIC,
 	FAKE_NBD_HALF, /* of the data, then the end */
 	FAKE_NBD_ERROR, /* `error` for all but the first `errors_after` */
+	FAKE_NBD_LEAVE, /* after the first answer, with a request unread */
 	FAKE_NBD_TWICE, /* each answer */
 	FAKE_NBD_ENDLESS, /* the handshake: there is always more to say */
 };
