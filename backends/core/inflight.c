@@ -48,7 +48,8 @@ int inflight_resume(struct inflight *inflight, struct vq *vq,
 	    area->desc_num != vq->at.size) {
 		return -EPROTO;
 	}
-	last = area->last_batch_head;
+	/* Once: a front-end of vhost-user may change it at any moment. */
+	last = __atomic_load_n(&area->last_batch_head, __ATOMIC_RELAXED);
 	if (area->used_idx != vq->used_idx) {
 		if ((uint16_t)(area->used_idx + 1) != vq->used_idx ||
 		    last >= vq->at.size) {
@@ -64,8 +65,11 @@ int inflight_resume(struct inflight *inflight, struct vq *vq,
 		const struct inflight_desc *desc = &area->desc[head];
 
 		if (desc->inflight != 0) {
-			taken[count++] =
-				(struct taken){ desc->counter, (uint16_t)head };
+			taken[count++] = (struct taken){
+				__atomic_load_n(&desc->counter,
+						__ATOMIC_RELAXED),
+				(uint16_t)head,
+			};
 		}
 	}
 	qsort(taken, (size_t)count, sizeof(taken[0]), by_counter);

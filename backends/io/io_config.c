@@ -312,6 +312,29 @@ int io_config_parse(const char *line, size_t len, struct io_config *ret,
 	return rc;
 }
 
+uint32_t io_config_disks(const struct io_config *config, enum io_store store)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < config->device_count; i++) {
+		const struct io_config_device *device = &config->device[i];
+
+		count += device->kind == IO_DEVICE_DISK &&
+			 device->disk.store == store;
+	}
+	return count;
+}
+
+bool io_config_has_net(const struct io_config *config)
+{
+	bool has = false;
+
+	for (size_t i = 0; !has && i < config->device_count; i++) {
+		has = config->device[i].kind == IO_DEVICE_NET;
+	}
+	return has;
+}
+
 /* ---------------------------------------------------------------- commands */
 
 static const struct io_config_type *type_of(const struct io_config *config,

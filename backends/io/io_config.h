@@ -129,6 +129,10 @@ struct io_config {
 int io_config_parse(const char *line, size_t len, struct io_config *ret,
 		    struct zerror *ret_error);
 
+/* How many of its disks are there. */
+uint32_t io_config_disks(const struct io_config *config, enum io_store store);
+bool io_config_has_net(const struct io_config *config);
+
 enum io_command_kind {
 	IO_COMMAND_POWERKEY,
 	IO_COMMAND_RESET,

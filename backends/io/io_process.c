@@ -220,30 +220,6 @@ void io_process_stop(struct io_process *process)
 	process->device_count = 0;
 }
 
-uint32_t io_process_disks(const struct io_process *process, enum io_store store)
-{
-	uint32_t count = 0;
-
-	for (size_t i = 0; i < process->device_count; i++) {
-		const struct io_config_device *config =
-			process->device[i].config;
-
-		count += config->kind == IO_DEVICE_DISK &&
-			 config->disk.store == store;
-	}
-	return count;
-}
-
-bool io_process_has_net(const struct io_process *process)
-{
-	bool has = false;
-
-	for (size_t i = 0; !has && i < process->device_count; i++) {
-		has = process->device[i].config->kind == IO_DEVICE_NET;
-	}
-	return has;
-}
-
 struct io_device *io_process_device(struct io_process *process,
 				    const char *name)
 {

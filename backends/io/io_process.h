@@ -60,11 +60,6 @@ int io_process_start(struct io_process *process, struct zone_port *port,
 		     const char **ret_what);
 void io_process_stop(struct io_process *process);
 
-/* How many devices drive a disk that is there. */
-uint32_t io_process_disks(const struct io_process *process,
-			  enum io_store store);
-bool io_process_has_net(const struct io_process *process);
-
 /* NULL: it has no such device, or does not serve. */
 struct io_device *io_process_device(struct io_process *process,
 				    const char *name);

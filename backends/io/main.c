@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <zv/version.h>
 
+#include "blk/nbd_lib.h"
 #include "core/container_of.h"
 #include "core/event_uv.h"
 #include "io/control.h"
@@ -198,7 +199,11 @@ static int check_fds(const struct hvd_io *io)
 /* Returns what failed, or NULL. */
 static const char *prepare(struct hvd_io *io, int *ret_error)
 {
-	struct sandbox_needs needs = { 0 };
+	const struct sandbox_needs needs = {
+		.disks = io_config_disks(&io->config, IO_STORE_FILE),
+		.nbd_disks = io_config_disks(&io->config, IO_STORE_NBD),
+		.taps = io_config_has_net(&io->config),
+	};
 	const char *what;
 
 	*ret_error = check_fds(io);
@@ -217,7 +222,14 @@ static const char *prepare(struct hvd_io *io, int *ret_error)
 	if (*ret_error != 0) {
 		return "mapping the zone's memory";
 	}
-	*ret_error = drop(&io->config, &what);
+	/* Its last chance to open files; whether it can is found out later. */
+	if (needs.nbd_disks != 0) {
+		(void)nbd_lib_load();
+	}
+	*ret_error = sandbox_isolate(&what);
+	if (*ret_error == 0) {
+		*ret_error = drop(&io->config, &what);
+	}
 	if (*ret_error != 0) {
 		return what;
 	}
@@ -227,9 +239,6 @@ static const char *prepare(struct hvd_io *io, int *ret_error)
 	if (*ret_error != 0) {
 		return what;
 	}
-	needs.disks = io_process_disks(&io->process, IO_STORE_FILE);
-	needs.nbd_disks = io_process_disks(&io->process, IO_STORE_NBD);
-	needs.taps = io_process_has_net(&io->process);
 	*ret_error = sandbox_filter(&needs);
 	return *ret_error != 0 ? "system call filter" : NULL;
 }

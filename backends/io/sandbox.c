@@ -9,10 +9,12 @@
 #include <linux/futex.h>
 #include <linux/if_tun.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -41,7 +43,7 @@
 #error "name the audit architecture of this machine"
 #endif
 
-/* The sanitizers of a test build need calls and memory without a limit. */
+/* The sanitizers of a test build need calls, files and memory without a limit. */
 #if defined(__SANITIZE_ADDRESS__)
 #define FILTER_WANTED 0
 #else
@@ -95,6 +97,37 @@ static bool has_capability(unsigned int capability)
 	return syscall(SYS_capget, &header, data) == 0 &&
 	       (data[CAP_TO_INDEX(capability)].effective &
 		CAP_TO_MASK(capability)) != 0;
+}
+
+/*
+ * Over the old root, which may be the initial ramfs: that one cannot be left by
+ * pivot_root().  /proc only lends its place.
+ */
+static int empty_root(void)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("hvd-io", "/proc", "tmpfs",
+		  MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  "size=4k,mode=0555") < 0 ||
+	    chdir("/proc") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 ||
+	    chroot(".") < 0) {
+		return -errno;
+	}
+	return 0;
+}
+
+int sandbox_isolate(const char **ret_what)
+{
+	if (!FILTER_WANTED || !has_capability(CAP_SYS_ADMIN)) {
+		return 0;
+	}
+	*ret_what = "making namespaces of its own";
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) <
+	    0) {
+		return -errno;
+	}
+	*ret_what = "making a root directory of its own";
+	return empty_root();
 }
 
 /* Takes CAP_SETPCAP, so it comes first. */

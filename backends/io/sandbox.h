@@ -21,6 +21,12 @@ struct sandbox_user {
 /* Closes every fd but 0 to last_fd; limits; no core, no new privileges. */
 int sandbox_early(int last_fd);
 /*
+ * Leaves the file systems, the network, the IPC objects and the name of this
+ * machine for empty ones.  Takes CAP_SYS_ADMIN; who has it not stays.  0, or
+ * negative errno with *ret_what naming the step that failed.
+ */
+int sandbox_isolate(const char **ret_what);
+/*
  * Gives up root, groups and all capabilities for good.  Without a user (NULL)
  * root becomes nobody, and anybody else stays who he is.  0, or negative errno
  * with *ret_what naming the step that failed.

@@ -147,6 +147,10 @@ def check_left_root(process, uid):
     assert status["Uid"].split() == status["Gid"].split() == [str(uid)] * 4
     assert status["Groups"] == ""
     assert f"runs as uid {uid}, gid {uid}\n" in process.text()
+    for space in "mnt", "net", "ipc", "uts":
+        assert os.readlink(f"/proc/{process.pid}/ns/{space}") != \
+            os.readlink(f"/proc/self/ns/{space}")
+    assert os.listdir(f"/proc/{process.pid}/root") == []
 
 
 @root_only

@@ -50,6 +50,11 @@ def test_io_processes_are_unprivileged(two):
             assert int(status[key][0], 16) == 0, key
         assert status["NoNewPrivs"] == ["1"]
         assert status["Seccomp"] == ["2"]
+        assert two.run(f"ls -A /proc/{pid}/root") == ""
+        for space in ("mnt", "net", "ipc", "uts"):
+            own, its = two.run(f"readlink /proc/self/ns/{space}"
+                               f" /proc/{pid}/ns/{space}").split()
+            assert own != its
 
 
 def test_console_shows_what_was_missed(two):

@@ -22,6 +22,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -736,6 +737,63 @@ static void root_in_disguise(void **state)
 	in_child(saved_root);
 }
 
+/* What it was when the directory was opened is forgotten by now. */
+static ino_t namespace(int dir, const char *name)
+{
+	struct stat st = { 0 };
+
+	EXPECT(fstatat(dir, name, &st, 0) == 0);
+	return st.st_ino;
+}
+
+static void root_leaves(void)
+{
+	static const char *const names[] = { "mnt", "net", "ipc", "uts" };
+	int dir = open("/proc/self/ns", O_RDONLY | O_DIRECTORY);
+	const char *what = "";
+	ino_t before[4];
+
+	for (int i = 0; i < 4; i++) {
+		before[i] = namespace(dir, names[i]);
+	}
+	if (sandbox_isolate(&what) != 0) {
+		fprintf(stderr, "%s\n", what);
+		_exit(1);
+	}
+	for (int i = 0; i < 4; i++) {
+		EXPECT(namespace(dir, names[i]) != before[i]);
+	}
+	EXPECT(open("/proc/self/status", O_RDONLY) < 0 && errno == ENOENT);
+	EXPECT(open("/../etc/passwd", O_RDONLY) < 0 && errno == ENOENT);
+	EXPECT(mkdir("/x", 0700) < 0 && errno == EROFS);
+	EXPECT(sandbox_drop(NULL, &what) == 0);
+	EXPECT(setuid(0) < 0);
+}
+
+static void namespaces(void **state)
+{
+	(void)state;
+	need_root();
+	in_child(root_leaves);
+}
+
+static void somebody_cannot_leave(void)
+{
+	const char *what = "";
+
+	if (geteuid() == 0) {
+		EXPECT(setresuid(SOMEBODY, SOMEBODY, SOMEBODY) == 0);
+	}
+	EXPECT(sandbox_isolate(&what) == 0);
+	EXPECT(access("/proc/self/status", F_OK) == 0);
+}
+
+static void namespaces_without_root(void **state)
+{
+	(void)state;
+	in_child(somebody_cannot_leave);
+}
+
 static bool is_limit(int what, rlim_t value)
 {
 	struct rlimit limit = { 0, 0 };
@@ -787,6 +845,8 @@ int main(void)
 		cmocka_unit_test(unprivileged),
 		cmocka_unit_test(capabilities_without_root),
 		cmocka_unit_test(root_in_disguise),
+		cmocka_unit_test(namespaces),
+		cmocka_unit_test(namespaces_without_root),
 		cmocka_unit_test(early_limits),
 	};
 
