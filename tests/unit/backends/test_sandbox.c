@@ -173,6 +173,9 @@ static void try_disks(void)
 	EXPECT(permitted(SYS_io_uring_enter, 0, 0, 0));
 	EXPECT(permitted(SYS_lseek, 0, SEEK_END, 0));
 	EXPECT(refused(SYS_io_uring_setup, 1, 0, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, TUNSETOFFLOAD, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, TUNSETQUEUE, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, TUNSETCARRIER, 0, 0));
 	EXPECT(refused(SYS_io_uring_register, -1, 0, 0, 0));
 	for (long number = 0; number < 1024; number++) {
 		if (!is_listed(number) && number != SYS_io_uring_enter &&
