@@ -56,7 +56,8 @@ run-tests := HVSH=$(abspath $(O))/host/hvsh \
 	HVD_IO_FAKE=$(abspath $(native-dir))/hvd_io_fake/hvd_io_fake $(PYTHON) scripts/run-tests \
 	--log $(O)/test
 host-needs := $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake $(native-programs)
-system-needs := $(zonevisor-bin) $(test-bundle) $(kernel-image) $(debian-stamp)
+machine-needs := $(zonevisor-bin) $(test-bundle) $(kernel-image)
+system-needs := $(machine-needs) $(debian-stamp)
 
 lint: | $(host-stamp) ## formatting, licences, dead links in documents
 	$(Q)$(run-tests) --lint
@@ -78,13 +79,13 @@ test: all $(unit-programs) $(fuzz-programs) $(host-needs) $(system-needs) ## all
 		--fuzz-seconds 15 --fuzz $(fuzz-programs) \
 		--pytest tests/native tests/system
 
-demo: $(system-needs) ## a guided tour in QEMU that types for you
+demo: $(machine-needs) ## a guided tour in QEMU that types for you
 	$(Q)$(PYTHON) tests/system/demo.py
 
-soak: $(system-needs) ## start, kill and restart zones for SOAK_SECONDS
+soak: $(machine-needs) ## start, kill and restart zones for SOAK_SECONDS
 	$(Q)$(PYTHON) tests/system/soak.py
 
-bench: $(system-needs) ## count the instructions that zones cost
+bench: $(machine-needs) ## count the instructions that zones cost
 	$(Q)$(PYTHON) tests/bench/bench.py
 
 mutate: | $(host-stamp) ## remove each listed safety check: a test must fail
