@@ -29,6 +29,7 @@ $2/$(notdir $1)/%.c.o: %.c $$(call recorded,$2/$(notdir $1)/.flags,$$($2/$(notdi
 	$$(call say,CC,$$< [$(notdir $1)])
 	@mkdir -p $$(@D)
 	$$(Q)$$($2/$(notdir $1)-cc) $$(depflags) -c -o $$@ $$<
+$$(filter %/openrpc.c.o,$$($2/$(notdir $1)-objs)): toolstack/daemon/openrpc.json
 $2/$(notdir $1)/$(notdir $1): $$($2/$(notdir $1)-objs) \
 		$$(call recorded,$2/$(notdir $1)/.link,$$($2/$(notdir $1)-link))
 	$$(call say,LD,$$@)
