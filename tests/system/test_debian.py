@@ -23,6 +23,11 @@ def disk(name):
             "-device", f"virtio-blk-device,drive={name},serial={name}"]
 
 
+# Programs of the Debian for those that have none: chroot /mnt.
+TAKE_TOOLS = ("modprobe ext4 && mount -o ro -t ext4 {} /mnt &&"
+              " mount -t tmpfs none /mnt/tmp && mount -o bind /dev /mnt/dev")
+
+
 def start_network(machine):
     """zone0 is at 10.7.0.1 of a bridge, and gives out addresses there."""
     machine.run(
@@ -47,10 +52,9 @@ def machine():
                 lambda: m.try_run("grep -lx " + name +
                                   " /sys/block/vd*/serial")[1].strip(),
                 f"zone0 sees disk {name}").split("/")[3]
+        m.tools = f"/dev/{disks['tools']}"
         start_network(m)
-        m.run("modprobe ext4 &&"
-              f" mount -o ro -t ext4 /dev/{disks['tools']} /mnt &&"
-              " mount -t tmpfs none /mnt/tmp && mount -o bind /dev /mnt/dev")
+        m.run(TAKE_TOOLS.format(m.tools))
         m.define("debian", vcpus=2, memory="512M",
                  kernel=f"{IMAGES}/vmlinuz",
                  initrd=f"{IMAGES}/linux-guest.cpio.gz",
@@ -139,16 +143,20 @@ def address(debian):
 
 @pytest.fixture(scope="module")
 def peer(debian):
-    """Another zone on the network, from memory alone."""
+    """Another zone on the network, with the same programs on a disk that it
+    shares with zone0."""
     debian.define("peer", vcpus=1, memory="256M", kernel=f"{IMAGES}/vmlinuz",
                   initrd=f"{IMAGES}/linux-guest.cpio.gz",
                   cmdline="console=hvc0 zv.name=peer quiet",
                   devices=[{"type": "console"},
-                           {"type": "net", "bridge": "lan"}])
+                           {"type": "net", "bridge": "lan"},
+                           {"type": "disk", "path": debian.tools,
+                            "readonly": True}])
     debian.start("peer")
     debian.talk("peer", BOOT_LIMIT)
     ask_peer(debian, "ip addr add 10.7.0.200/24 dev eth0 &&"
-             " ip link set eth0 up; echo sta''tus=$?", r"status=0")
+             " ip link set eth0 up && " + TAKE_TOOLS.format("/dev/vda") +
+             "; echo sta''tus=$?", r"status=0")
     yield debian
     debian.destroy("peer")
 
@@ -188,6 +196,12 @@ def test_iperf3(debian, server, direction):
     assert end["sum_sent"]["bytes"] >= 8 << 20
     # The end of it is still on its way when the receiver counts.
     assert end["sum_received"]["bytes"] >= 4 << 20
+
+
+def test_iperf3_between_zones(peer, server):
+    rate = ask_peer(peer, f"chroot /mnt iperf3 -f k -c {server} -n 8M"
+                    " | grep receiver", r"([\d.]+) Kbits/sec.*receiver", 600)
+    assert float(rate.group(1)) > 0
 
 
 def test_link_and_mtu(debian, server):
