@@ -52,8 +52,8 @@ def test_io_processes_are_unprivileged(two):
         assert status["Seccomp"] == ["2"]
         assert two.run(f"ls -A /proc/{pid}/root") == ""
         for space in ("mnt", "net", "ipc", "uts"):
-            own, its = two.run(f"readlink /proc/self/ns/{space}"
-                               f" /proc/{pid}/ns/{space}").split()
+            own, its = (two.run(f"readlink /proc/{whose}/ns/{space}")
+                        for whose in ("self", pid))
             assert own != its
 
 
