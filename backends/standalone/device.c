@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "blk/store_nbd.h"
+#include "blk/store_null.h"
 #include "blk/store_uring.h"
 #include "blk/virtio_blk.h"
 #include "console/console_server.h"
@@ -89,10 +90,12 @@ static int open_file(const struct device_options *options,
 		.readonly = options->readonly,
 		.discard = !options->readonly,
 	};
-	int fd = open(options->disk,
-		      (options->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	int flags = (options->readonly ? O_RDONLY : O_RDWR) |
+		    (options->direct ? O_DIRECT : 0) | O_CLOEXEC;
+	int fd;
 	int rc;
 
+	fd = open(options->disk, flags);
 	if (fd < 0) {
 		return -errno;
 	}
@@ -154,8 +157,11 @@ static int open_nbd(const struct device_options *options,
 static int open_store(const struct device_options *options,
 		      struct event_loop *loop, const char **ret_what)
 {
-	if ((options->disk == NULL) == (options->nbd_socket == NULL)) {
-		*ret_what = "--disk: either it or --nbd-socket must be given";
+	if ((options->disk != NULL) + (options->nbd_socket != NULL) +
+		    (options->null_size != 0) !=
+	    1) {
+		*ret_what = "one of --disk, --nbd-socket and --null must be "
+			    "given";
 		return -EINVAL;
 	}
 	if (options->nbd_export != NULL && options->nbd_socket == NULL) {
@@ -165,6 +171,10 @@ static int open_store(const struct device_options *options,
 	if (options->nbd_socket != NULL) {
 		*ret_what = options->nbd_socket;
 		return open_nbd(options, loop);
+	}
+	if (options->null_size != 0) {
+		*ret_what = "--null";
+		return store_null_open(options->null_size, &disk.store);
 	}
 	*ret_what = options->disk;
 	return open_file(options, loop);

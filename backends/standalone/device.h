@@ -10,9 +10,12 @@ struct device_options {
 	const char *disk; /* path */
 	const char *nbd_socket; /* path; instead of disk */
 	const char *nbd_export; /* NULL: the server's default */
+	uint64_t
+		null_size; /* bytes of a disk that keeps nothing; 0: not that */
 	const char *serial; /* NULL: none */
 	bool readonly;
 	bool writeback;
+	bool direct; /* beside the page cache */
 };
 
 struct device_kind {

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "blk/blk_store.h"
 #include "io/sandbox.h"
 #include "standalone/backend.h"
 #include "standalone/device.h"
@@ -44,6 +45,8 @@ static const char options_text[] =
 	"  --disk PATH            a raw image or a block device\n"
 	"  --nbd-socket PATH      instead: what the NBD server there has\n"
 	"  --export NAME          which of its exports\n"
+	"  --null SIZE            a disk of SIZE bytes that keeps nothing instead\n"
+	"  --direct               go to the disk beside the page cache\n"
 	"  --serial TEXT          what the guest sees, up to 20 characters\n"
 	"  --readonly             the guest may not write\n"
 	"  --writeback            what is written may be lost until a flush\n"
@@ -75,7 +78,9 @@ enum option_id {
 	OPTION_EXPORT,
 	OPTION_SERIAL,
 	OPTION_READONLY,
-	OPTION_WRITEBACK
+	OPTION_WRITEBACK,
+	OPTION_DIRECT,
+	OPTION_NULL
 };
 
 static const struct option long_options[] = {
@@ -94,6 +99,8 @@ static const struct option long_options[] = {
 	{ "serial", required_argument, NULL, OPTION_SERIAL },
 	{ "readonly", no_argument, NULL, OPTION_READONLY },
 	{ "writeback", no_argument, NULL, OPTION_WRITEBACK },
+	{ "direct", no_argument, NULL, OPTION_DIRECT },
+	{ "null", required_argument, NULL, OPTION_NULL },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -116,6 +123,22 @@ static int parse_fd(const char *text, int *ret_fd)
 		return -1;
 	}
 	*ret_fd = (int)value;
+	return 0;
+}
+
+static int parse_size(const char *text, uint64_t *ret_size)
+{
+	char *rest;
+
+	errno = 0;
+	*ret_size = strtoull(text, &rest, 10);
+	if (errno != 0 || *text < '0' || *text > '9' || *rest != '\0' ||
+	    *ret_size == 0 || *ret_size % BLK_SECTOR != 0 ||
+	    *ret_size > INT64_MAX) {
+		complain("--null",
+			 "it must be a number of bytes, whole sectors");
+		return -1;
+	}
 	return 0;
 }
 
@@ -143,6 +166,11 @@ static int take_device_option(struct device_options *options, int id)
 	case OPTION_WRITEBACK:
 		options->writeback = true;
 		return 0;
+	case OPTION_DIRECT:
+		options->direct = true;
+		return 0;
+	case OPTION_NULL:
+		return parse_size(optarg, &options->null_size);
 	default:
 		/* getopt has told. */
 		return -1;

@@ -373,6 +373,12 @@ def test_a_given_connection(tmp_path, backend):
      "--nbd-socket"),
     (["--device", "blk", "--socket", "x", "--disk", "b", "--export", "e"],
      "--export"),
+    (["--device", "blk", "--socket", "x", "--disk", "y", "--null", "512"],
+     "--disk"),
+    (["--device", "blk", "--socket", "x", "--null", "0"], "--null"),
+    (["--device", "blk", "--socket", "x", "--null", "-512"], "--null"),
+    (["--device", "blk", "--socket", "x", "--null", "1000"], "--null"),
+    (["--device", "blk", "--socket", "x", "--null", "512k"], "--null"),
     (["--device", "console", "more"], "more"),
 ])
 def test_arguments(tmp_path, args, words):
