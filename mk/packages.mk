@@ -15,6 +15,9 @@ host-packages := \
 debian-host-packages := \
 	arch-test binfmt-support e2fsprogs fakeroot mmdebstrap qemu-user-static
 
+# To measure disks against, in make bench-native.
+bench-host-packages := qemu-system-common
+
 # For aarch64, with everything they depend on: the first lines are linked
 # against (libnbd is loaded when it is needed), the last is for the images.
 sysroot-packages := \

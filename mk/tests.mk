@@ -46,12 +46,21 @@ native-dir := $(O)/host/native
 native-programs := $(foreach t,$(native-tools-y),$(native-dir)/$(notdir $t)/$(notdir $t))
 $(foreach t,$(native-tools-y),$(eval $(call test-program,$t,$(native-dir),$(HOSTCC),)))
 
+# hvd-backend as it is installed, but for this machine: bench-native measures it.
+bench-dir := $(O)/host/bench
+bench-backend := $(bench-dir)/main/main
+main-src := $(filter-out backends/standalone/main.c,$(hvbackend-y)) $(backends-y) $(privcmd-y) $(zcommon-y)
+main-cflags := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+main-libs := $(user-libs) $(hvio-libs)
+$(eval $(call test-program,backends/standalone/main,$(bench-dir),$(HOSTCC),))
+vu-load := $(native-dir)/vu_load/vu_load
+
 fuzz-dir := $(O)/host/fuzz
 fuzz-cc := $(FUZZCC) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 fuzz-programs := $(foreach t,$(fuzzers-y),$(fuzz-dir)/$(notdir $t)/$(notdir $t))
 $(foreach t,$(fuzzers-y),$(eval $(call test-program,$t,$(fuzz-dir),$$(fuzz-cc),)))
 
-.PHONY: lint unit fuzz native system test demo soak bench mutate
+.PHONY: lint unit fuzz native system test demo soak bench bench-native mutate
 run-tests := HVSH=$(abspath $(O))/host/hvsh \
 	HVD_FAKE=$(abspath $(O))/host/hvd-fake \
 	HVD_IO_FAKE=$(abspath $(native-dir))/hvd_io_fake/hvd_io_fake $(PYTHON) scripts/run-tests \
@@ -88,6 +97,10 @@ soak: $(machine-needs) ## start, kill and restart zones for SOAK_SECONDS
 
 bench: $(machine-needs) ## count the instructions that zones cost
 	$(Q)$(PYTHON) tests/bench/bench.py
+
+bench-native: $(bench-backend) $(vu-load) ## disks against qemu-storage-daemon, on this machine
+	$(Q)scripts/host-packages $(bench-host-packages)
+	$(Q)$(PYTHON) tests/bench/native.py --backend $(bench-backend) --load $(vu-load) --image $(bench-dir)/image
 
 mutate: | $(host-stamp) ## remove each listed safety check: a test must fail
 	$(Q)$(PYTHON) tests/mutate/run.py

@@ -151,6 +151,10 @@ test_kill_blk-cflags := -fno-sanitize=all -O2
 unit-tests-y += tests/unit/backends/test_kill_disk
 test_kill_disk-src := $(blk-src) $(blk-support) backends/blk/store_uring.c
 test_kill_disk-libs := liburing
+# Puts load on a disk that is served over vhost-user.
+native-tools-y += tests/bench/vu_load
+vu_load-src := backends/core/guest_mem.c tests/unit/backends/support/ring_driver.c
+vu_load-cflags := -O2
 fuzzers-y += tests/fuzz/blk_fuzz
 blk_fuzz-src := $(blk-src) $(blk-support)
 

@@ -51,6 +51,8 @@ void ring_driver_desc(struct ring_driver *ring, uint64_t table, uint32_t index,
 void ring_driver_set_avail_idx(struct ring_driver *ring, uint16_t idx)
 {
 	ring->avail_idx = idx;
+	/* The device may be another process: first what the index covers. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	put16(ring, ring->at.avail + 2, idx);
 }
 
@@ -94,6 +96,7 @@ bool ring_driver_take(struct ring_driver *ring, uint32_t *ret_head,
 	if (ring->seen_used == ring_driver_used_idx(ring)) {
 		return false;
 	}
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	memcpy(element,
 	       at(ring,
 		  ring->at.used + 4 + 8 * (ring->seen_used % ring->at.size),
