@@ -41,7 +41,7 @@
 #   tests/objects.mk
 #     unit-tests-y   tests/unit/DIR/test_X, a program each
 #     fuzzers-y      tests/fuzz/X_fuzz, a program each
-#     native-tools-y tests/native/NAME, a program that tests/native starts
+#     native-tools-y PATH, a program of PATH.c that tests/native starts
 #     guests-y       tests/guest/NAME, a bare-metal image each
 #     zone0-tools-y  PATH, a program of PATH.c for the zone0 of system tests
 #     NAME-src, NAME-cflags, NAME-libs

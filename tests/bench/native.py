@@ -134,6 +134,7 @@ def main():
     for disk in ("null", "cached file", "O_DIRECT file"):
         for depth in DEPTHS:
             compare(args, disk, depth)
+    print(f"\nload after: {os.getloadavg()[0]:.2f}")
     return 0
 
 

@@ -143,35 +143,41 @@ static void send_message(struct load *load, uint32_t request,
 	     "a message to the server");
 }
 
-/* The answer's size, at least min; *ret_fd may be NULL. */
+/* At least min bytes of payload; *ret_fd may be NULL. */
 static void receive_answer(struct load *load, uint32_t request, void *ret,
 			   size_t room, size_t min, int *ret_fd)
 {
 	struct vhost_user_header header;
-	struct iovec iov[2] = { { &header, sizeof(header) }, { ret, room } };
+	struct iovec iov = { &header, sizeof(header) };
 	union {
 		struct cmsghdr cmsg;
 		uint8_t room[CMSG_SPACE(sizeof(int))];
 	} control;
 	struct msghdr mh = {
-		.msg_iov = iov,
-		.msg_iovlen = 2,
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
 		.msg_control = &control,
 		.msg_controllen = sizeof(control.room),
 	};
-	ssize_t n = recvmsg(load->fd, &mh, MSG_CMSG_CLOEXEC);
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&mh);
+	struct cmsghdr *cmsg;
 
-	if (n < (ssize_t)(sizeof(header) + min) || header.request != request ||
-	    header.size < min) {
+	/* Some servers write the payload separately: it may come later. */
+	if (recvmsg(load->fd, &mh, MSG_CMSG_CLOEXEC | MSG_WAITALL) !=
+		    (ssize_t)sizeof(header) ||
+	    header.request != request || header.size < min ||
+	    header.size > room ||
+	    recv(load->fd, ret, header.size, MSG_WAITALL) !=
+		    (ssize_t)header.size) {
 		fail("no answer to request %u", request);
 	}
-	if (ret_fd != NULL) {
-		if (cmsg == NULL || cmsg->cmsg_type != SCM_RIGHTS) {
-			fail("no descriptor in answer to request %u", request);
-		}
-		memcpy(ret_fd, CMSG_DATA(cmsg), sizeof(*ret_fd));
+	if (ret_fd == NULL) {
+		return;
 	}
+	cmsg = CMSG_FIRSTHDR(&mh);
+	if (cmsg == NULL || cmsg->cmsg_type != SCM_RIGHTS) {
+		fail("no descriptor in answer to request %u", request);
+	}
+	memcpy(ret_fd, CMSG_DATA(cmsg), sizeof(*ret_fd));
 }
 
 static void send_u64(struct load *load, uint32_t request, uint64_t value,
@@ -208,9 +214,12 @@ static void connect_server(struct load *load)
 	}
 	memcpy(addr.sun_path, load->socket, strlen(load->socket));
 	load->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	must(load->fd >= 0 && connect(load->fd, (struct sockaddr *)&addr,
-				      sizeof(addr)) == 0,
-	     load->socket);
+	must(load->fd >= 0, "socket");
+	/* The socket has a name a moment before its server listens. */
+	while (connect(load->fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
+		must(errno == ECONNREFUSED, load->socket);
+		(void)poll(NULL, 0, 10);
+	}
 }
 
 static void negotiate(struct load *load)
