@@ -259,6 +259,17 @@ int vq_pop(struct vq *vq, struct vq_chain *ret_chain)
 	return 1;
 }
 
+uint32_t vq_waiting(struct vq *vq)
+{
+	uint16_t avail_idx;
+
+	if (!vq->ready || guest_mem_load16(vq->gm, vq->at.avail + RING_IDX,
+					   &avail_idx) != 0) {
+		return 0;
+	}
+	return (uint16_t)(avail_idx - vq->last_avail);
+}
+
 void vq_unpop(struct vq *vq)
 {
 	vq->last_avail--;

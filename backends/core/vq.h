@@ -102,6 +102,9 @@ void vq_fini(struct vq *vq);
 /* 1: *ret_chain is filled and must be pushed later; 0: empty; -EPROTO */
 int vq_pop(struct vq *vq, struct vq_chain *ret_chain);
 
+/* How many chains there are to be popped, if the driver tells the truth. */
+uint32_t vq_waiting(struct vq *vq);
+
 /* The chain that begins at head, which was popped before: 0 or -EPROTO */
 int vq_walk(struct vq *vq, uint16_t head, struct vq_chain *ret_chain);
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vu_load: reads 4 KiB blocks at random from a disk that another process serves
- * over vhost-user, DEPTH at once, as a Linux driver would: indirect
+ * vu_load: reads or writes 4 KiB blocks at random on a disk that another process
+ * serves over vhost-user, DEPTH at once, as a Linux driver would: indirect
  * descriptors, event_idx, all that has been answered taken at once, one kick
- * for all that is asked anew.
+ * for all that is asked anew.  It can flush, so the disk may have a cache.
  *
- *   vu_load --socket PATH --depth N (--requests N | --seconds N) [--verify]
- *           [--pid PID]
+ *   vu_load --socket PATH --depth N (--requests N | --seconds N)
+ *           [--write | --verify] [--pid PID]
  *
- * --verify: each 64-bit word of a block is the block's number, and a read that
- * brings anything else is a failure.  --pid: the server, whose CPU time is
- * told, that of all its threads.  Prints one line of JSON.
+ * --write: each 64-bit word of a block becomes the block's number.  --verify:
+ * it is, and a read that brings anything else is a failure.  --pid: the server,
+ * whose CPU time is told, that of all its threads.  Prints one line of JSON.
  */
 #include <endian.h>
 #include <errno.h>
@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "../unit/backends/support/ring_driver.h"
+#include "blk/virtio_blk.h"
 #include "core/virtio_device.h"
 #include "transport/vhost_user/vhost_user_msg.h"
 
@@ -52,7 +53,7 @@
 
 #define WANTED_FEATURES                                             \
 	(VIRTIO_F_VERSION_1 | VQ_F_INDIRECT_DESC | VQ_F_EVENT_IDX | \
-	 VHOST_USER_F_PROTOCOL_FEATURES)
+	 VIRTIO_BLK_F_FLUSH | VHOST_USER_F_PROTOCOL_FEATURES)
 #define WANTED_PROTOCOL                                            \
 	(VHOST_USER_PROTOCOL_F_CONFIG | VHOST_USER_PROTOCOL_F_MQ | \
 	 VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD)
@@ -69,6 +70,7 @@ struct load {
 	uint64_t requests; /* 0: as many as the time allows */
 	uint32_t seconds;
 	long pid;
+	bool write;
 	bool verify;
 
 	int fd;
@@ -81,7 +83,7 @@ struct load {
 	bool tracked;
 	uint64_t blocks; /* of the disk */
 	uint64_t random;
-	uint64_t block[DEPTH_MAX]; /* what each slot reads */
+	uint64_t block[DEPTH_MAX]; /* what each slot is about */
 	uint16_t
 		told; /* the available index when the need of a kick was seen */
 
@@ -346,7 +348,7 @@ static void prepare_slot(struct load *load, uint32_t slot)
 	ring_driver_desc(ring, table, 0, table + AT_HEADER,
 			 sizeof(struct header), VQ_DESC_NEXT, 1);
 	ring_driver_desc(ring, table, 1, BLOCKS + (uint64_t)slot * BLOCK, BLOCK,
-			 VQ_DESC_NEXT | VQ_DESC_WRITE, 2);
+			 VQ_DESC_NEXT | (load->write ? 0 : VQ_DESC_WRITE), 2);
 	ring_driver_desc(ring, table, 2, table + AT_STATUS, 1, VQ_DESC_WRITE,
 			 0);
 	ring_driver_desc(ring, ring->at.desc, slot, table,
@@ -356,15 +358,25 @@ static void prepare_slot(struct load *load, uint32_t slot)
 static void request(struct load *load, uint32_t slot)
 {
 	uint64_t block = next_random(load) % load->blocks;
-	struct header header = { .sector = htole64(block * SECTORS_PER_BLOCK) };
+	struct header header = {
+		.type = htole32(load->write ? VIRTIO_BLK_T_OUT
+					    : VIRTIO_BLK_T_IN),
+		.sector = htole64(block * SECTORS_PER_BLOCK),
+	};
 	uint64_t *words = block_at(load, slot);
 
 	load->block[slot] = block;
 	memcpy(slot_at(load, slot, AT_HEADER), &header, sizeof(header));
 	*(uint8_t *)slot_at(load, slot, AT_STATUS) = 0xff;
-	/* What was read before must not pass for what is read now. */
-	words[0] = ~block;
-	words[WORDS - 1] = ~block;
+	if (load->write) {
+		for (uint32_t i = 0; i < WORDS; i++) {
+			words[i] = htole64(block);
+		}
+	} else {
+		/* What was read before must not pass for what is read now. */
+		words[0] = ~block;
+		words[WORDS - 1] = ~block;
+	}
 	ring_driver_offer(&load->ring, (uint16_t)slot);
 	load->asked++;
 }
@@ -392,7 +404,7 @@ static void check(struct load *load, uint32_t slot, uint32_t len)
 	const uint64_t *words = block_at(load, slot);
 	uint64_t wrong = 0;
 
-	if (status != 0 || len != BLOCK + 1) {
+	if (status != 0 || len != (load->write ? 1 : BLOCK + 1)) {
 		fail("block %" PRIu64 ": status %u, %u bytes",
 		     load->block[slot], status, len);
 	}
@@ -518,6 +530,7 @@ static const struct option options[] = {
 	{ "seconds", required_argument, NULL, 't' },
 	{ "pid", required_argument, NULL, 'p' },
 	{ "verify", no_argument, NULL, 'v' },
+	{ "write", no_argument, NULL, 'w' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -545,14 +558,18 @@ static void parse(struct load *load, int argc, char **argv)
 		case 'v':
 			load->verify = true;
 			break;
+		case 'w':
+			load->write = true;
+			break;
 		default:
 			exit(EXIT_FAILURE);
 		}
 	}
 	if (load->socket == NULL || load->depth == 0 ||
-	    load->depth > DEPTH_MAX ||
+	    load->depth > DEPTH_MAX || (load->write && load->verify) ||
 	    (load->requests == 0) == (load->seconds == 0)) {
-		fail("--socket, --depth up to %u, and --requests or --seconds",
+		fail("--socket, --depth up to %u, --requests or --seconds, and "
+		     "not --write with --verify",
 		     DEPTH_MAX);
 	}
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "blk/store_null.h"
+#include "core/container_of.h"
 #include "support/blk_world.h"
 
 #define PAGE 4096u
@@ -589,20 +590,46 @@ static void headers_are_read_once(void **state)
 	assert_int_equal(*blk_world_at(w, W_DATA), 0x3c);
 }
 
-static void work_per_turn_is_bounded(void **state)
+static struct blk_world *with_reads(uint32_t count)
 {
 	struct blk_world *w = blk_world_new(NULL, NULL, NULL);
 
-	(void)state;
 	w->ts.at_once = true;
 	blk_world_init(w, &plain);
 	blk_world_queues(w, 128);
 	assert_int_equal(blk_world_start(w, W_FEATURES | VQ_F_INDIRECT_DESC),
 			 0);
-	for (uint32_t i = 0; i < 128; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		blk_world_offer_indirect(w, 0, i, VIRTIO_BLK_T_IN, 0, W_DATA,
 					 512);
 	}
+	return w;
+}
+
+/* So that the driver is at work on the first half while we are on the other. */
+static void half_of_a_long_queue_per_turn(void **state)
+{
+	struct blk_world *w = with_reads(48);
+
+	(void)state;
+	w->blk.dev.ops->kick(&w->blk.dev, 0);
+	assert_int_equal(w->ts.submitted, 24);
+	assert_int_equal(w->signals[0], 1);
+	assert_true(event_loop_run_deferred(&w->pump.loop));
+	/* Less than that is not worth another turn. */
+	assert_int_equal(w->ts.submitted, 40);
+	(void)event_loop_run_deferred(&w->pump.loop);
+	assert_int_equal(w->ts.submitted, 48);
+	assert_int_equal(ring_driver_used_flags(&w->ring[0]), 0);
+	blk_world_stop(w);
+	blk_world_free(w);
+}
+
+static void work_per_turn_is_bounded(void **state)
+{
+	struct blk_world *w = with_reads(128);
+
+	(void)state;
 	w->blk.dev.ops->kick(&w->blk.dev, 0);
 	assert_int_equal(w->ts.submitted, 64);
 	assert_int_equal(w->signals[0], 1);
@@ -612,6 +639,32 @@ static void work_per_turn_is_bounded(void **state)
 	assert_true(event_pump_run(&w->pump));
 	assert_int_equal(w->ts.submitted, 128);
 	assert_int_equal(ring_driver_used_flags(&w->ring[0]), 0);
+	blk_world_stop(w);
+	blk_world_free(w);
+}
+
+static void tell_the_truth(struct guest_mem *gm, uint64_t gpa, size_t len)
+{
+	struct blk_world *w = container_of(gm, struct blk_world, gm);
+
+	(void)gpa;
+	(void)len;
+	ring_driver_set_avail_idx(&w->ring[0], 128);
+}
+
+/* The index is read twice: for the turn's allowance, and for each chain. */
+static void a_turn_is_bounded_whatever_the_driver_says(void **state)
+{
+	struct blk_world *w = with_reads(128);
+
+	(void)state;
+	ring_driver_set_avail_idx(&w->ring[0], 1128);
+	w->gm.after_read = tell_the_truth;
+	w->blk.dev.ops->kick(&w->blk.dev, 0);
+	assert_int_equal(w->ts.submitted, 64);
+	w->gm.after_read = NULL;
+	assert_true(event_pump_run(&w->pump));
+	assert_int_equal(w->ts.submitted, 128);
 	blk_world_stop(w);
 	blk_world_free(w);
 }
@@ -1176,7 +1229,9 @@ int main(void)
 		TEST(head_in_flight_twice),
 		TEST(head_in_flight_twice_untracked),
 		TEST(headers_are_read_once),
+		cmocka_unit_test(half_of_a_long_queue_per_turn),
 		cmocka_unit_test(work_per_turn_is_bounded),
+		cmocka_unit_test(a_turn_is_bounded_whatever_the_driver_says),
 		cmocka_unit_test(cache_modes),
 		cmocka_unit_test(guest_switches_cache),
 		TEST(config_space),
