@@ -148,6 +148,17 @@ static bool take_bounce(struct store_uring *su, struct blk_request *r)
 	return true;
 }
 
+/* False: it waits for a buffer. */
+static bool use_bounce(struct store_uring *su, struct blk_request *r)
+{
+	r->priv.how = HOW_BOUNCE;
+	if (take_bounce(su, r)) {
+		return true;
+	}
+	list_append(&su->bounced, r);
+	return false;
+}
+
 static void give_bounce(struct store_uring *su, struct blk_request *r)
 {
 	size_t at = (size_t)((uint8_t *)r->priv.buffer - su->bounce);
@@ -355,7 +366,9 @@ static void transferred(struct store_uring *su, struct blk_request *r,
 		   (r->priv.moved & (su->len_align - 1)) != 0) {
 		/* Likewise, and O_DIRECT cannot go on from here. */
 		finish(su, r, -EIO);
-	} else {
+	} else if (r->priv.how != HOW_DIRECT || fits_direct_io(su, r) ||
+		   use_bounce(su, r)) {
+		/* What is left of a buffer may lie where O_DIRECT cannot. */
 		next_step(su, r);
 	}
 }
@@ -576,9 +589,7 @@ static void uring_submit(struct blk_store *store, struct blk_request *r)
 			r->priv.how = HOW_DIRECT;
 			break;
 		}
-		r->priv.how = HOW_BOUNCE;
-		if (!take_bounce(su, r)) {
-			list_append(&su->bounced, r);
+		if (!use_bounce(su, r)) {
 			return;
 		}
 		break;

@@ -407,6 +407,50 @@ static void any_cut(void **state)
 	}
 }
 
+/* The rest begins where no direct I/O may: it goes on through a buffer. */
+static void a_cut_where_direct_io_cannot_go_on(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t *to;
+	struct one held[BOUNCE_COUNT];
+	struct one r;
+
+	NEEDS_URING();
+	pattern(f->buffer, 65536, 3);
+	assert_int_equal(pwrite(f->fd, f->buffer, 65536, 0), 65536);
+	assert_int_equal(fsync(f->fd), 0);
+	if (!open_direct(f)) {
+		skip();
+	}
+	open_store(f, &(struct store_uring_config){ .block_size = 4096 });
+	/* A kernel that does not tell is taken to want more than it may. */
+	f->su->mem_align = 8192;
+	to = f->buffer + 131072;
+	to += -(uintptr_t)to & 8191;
+	for (uint32_t busy = 0; busy < 2; busy++) {
+		memset(to, 0, 65536);
+		fill(&r, BLK_READ, 8192, 24576);
+		add(&r, to, 16384);
+		add(&r, to + 32768, 8192);
+		submit(f, &r);
+		assert_int_equal(r.r.priv.how, HOW_DIRECT);
+		assert_ptr_equal(list_take(&f->su->ready), &r.r);
+		for (uint32_t i = 0; i < BOUNCE_COUNT * busy; i++) {
+			fill_simple(&held[i], BLK_READ, 0, to + 40961, 4096);
+			submit(f, &held[i]);
+		}
+		memcpy(to, f->buffer + 8192, 4096);
+		r.r.priv.step = 24576;
+		step_done(f->su, &r.r, 4096);
+		assert_int_equal(r.r.priv.how, HOW_BOUNCE);
+		assert_int_equal(r.r.priv.buffer == NULL, busy);
+		assert_int_equal(finish_one(f, &r), 0);
+		assert_memory_equal(to, f->buffer + 8192, 16384);
+		assert_memory_equal(to + 32768, f->buffer + 24576, 8192);
+		assert_int_equal(f->su->bounce_free, (1u << BOUNCE_COUNT) - 1);
+	}
+}
+
 static void again(void **state)
 {
 	struct fixture *f = *state;
@@ -883,6 +927,7 @@ int main(void)
 		TEST(the_file_ends_early_direct),
 		TEST(short_writes_go_on),
 		TEST(any_cut),
+		TEST(a_cut_where_direct_io_cannot_go_on),
 		TEST(again),
 		TEST(stable_writes),
 		TEST(erases_a_file),
