@@ -30,6 +30,11 @@
 #define BOUNCE_SIZE (128u * 1024u)
 #define BLOCK_SIZE_MAX 65536u
 #define RETRY_MS 1u
+/*
+ * What a step moves at most: the kernel copies what is in the page cache within
+ * the system call, and neither commands nor a kill come through meanwhile.
+ */
+#define STEP_MAX (4u * 1024u * 1024u)
 
 #define ZEROS_SIZE 65536u
 #define ZEROS_IOV 16u
@@ -234,20 +239,33 @@ static uint32_t left_up_to(const struct blk_request *r, uint32_t max)
 	return left < max ? (uint32_t)left : max;
 }
 
+/* How many elements one step is made of, *ret_len bytes in all. */
+static uint32_t elements_of_step(const struct blk_request *r, uint32_t *ret_len)
+{
+	const struct iovec *iov = &r->iov[r->priv.iov_at];
+	uint32_t left = r->iov_count - r->priv.iov_at;
+	uint32_t count = 0;
+	uint32_t len = 0;
+
+	while (count < left && iov[count].iov_len <= STEP_MAX - len) {
+		len += (uint32_t)iov[count++].iov_len;
+	}
+	/* Else the first part of one. */
+	*ret_len = count != 0 ? len : STEP_MAX;
+	return count != 0 ? count : 1;
+}
+
 static void prepare_direct(struct io_uring_sqe *sqe, struct blk_request *r)
 {
 	const struct iovec *iov = &r->iov[r->priv.iov_at];
-	uint32_t count = r->iov_count - r->priv.iov_at;
 	uint64_t offset = r->offset + r->priv.moved;
+	uint32_t count = elements_of_step(r, &r->priv.step);
 
-	/* What the kernel does not take at once it leaves for the next step. */
-	r->priv.step = left_up_to(r, UINT32_MAX);
 	if (count == 1 && r->op == BLK_READ) {
-		io_uring_prep_read(sqe, 0, iov->iov_base,
-				   (unsigned int)iov->iov_len, offset);
+		io_uring_prep_read(sqe, 0, iov->iov_base, r->priv.step, offset);
 	} else if (count == 1) {
-		io_uring_prep_write(sqe, 0, iov->iov_base,
-				    (unsigned int)iov->iov_len, offset);
+		io_uring_prep_write(sqe, 0, iov->iov_base, r->priv.step,
+				    offset);
 	} else if (r->op == BLK_READ) {
 		io_uring_prep_readv(sqe, 0, iov, count, offset);
 	} else {

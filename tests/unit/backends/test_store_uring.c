@@ -407,6 +407,47 @@ static void any_cut(void **state)
 	}
 }
 
+/* A guest may describe gigabytes: the process is not to be gone for as long. */
+static void large_requests_go_step_by_step(void **state)
+{
+	/* Whole elements that fit, then parts of one that does not. */
+	const struct {
+		uint32_t bytes;
+		uint8_t opcode;
+		uint32_t len; /* bytes, or elements */
+	} steps[] = {
+		{ 4 * MIB, IORING_OP_READV, 2 },
+		{ 512, IORING_OP_READ, 512 },
+		{ 4 * MIB, IORING_OP_READ, 4 * MIB },
+		{ 3 * MIB - 512, IORING_OP_READ, 3 * MIB - 512 },
+	};
+	struct fixture *f = *state;
+	struct io_uring_sqe sqe;
+	struct one r;
+
+	NEEDS_URING();
+	open_store(f, &(struct store_uring_config){ 0 });
+	/* Nothing is read: it is about what the kernel would be told. */
+	fill(&r, BLK_READ, 0, 11 * MIB);
+	add(&r, f->buffer, 3 * MIB);
+	add(&r, f->buffer, MIB);
+	add(&r, f->buffer, 512);
+	add(&r, f->buffer, 7 * MIB - 512);
+	submit(f, &r);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_ptr_equal(list_take(&f->su->ready), &r.r);
+		memset(&sqe, 0, sizeof(sqe));
+		prepare(f->su, &sqe, &r.r);
+		assert_int_equal(r.r.priv.step, steps[i].bytes);
+		assert_int_equal(sqe.opcode, steps[i].opcode);
+		assert_int_equal(sqe.len, steps[i].len);
+		assert_int_equal(r.done, 0);
+		step_done(f->su, &r.r, (int)steps[i].bytes);
+	}
+	assert_int_equal(r.done, 1);
+	assert_int_equal(r.error, 0);
+}
+
 /* The rest begins where no direct I/O may: it goes on through a buffer. */
 static void a_cut_where_direct_io_cannot_go_on(void **state)
 {
@@ -927,6 +968,7 @@ int main(void)
 		TEST(the_file_ends_early_direct),
 		TEST(short_writes_go_on),
 		TEST(any_cut),
+		TEST(large_requests_go_step_by_step),
 		TEST(a_cut_where_direct_io_cannot_go_on),
 		TEST(again),
 		TEST(stable_writes),
