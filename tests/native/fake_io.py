@@ -10,6 +10,7 @@ What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
   linger: what it works on stays open for a while after its end, as with I/O
     under way: until $ZV_FAKE_DIR/linger-ZONE is removed
   error, paused, broken: disk0 gets into that state at the start
+  noisy: tells of 100000 changes of it, as fast as it can, when it is ready
 It appends each line it gets to $ZV_FAKE_DIR/io-ZONE.log, and of the fds that
 come with a configuration a line each: {"fd": N, "path": …, "flags": …}.
 """
@@ -73,6 +74,12 @@ def linger(zone):
         os._exit(0)
 
 
+def make_noise():
+    for number in range(100000):
+        say({"event": "device", "device": "disk0", "state": "error",
+             "error": f"number {number}"})
+
+
 def power_off():
     os.pwrite(4, struct.pack("<I", GUEST_OFF), REASON)
     os.pwrite(4, struct.pack("<I", OFF), STATE)
@@ -117,6 +124,8 @@ def main():
                  "error": "for a test"})
     if "silent" not in words:
         say({"event": "ready"})
+    if "noisy" in words:
+        threading.Thread(target=make_noise, daemon=True).start()
     for line in lines:
         log.write(line)
         command = json.loads(line)["cmd"]

@@ -1105,6 +1105,23 @@ def test_broken_device_is_mended_by_a_reset(machine, hvd):
     assert device["state"] == "ok" and "error" not in device
 
 
+def test_noise_about_devices_is_bounded(machine, hvd):
+    """An I/O process in the hands of its guest drives nobody's events out."""
+    machine.inject("io-z1", "noisy")
+    start_with(machine, hvd, disk_of(machine.disk()))
+    first = hvd.event("z1", "error")
+    note = hvd.event("z1", "suppressed")
+    assert note["kind"] == "lifecycle" and note["seq"] - first["seq"] < 40
+    assert int(note["reason"].split()[0]) > 500
+    # how things are is told then, and can be asked for at any time
+    told = hvd.event("z1", "error")["reason"]
+    now = hvd.call("zone.get", name="z1")["devices"][0]["error"]
+    assert 500 < int(told.split()[1]) <= int(now.split()[1])
+    # it is not listened to as fast as it talks
+    assert int(now.split()[1]) < 50000
+    hvd.call("zone.destroy", name="z1")
+
+
 def test_resize(machine, hvd):
     path = machine.disk()
     start_with(machine, hvd, disk_of(path), {"type": "rng"})

@@ -20,6 +20,9 @@
 #define EXIT_TIMEOUT_MS 1000u
 #define LINE_MAX_BYTES 8192u
 #define READ_SIZE 4096u
+/* No process has as much to say; one that has is not to keep hvd busy. */
+#define LINES_MAX 1000u
+#define LINES_MS 1000u /* in so much time */
 
 /* One started process.  It outlives its place in struct io_process while its
  * handles close. */
@@ -27,6 +30,9 @@ struct io_child {
 	struct io_process *io; /* NULL: of no interest any more */
 	uv_process_t process;
 	uv_pipe_t control;
+	uv_timer_t pause; /* active: it is not listened to */
+	uint64_t since; /* lines are counted; loop time, ms */
+	unsigned int lines;
 	bool spawned; /* `process` is a handle to close */
 	bool running;
 	bool broken; /* killed by us, for the reason in last_error */
@@ -61,6 +67,7 @@ static void child_close(struct io_child *child)
 	if (!uv_is_closing((uv_handle_t *)&child->control)) {
 		uv_close((uv_handle_t *)&child->control,
 			 on_child_handle_closed);
+		uv_close((uv_handle_t *)&child->pause, on_child_handle_closed);
 	}
 	if (child->spawned && !uv_is_closing((uv_handle_t *)&child->process)) {
 		uv_close((uv_handle_t *)&child->process,
@@ -324,9 +331,42 @@ static void on_child_alloc(uv_handle_t *handle, size_t suggested,
 }
 
 static void on_child_read(uv_stream_t *stream, ssize_t got,
+			  const uv_buf_t *buffer);
+
+static void on_pause_over(uv_timer_t *timer)
+{
+	struct io_child *child = timer->data;
+
+	if (child->io && uv_read_start((uv_stream_t *)&child->control,
+				       on_child_alloc, on_child_read) < 0) {
+		io_process_replace(child->io, "cannot be listened to");
+	}
+}
+
+/* What it says next waits, in its socket; then it is told of no room. */
+static void pause_if_noisy(struct io_child *child, unsigned int lines)
+{
+	uint64_t now = uv_now(child->io->loop);
+
+	if (now - child->since >= LINES_MS) {
+		child->since = now;
+		child->lines = 0;
+	}
+	child->lines += lines;
+	if (child->lines > LINES_MAX) {
+		log_debug("%s: hvd-io says too much at a time",
+			  child->io->zone);
+		uv_read_stop((uv_stream_t *)&child->control);
+		uv_timer_start(&child->pause, on_pause_over,
+			       LINES_MS - (now - child->since), 0);
+	}
+}
+
+static void on_child_read(uv_stream_t *stream, ssize_t got,
 			  const uv_buf_t *buffer)
 {
 	struct io_child *child = stream->data;
+	unsigned int lines = 0;
 	char *line;
 	size_t len;
 	int rc = 0;
@@ -347,9 +387,12 @@ static void on_child_read(uv_stream_t *stream, ssize_t got,
 			break;
 		}
 		handle_line(child->io, line, len);
+		lines++;
 	}
 	if (rc < 0 && child->io) {
 		io_process_replace(child->io, "said a line without end");
+	} else if (child->io) {
+		pause_if_noisy(child, lines);
 	}
 }
 
@@ -435,10 +478,11 @@ static void spawn(struct io_process *io, struct io_opening *opening)
 		return;
 	}
 	child->io = io;
-	child->open_handles = 1;
-	child->process.data = child->control.data = child;
+	child->open_handles = 2;
+	child->process.data = child->control.data = child->pause.data = child;
 	frame_init(&child->input, LINE_MAX_BYTES);
 	uv_pipe_init(io->loop, &child->control, 0);
+	uv_timer_init(io->loop, &child->pause);
 	rc = start_child(io, child, opening);
 	io_opening_drop(opening);
 	if (rc < 0) {

@@ -69,13 +69,14 @@ struct zone *zone_create(struct daemon *daemon, const char *name)
 	z->console_fd = -1;
 	uv_timer_init(&daemon->loop, &z->timer);
 	uv_timer_init(&daemon->loop, &z->grace);
+	uv_timer_init(&daemon->loop, &z->news.timer);
 	uv_timer_init(&daemon->loop, &z->resize.timer);
 	uv_timer_init(&daemon->loop, &z->set.timer);
-	z->timer.data = z->grace.data = z;
+	z->timer.data = z->grace.data = z->news.timer.data = z;
 	z->resize.timer.data = z->set.timer.data = z;
 	io_process_init(&z->io, &daemon->loop, &zone_io_ops,
 			daemon->options.io_program, z->name);
-	z->open_handles = 5;
+	z->open_handles = 6;
 	while (*place && strcmp((*place)->name, name) < 0) {
 		place = &(*place)->next;
 	}
@@ -128,6 +129,7 @@ static void close_zone(struct zone *z)
 	io_process_close(&z->io, on_io_closed);
 	uv_close((uv_handle_t *)&z->timer, on_timer_closed);
 	uv_close((uv_handle_t *)&z->grace, on_timer_closed);
+	uv_close((uv_handle_t *)&z->news.timer, on_timer_closed);
 	uv_close((uv_handle_t *)&z->resize.timer, on_timer_closed);
 	uv_close((uv_handle_t *)&z->set.timer, on_timer_closed);
 }

@@ -111,6 +111,13 @@ struct zone {
 	unsigned int destroy_tries;
 	struct zone_waiter *waiters;
 	struct {
+		uv_timer_t timer; /* active: told and untold count */
+		unsigned int told;
+		unsigned int untold;
+		uint32_t states; /* devices with an untold state, as bits */
+		uint32_t sizes; /* ... or size */
+	} news; /* of its devices */
+	struct {
 		struct rpc_call *call; /* NULL: none is under way */
 		uint32_t device;
 		uv_timer_t timer;

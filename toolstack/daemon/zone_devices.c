@@ -10,9 +10,91 @@
 
 #define RESIZE_MS 10000u /* for an I/O process to look at a size */
 
+/*
+ * What is told of one zone's devices: each may have one burst of errors.  More
+ * would drive what others want to know out of the history and the log.
+ */
+#define NEWS_MAX ZONE_DEF_DEVICES_MAX
+#define NEWS_MS 10000u /* in so much time */
+
+_Static_assert(ZONE_DEF_DEVICES_MAX <= 32, "a bit for each");
+
 static struct zone *zone_of(struct io_process *io)
 {
 	return (struct zone *)((char *)io - offsetof(struct zone, io));
+}
+
+/* --------------------------------------------------------------- news */
+
+static void tell_state(struct zone *z, uint32_t index)
+{
+	const struct device_status *status = &z->io.status[index];
+
+	event_publish_device(&z->daemon->events, z->name,
+			     z->running_def->devices[index].name,
+			     device_state_name(status->state),
+			     status->error[0] ? status->error : NULL);
+}
+
+static void tell_size(struct zone *z, uint32_t index)
+{
+	char reason[48];
+
+	snprintf(reason, sizeof(reason), "%llu bytes",
+		 (unsigned long long)z->io.status[index].size);
+	event_publish_device(&z->daemon->events, z->name,
+			     z->running_def->devices[index].name, "resized",
+			     reason);
+}
+
+static void begin_news(struct zone *z);
+
+/* How things are by now is told in the end. */
+static void on_news_over(uv_timer_t *timer)
+{
+	struct zone *z = timer->data;
+	unsigned int untold = z->news.untold;
+	char reason[64];
+
+	if (untold == 0) {
+		return;
+	}
+	begin_news(z);
+	snprintf(reason, sizeof(reason), "%u events of its devices", untold);
+	zone_publish(z, "suppressed", reason);
+	for (uint32_t i = 0; z->running_def && i < z->running_def->device_count;
+	     i++) {
+		if ((z->news.states & 1u << i) != 0) {
+			z->news.told++;
+			tell_state(z, i);
+		}
+		if ((z->news.sizes & 1u << i) != 0) {
+			z->news.told++;
+			tell_size(z, i);
+		}
+	}
+	z->news.states = z->news.sizes = 0;
+}
+
+static void begin_news(struct zone *z)
+{
+	z->news.told = z->news.untold = 0;
+	uv_timer_start(&z->news.timer, on_news_over, NEWS_MS, 0);
+}
+
+/* If not, it is noted in *untold for later. */
+static bool may_tell(struct zone *z, uint32_t index, uint32_t *untold)
+{
+	if (!uv_is_active((uv_handle_t *)&z->news.timer)) {
+		begin_news(z);
+	}
+	if (z->news.told < NEWS_MAX) {
+		z->news.told++;
+		return true;
+	}
+	z->news.untold++;
+	*untold |= 1u << index;
+	return false;
 }
 
 /* ------------------------------------------------------------- resize */
@@ -55,6 +137,7 @@ void zone_devices_gone(struct io_process *io)
 
 	zerror_set(&error, ZERROR_IO_ERROR, NULL, "try again in a moment",
 		   "%s: its I/O process ended meanwhile", z->name);
+	z->news.states = z->news.sizes = 0;
 	end_resize(z, &error);
 	zone_set_abandon(z, "its I/O process ended meanwhile");
 }
@@ -78,14 +161,9 @@ void zone_devices_refused(struct io_process *io, uint32_t index,
 void zone_devices_resized(struct io_process *io, uint32_t index, bool changed)
 {
 	struct zone *z = zone_of(io);
-	char reason[48];
 
-	if (changed) {
-		snprintf(reason, sizeof(reason), "%llu bytes",
-			 (unsigned long long)io->status[index].size);
-		event_publish_device(&z->daemon->events, z->name,
-				     z->running_def->devices[index].name,
-				     "resized", reason);
+	if (changed && may_tell(z, index, &z->news.sizes)) {
+		tell_size(z, index);
 	}
 	if (index == z->resize.device) {
 		end_resize(z, NULL);
@@ -97,12 +175,10 @@ void zone_devices_resized(struct io_process *io, uint32_t index, bool changed)
 void zone_devices_changed(struct io_process *io, uint32_t index)
 {
 	struct zone *z = zone_of(io);
-	const struct device_status *status = &io->status[index];
 
-	event_publish_device(&z->daemon->events, z->name,
-			     z->running_def->devices[index].name,
-			     device_state_name(status->state),
-			     status->error[0] ? status->error : NULL);
+	if (may_tell(z, index, &z->news.states)) {
+		tell_state(z, index);
+	}
 }
 
 const char *zone_devices_user_of(struct io_process *io,
