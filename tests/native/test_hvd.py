@@ -1315,6 +1315,21 @@ def test_net_waits_for_the_tap_of_an_old_process(machine, net):
     assert net.links() == {}
 
 
+def test_net_tidies_when_an_old_process_has_let_go(machine, net):
+    client = machine.start()
+    old = start_with(machine, client, {"type": "net"},
+                     {"type": "net"})["io"]["pid"]
+    os.kill(old, signal.SIGSTOP)
+    machine.kill()
+    client = machine.start()
+    request = client.begin("zone.destroy", name="z1")
+    wait(lambda: machine.zones() == [])
+    assert set(net.links()) == {"zvbr0", "zv1.0", "zv1.1"}
+    os.kill(old, signal.SIGCONT)
+    client.finish(request)
+    assert net.links() == {}
+
+
 def test_net_tidies_after_zones_that_ended_alone(machine, net):
     client = machine.start()
     pid = start_with(machine, client, {"type": "net"})["io"]["pid"]

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rtnl.h"
@@ -359,6 +360,59 @@ int net_tap_set_mtu(uint32_t zone, uint32_t device, uint32_t mtu)
 	rc = rtnl_find(&rtnl, name, &link);
 	if (rc == 0) {
 		rc = rtnl_change(&rtnl, link.index, &change);
+	}
+	rtnl_close(&rtnl);
+	return rc;
+}
+
+/* ------------------------------------------------------------------- the end */
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int wait_gone(struct rtnl *rtnl, struct rtnl *news, const char *name,
+		     int64_t until)
+{
+	struct rtnl_link link;
+	int rc;
+
+	while ((rc = rtnl_find(rtnl, name, &link)) == 0) {
+		int64_t left = until - now_ms();
+
+		if (left <= 0) {
+			return -ETIMEDOUT;
+		}
+		rtnl_wait(news, (int)left);
+	}
+	return rc == -ENODEV ? 0 : rc;
+}
+
+int net_tap_wait_gone(uint32_t zone, uint32_t count, unsigned int ms)
+{
+	int64_t until = now_ms() + ms;
+	struct rtnl rtnl;
+	struct rtnl news;
+	int rc = rtnl_open(&rtnl);
+
+	if (rc != 0) {
+		return rc;
+	}
+	rc = rtnl_open(&news);
+	if (rc == 0) {
+		/* Before the first look, so that nothing falls in between. */
+		rc = rtnl_listen(&news);
+		for (uint32_t i = 0; rc == 0 && i < count; i++) {
+			char name[IFNAMSIZ];
+
+			net_tap_name(zone, i, name);
+			rc = wait_gone(&rtnl, &news, name, until);
+		}
+		rtnl_close(&news);
 	}
 	rtnl_close(&rtnl);
 	return rc;

@@ -55,6 +55,12 @@ void net_tap_name(uint32_t zone, uint32_t device, char ret_name[IFNAMSIZ]);
 int net_tap_set_mtu(uint32_t zone, uint32_t device, uint32_t mtu);
 
 /*
+ * Waits until a zone's first `count` TAPs are gone, ms at most, because whose
+ * they are may still be ending.  0, -ETIMEDOUT, or another negative errno.
+ */
+int net_tap_wait_gone(uint32_t zone, uint32_t count, unsigned int ms);
+
+/*
  * Removes hvd's own bridge if no port is left: to be called when hvd starts and
  * when a TAP's last fd is closed.  0, also if there is nothing to remove, or a
  * negative errno.

@@ -5,6 +5,7 @@
 #include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -359,4 +360,25 @@ int rtnl_delete(struct rtnl *rtnl, int index)
 
 	begin(&request, RTM_DELLINK, 0, index);
 	return call(rtnl, &request, NULL, NULL);
+}
+
+int rtnl_listen(struct rtnl *rtnl)
+{
+	int group = RTNLGRP_LINK;
+
+	return setsockopt(rtnl->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group,
+			  sizeof(group)) < 0
+		       ? -errno
+		       : 0;
+}
+
+void rtnl_wait(struct rtnl *rtnl, int ms)
+{
+	struct pollfd fd = { .fd = rtnl->fd, .events = POLLIN };
+	uint8_t some[ANSWER_SIZE];
+
+	(void)poll(&fd, 1, ms);
+	/* What it was is looked up; that some are lost is an error, too. */
+	while (recv(rtnl->fd, some, sizeof(some), MSG_DONTWAIT) >= 0 ||
+	       errno == ENOBUFS || errno == EINTR) {}
 }

@@ -56,4 +56,9 @@ int rtnl_add_bridge(struct rtnl *rtnl, const char *name, const uint8_t mac[6]);
 int rtnl_change(struct rtnl *rtnl, int index, const struct rtnl_change *change);
 int rtnl_delete(struct rtnl *rtnl, int index);
 
+/* Makes rtnl one that hears of all changes of links, and does nothing else. */
+int rtnl_listen(struct rtnl *rtnl);
+/* Returns when something has changed, or after so much time. */
+void rtnl_wait(struct rtnl *rtnl, int ms);
+
 #endif /* ZV_TOOLSTACK_DAEMON_RTNL_H */

@@ -14,6 +14,8 @@
 #include "store.h"
 #include "zone_build.h"
 
+#define TAP_PATIENCE_MS 2000u /* for an I/O process that is ending */
+
 static int save(struct zone_job *job, const char *record)
 {
 	if (!record) {
@@ -70,10 +72,23 @@ static void expel_io_process(const struct zone_job *job)
 	}
 }
 
+/* One that an earlier daemon left behind may not have let go of them yet. */
 static void tidy(const struct zone_job *job)
 {
-	int rc = job->tidy ? net_tap_tidy() : 0;
+	int rc;
 
+	if (!job->tidy) {
+		return;
+	}
+	rc = net_tap_wait_gone(
+		job->id,
+		io_resource_net_number(job->def, job->def->device_count),
+		TAP_PATIENCE_MS);
+	if (rc < 0) {
+		log_warning("%s: its TAP devices stay: %s", job->zone->name,
+			    strerror(-rc));
+	}
+	rc = net_tap_tidy();
 	if (rc < 0) {
 		log_warning("%s: " NET_TAP_OWN_BRIDGE " cannot be removed: %s",
 			    job->zone->name, strerror(-rc));

@@ -771,6 +771,37 @@ static void device_moves_packets(void **state)
 	free(ram);
 }
 
+static void waits_until_they_are_gone(void **state)
+{
+	struct net_tap_config config = config_of(1, NULL);
+	struct net_tap tap;
+	pid_t child;
+	int pipes[2];
+	char byte;
+
+	NEEDS_NAMESPACE();
+	assert_int_equal(net_tap_wait_gone(7, 2, 0), 0);
+	tap = must_open(&config);
+	assert_int_equal(net_tap_wait_gone(7, 1, 0), 0);
+	assert_int_equal(net_tap_wait_gone(7, 2, 10), -ETIMEDOUT);
+	/* In other hands by now, which open when we wait. */
+	assert_int_equal(pipe(pipes), 0);
+	child = fork();
+	if (child == 0) {
+		close(pipes[1]);
+		(void)!read(pipes[0], &byte, 1);
+		_exit(0);
+	}
+	net_tap_close(&tap);
+	close(pipes[0]);
+	assert_int_equal(net_tap_wait_gone(7, 2, 10), -ETIMEDOUT);
+	close(pipes[1]);
+	assert_int_equal(net_tap_wait_gone(7, 2, PATIENCE_MS), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(net_tap_tidy(), 0);
+	assert_false(exists(NET_TAP_OWN_BRIDGE));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -785,6 +816,7 @@ int main(void)
 		cmocka_unit_test(without_right),
 		cmocka_unit_test(without_tun),
 		cmocka_unit_test(link_moves_packets),
+		cmocka_unit_test(waits_until_they_are_gone),
 		cmocka_unit_test(link_offloads),
 		cmocka_unit_test(link_queues),
 		cmocka_unit_test(device_moves_packets),
