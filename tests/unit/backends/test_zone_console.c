@@ -511,6 +511,7 @@ static void slow_device_stops(void **state)
 	struct virtio_device dev = { .ops = &slow_ops, .queue_count = 1 };
 	struct zone_virtio zv;
 	uint8_t *area;
+	uint32_t answers;
 
 	(void)state;
 	/* A zone I/O of its own beside the one of the fixture. */
@@ -553,6 +554,31 @@ static void slow_device_stops(void **state)
 	slow_done(&dev);
 	assert_int_equal(io.resets, 0);
 	assert_int_equal(zv.state.regs.status, 0);
+
+	/*
+	 * So does one that comes while a vCPU waits for that, and another vCPU
+	 * behind it: the hypervisor has forgotten both accesses, and so do we.
+	 */
+	slow_write(0, VIRTIO_MMIO_STATUS, 3);
+	slow_write(0, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+	slow_write(0, VIRTIO_MMIO_DRIVER_FEATURES, 1);
+	slow_write(0, VIRTIO_MMIO_STATUS, 0xf);
+	slow_write(0, VIRTIO_MMIO_STATUS, 0);
+	slow_write(1, VIRTIO_MMIO_STATUS, 1);
+	assert_true(p->zone.slot[0].waiting && p->zone.slot[1].waiting);
+	p->zone.slot[0].waiting = p->zone.slot[1].waiting = false;
+	answers = p->zone.slot[0].answers + p->zone.slot[1].answers;
+	zone_io_reset(&io);
+	assert_int_equal(io.resets, 1);
+	slow_done(&dev);
+	assert_int_equal(io.resets, 0);
+	assert_int_equal(zv.state.regs.status, 0);
+	assert_int_equal(p->zone.slot[0].answers + p->zone.slot[1].answers,
+			 answers);
+	/* The new guest's accesses are served at once. */
+	slow_write(1, VIRTIO_MMIO_STATUS, 1);
+	assert_false(p->zone.slot[1].waiting);
+	assert_int_equal(zv.state.regs.status, 1);
 
 	zone_io_stop(&io);
 	zone_virtio_fini(&zv);
