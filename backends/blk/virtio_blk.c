@@ -117,6 +117,12 @@ static void release(struct virtio_blk_req *req)
 	req->blk->counters.in_flight--;
 }
 
+/* Whether a successor, or the next start, finds it and carries it out again. */
+static bool recorded(const struct virtio_blk_req *req)
+{
+	return req->blk->dev.inflight[req->queue].area != NULL;
+}
+
 static void drop_all(struct virtio_blk_list *list)
 {
 	struct virtio_blk_req *req;
@@ -238,7 +244,7 @@ static bool is_held(const struct virtio_blk *blk, int error)
 static void failed(struct virtio_blk_req *req, int error)
 {
 	struct virtio_blk *blk = req->blk;
-	bool hold = is_held(blk, error);
+	bool hold = is_held(blk, error) && (blk->running || recorded(req));
 
 	blk->counters.errors++;
 	if (!hold) {
@@ -655,11 +661,34 @@ static void blk_kick(struct virtio_device *dev, uint32_t q)
 	}
 }
 
+/* What waits and is in no record ends now: limits or not, errors as errors. */
+static void end_unrecorded(struct virtio_blk *blk)
+{
+	struct virtio_blk_req *req;
+
+	while ((req = list_take(&blk->limited)) != NULL) {
+		if (recorded(req)) {
+			release(req);
+		} else {
+			submit(req);
+		}
+	}
+	while ((req = list_take(&blk->held)) != NULL) {
+		if (recorded(req)) {
+			release(req);
+		} else {
+			finish(req, VIRTIO_BLK_S_IOERR, 0);
+		}
+	}
+	blk->store->ops->commit(blk->store);
+}
+
 static void blk_stop(struct virtio_device *dev, virtio_stop_cb done)
 {
 	struct virtio_blk *blk = from_dev(dev);
 
 	blk->running = false;
+	end_unrecorded(blk);
 	drop_waiting(blk);
 	blk->stopped = done;
 	if (blk->in_store == 0) {

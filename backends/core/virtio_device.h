@@ -10,7 +10,9 @@
  * Life: the driver negotiates features and lays out queues (the transport's
  * business) -> start() -> kick() any number of times -> stop(), which may end
  * later, by the done callback -> start() again, and so on.  Between stop() and
- * its callback the device touches no queue but to drain what it has popped.
+ * its callback the device touches no queue but to drain what it has popped, or
+ * to put it back: with the callback, nothing is popped but what dev->inflight
+ * tells.  A transport may go on where the queues were.
  * All calls are made on the loop's thread.
  */
 #ifndef ZV_BACKENDS_CORE_VIRTIO_DEVICE_H

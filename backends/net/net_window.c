@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-void net_window_clear(struct net_window *window)
+void net_window_put_back(struct net_window *window, struct vq *vq)
 {
-	window->count = 0;
+	for (; window->count != 0; window->count--) {
+		vq_unpop(vq);
+	}
 	window->segs = 0;
 	window->len = 0;
 }

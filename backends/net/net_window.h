@@ -32,7 +32,8 @@ struct net_window {
 	struct iovec seg[NET_WINDOW_SEGS];
 };
 
-void net_window_clear(struct net_window *window);
+/* Empties it: its buffers will be taken again. */
+void net_window_put_back(struct net_window *window, struct vq *vq);
 
 /* The driver cannot give more room than is in the window now. */
 bool net_window_full(const struct net_window *window, const struct vq *vq);

@@ -186,7 +186,8 @@ static void quiet_pair(struct net_pair *pair)
 	pair->tx_blocked = false;
 	pair->rx_starved = false;
 	pair->pending_len = 0;
-	net_window_clear(&pair->window);
+	net_window_put_back(&pair->window,
+			    &pair->net->dev.vq[net_rx_queue(pair)]);
 }
 
 static void quiet(struct virtio_net *net)

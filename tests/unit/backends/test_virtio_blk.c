@@ -1112,6 +1112,55 @@ static void limits_delay(void **state)
 	blk_world_free(w);
 }
 
+/*
+ * Without a record nobody would carry out again what a stop forgets, and the
+ * transport goes on behind it: all of it ends before the stop does.
+ */
+static void stop_without_a_record(void **state)
+{
+	struct blk_world *w = with_policy(VIRTIO_BLK_PAUSE);
+	struct blk_limit_config limits = {
+		.rate[BLK_LIMIT_OPS] = { 10, 2 },
+	};
+
+	(void)state;
+	w->blk.dev.inflight[0].area = NULL;
+	memset(blk_world_at(w, W_DATA), 0x77, 512);
+	blk_world_offer(w, 0, 0, VIRTIO_BLK_T_OUT, 0, W_DATA, 512);
+	blk_world_kick(w, 0);
+	test_store_complete(&w->ts, 0, -ENOSPC);
+	test_store_batch(&w->ts);
+	virtio_blk_set_limits(&w->blk, &limits);
+	for (uint32_t i = 1; i < 6; i++) {
+		blk_world_offer(w, 0, i, VIRTIO_BLK_T_OUT, i, W_DATA, 512);
+	}
+	/* That of queue 1 is in a record. */
+	blk_world_offer(w, 1, 6, VIRTIO_BLK_T_OUT, 6, W_DATA, 512);
+	blk_world_kick(w, 0);
+	blk_world_kick(w, 1);
+	assert_int_equal(w->ts.count, 2);
+	assert_int_equal(w->blk.counters.in_flight, 7);
+	blk_world_stop(w);
+	assert_int_equal(w->stopped, 0);
+	assert_int_equal(w->ts.count, 5);
+	assert_int_equal(w->ts.uncommitted, 0);
+	test_store_complete(&w->ts, 0, -ENOSPC);
+	test_store_complete_all(&w->ts);
+	assert_int_equal(w->stopped, 1);
+	assert_int_equal(w->blk.counters.in_flight, 0);
+	/* What was held is an error now, and so is what would have been. */
+	assert_int_equal(blk_world_status(w, 0, 0), 1);
+	assert_int_equal(blk_world_status(w, 0, 1), 1);
+	for (uint32_t i = 2; i < 6; i++) {
+		assert_int_equal(blk_world_status(w, 0, i), 0);
+		assert_int_equal(w->disk[512 * i], 0x77);
+	}
+	assert_int_equal(ring_driver_used_idx(&w->ring[0]), 6);
+	assert_int_equal(ring_driver_used_idx(&w->ring[1]), 0);
+	assert_int_equal(w->told, 1);
+	blk_world_free(w);
+}
+
 /* ------------------------------------------------------------------ replay */
 
 static void replay(void **state)
@@ -1245,6 +1294,7 @@ int main(void)
 		cmocka_unit_test(errors_can_be_held),
 		cmocka_unit_test(held_when_full_only),
 		cmocka_unit_test(limits_delay),
+		cmocka_unit_test(stop_without_a_record),
 		TEST(replay),
 		TEST(replay_of_nonsense),
 		cmocka_unit_test(what_waits_is_replayed),

@@ -1555,6 +1555,23 @@ static void restart_rx(void **state)
 	assert_true(nothing_used(f, 0));
 }
 
+/* A transport that goes on where the queue was finds the buffers there. */
+static void buffers_are_put_back(void **state)
+{
+	static struct packet packet;
+	struct fixture *f = *state;
+
+	start(f, USUAL);
+	offer_many(f, 0, 8, 600);
+	make_packet(&packet, 900, 1);
+	peer_send(f, 0, &packet);
+	assert_true(event_pump_run(&f->pump));
+	assert_int_equal(expect_rx(f, 0, &packet), 2);
+	assert_true(f->net->pair[0].window.count != 0);
+	reset(f);
+	assert_int_equal(f->net->dev.vq[0].last_avail, 2);
+}
+
 /* Killed between sending and giving back: not sent again. */
 static void restart_tx_once(void **state)
 {
@@ -2032,6 +2049,7 @@ int main(void)
 		NET_TEST(tx_turns_are_bounded),
 		NET_TEST(tx_refused),
 		NET_TEST(restart_rx),
+		NET_TEST(buffers_are_put_back),
 		NET_TEST(restart_tx_once),
 		NET_TEST(restart_tx_blocked),
 		NET_TEST(restart_filter),
