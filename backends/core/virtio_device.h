@@ -51,6 +51,11 @@ struct virtio_device_ops {
 	 * for each queue, and queue_size_max is at most INFLIGHT_QUEUE_MAX.
 	 */
 	bool tracked;
+	/*
+	 * Queues (bit q) that the device empties while they are out of use: it
+	 * gives chains back without doing what they ask.
+	 */
+	uint32_t discards;
 	/* The device's own features; the transport adds those of the rings. */
 	uint64_t (*features)(struct virtio_device *dev);
 	/* offset + len <= config_len, checked by the transport */
@@ -77,6 +82,12 @@ struct virtio_device_ops {
 	 */
 	uint64_t (*mark_at)(struct virtio_device *dev, uint32_t q,
 			    uint16_t pos);
+	/*
+	 * The MTU that the driver is told, where somebody else has the
+	 * configuration space.  The device is at rest.  0 or -EINVAL.  NULL: it
+	 * is of no interest.
+	 */
+	int (*set_mtu)(struct virtio_device *dev, uint64_t mtu);
 };
 
 struct virtio_transport_ops {
@@ -94,6 +105,11 @@ struct virtio_device {
 	struct event_loop *loop;
 	uint32_t queue_count; /* of this instance */
 	struct vq vq[VIRTIO_QUEUES_MAX];
+	/*
+	 * Queues (bit q, of ops->discards) that are ready but out of use.  Set
+	 * by the transport before start().
+	 */
+	uint32_t discard;
 	/*
 	 * One word per queue that outlives the process, written with one store;
 	 * what it means is the device's business.  Set by the transport.

@@ -9,8 +9,8 @@
  *    |                     v
  *    +---- on_end() --- closing   (the device is brought to rest)
  *
- * A ring runs when it is started (it has a kick), enabled, has a size and
- * addresses.  The device runs while a ring does.  A message that changes what
+ * A ring runs when it is started (it has a kick), enabled (or of those that the
+ * device empties while they are disabled), has a size and addresses.  The device runs while a ring does.  A message that changes what
  * a running device uses waits until the device has come to rest; then it is
  * carried out, answered, and the device goes on with what there is now.  No
  * message is looked at meanwhile.

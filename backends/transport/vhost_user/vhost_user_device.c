@@ -201,15 +201,30 @@ void vhost_user_ring_init(struct vhost_user *vu, uint32_t index)
 
 /* ----------------------------------------------------------- start and stop */
 
+static bool is_enabled(const struct vhost_user_ring *ring)
+{
+	if (ring->enable == VHOST_USER_ENABLE_UNSAID) {
+		return (ring->vu->features & VHOST_USER_F_PROTOCOL_FEATURES) ==
+		       0;
+	}
+	return ring->enable == VHOST_USER_ENABLE_ON;
+}
+
+/*
+ * "Ring states": a ring of network packets to be sent is emptied while it is
+ * disabled.  Before the front-end has said so, it is not: packets sent in the
+ * moment before it enables the ring would be lost.
+ */
+static bool is_emptied(const struct vhost_user_ring *ring)
+{
+	return ring->enable == VHOST_USER_ENABLE_OFF &&
+	       (ring->vu->dev->ops->discards & 1u << ring->index) != 0;
+}
+
 static bool can_run(const struct vhost_user_ring *ring)
 {
-	bool enabled = ring->enable == VHOST_USER_ENABLE_ON;
-
-	if (ring->enable == VHOST_USER_ENABLE_UNSAID) {
-		enabled = (ring->vu->features &
-			   VHOST_USER_F_PROTOCOL_FEATURES) == 0;
-	}
-	return ring->started && enabled && ring->size != 0 && ring->placed;
+	return ring->started && ring->size != 0 && ring->placed &&
+	       (is_enabled(ring) || is_emptied(ring));
 }
 
 static int translate(struct vhost_user_ring *ring, const char *what,
@@ -282,6 +297,9 @@ static int bind_ring(struct vhost_user_ring *ring)
 	}
 	vq->last_avail = ring->pos;
 	ring->running = true;
+	if (is_emptied(ring)) {
+		dev->discard |= 1u << ring->index;
+	}
 	if (ring->moved) {
 		ring->moved = false;
 		dev->mark[ring->index] = mark_at(ring);
@@ -291,6 +309,7 @@ static int bind_ring(struct vhost_user_ring *ring)
 
 static int bind_rings(struct vhost_user *vu)
 {
+	vu->dev->discard = 0;
 	for (uint32_t q = 0; q < vu->dev->queue_count && !vu->broken; q++) {
 		int rc = can_run(&vu->ring[q]) ? bind_ring(&vu->ring[q]) : 0;
 

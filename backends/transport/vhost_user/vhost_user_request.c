@@ -62,6 +62,8 @@ static uint64_t protocol_features(const struct vhost_user *vu)
 	       VHOST_USER_PROTOCOL_F_STATUS |
 	       (vu->dev->ops->config_len != 0 ? VHOST_USER_PROTOCOL_F_CONFIG
 					      : 0) |
+	       (vu->dev->ops->set_mtu != NULL ? VHOST_USER_PROTOCOL_F_NET_MTU
+					      : 0) |
 	       (vu->dev->ops->tracked ? VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD
 				      : 0);
 }
@@ -472,6 +474,15 @@ static int set_config(struct vhost_user *vu, struct vhost_user_msg *msg)
 	return 0;
 }
 
+static int net_set_mtu(struct vhost_user *vu, struct vhost_user_msg *msg)
+{
+	if (vu->dev->ops->set_mtu(vu->dev, msg->payload.u64) != 0) {
+		return vhost_user_wrong(vu, "u64: an MTU of %llu",
+					(unsigned long long)msg->payload.u64);
+	}
+	return 0;
+}
+
 static int set_backend_req_fd(struct vhost_user *vu, struct vhost_user_msg *msg)
 {
 	struct stat st;
@@ -608,6 +619,8 @@ static const struct vhost_user_kind kinds[] = {
 	    .handle = set_protocol_features),
 	ROW(GET_QUEUE_NUM, ANSWERS, .handle = get_queue_num),
 	ROW(SET_VRING_ENABLE, STATE, STOPS, .handle = set_vring_enable),
+	ROW(NET_SET_MTU, EXACTLY(8), NEEDS(NET_MTU), STOPS,
+	    .handle = net_set_mtu),
 	ROW(SET_BACKEND_REQ_FD, FDS(1, 1), NEEDS(BACKEND_REQ),
 	    .handle = set_backend_req_fd),
 	ROW(GET_CONFIG, CONFIG, NEEDS(CONFIG), ANSWERS, .handle = get_config),

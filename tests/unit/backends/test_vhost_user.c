@@ -20,12 +20,12 @@
 #include "support/front_end.h"
 #include "transport/vhost_user/fault_guard.h"
 
-#define ALL_PROTOCOL                                                        \
-	(VHOST_USER_PROTOCOL_F_MQ | VHOST_USER_PROTOCOL_F_REPLY_ACK |       \
-	 VHOST_USER_PROTOCOL_F_BACKEND_REQ | VHOST_USER_PROTOCOL_F_CONFIG | \
-	 VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD |                             \
-	 VHOST_USER_PROTOCOL_F_RESET_DEVICE |                               \
-	 VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS |                        \
+#define ALL_PROTOCOL                                                          \
+	(VHOST_USER_PROTOCOL_F_MQ | VHOST_USER_PROTOCOL_F_REPLY_ACK |         \
+	 VHOST_USER_PROTOCOL_F_BACKEND_REQ | VHOST_USER_PROTOCOL_F_CONFIG |   \
+	 VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD |                               \
+	 VHOST_USER_PROTOCOL_F_NET_MTU | VHOST_USER_PROTOCOL_F_RESET_DEVICE | \
+	 VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS |                          \
 	 VHOST_USER_PROTOCOL_F_STATUS)
 #define BASE_FEATURES (VIRTIO_F_VERSION_1 | VHOST_USER_F_PROTOCOL_FEATURES)
 
@@ -161,14 +161,16 @@ static void what_is_not_offered(void **state)
 		{ VHOST_USER_GET_CONFIG, 16, "GET_CONFIG" },
 		{ VHOST_USER_SET_CONFIG, 16, "SET_CONFIG" },
 		{ VHOST_USER_GET_INFLIGHT_FD, 24, "GET_INFLIGHT_FD" },
+		{ VHOST_USER_NET_SET_MTU, 8, "NET_SET_MTU" },
 	};
 	const uint64_t none = VHOST_USER_PROTOCOL_F_CONFIG |
+			      VHOST_USER_PROTOCOL_F_NET_MTU |
 			      VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD;
 
 	(void)state;
 	test_device_make_plain(&fe->device);
 	front_end_u64(fe, VHOST_USER_SET_PROTOCOL_FEATURES, none);
-	assert_wrong("SET_PROTOCOL_FEATURES", "0x1200 were not offered");
+	assert_wrong("SET_PROTOCOL_FEATURES", "0x1210 were not offered");
 	again();
 	assert_true(front_end_ask(fe, VHOST_USER_GET_PROTOCOL_FEATURES) ==
 		    (ALL_PROTOCOL & ~none));
@@ -482,6 +484,7 @@ static void every_size_and_fd_count(void **state)
 			{ VHOST_USER_ADD_MEM_REG, 40 },
 			{ VHOST_USER_REM_MEM_REG, 40 },
 			{ VHOST_USER_SET_STATUS, 8 },
+			{ VHOST_USER_NET_SET_MTU, 8 },
 			{ VHOST_USER_GET_FEATURES, 0 },
 			{ VHOST_USER_GET_STATUS, 0 },
 			{ VHOST_USER_SET_OWNER, 0 },
@@ -891,6 +894,88 @@ static void enabling(void **state)
 	assert_false(fe->device.running);
 }
 
+/* A ring of packets to send is emptied while it is disabled. */
+static void emptying(void **state)
+{
+	(void)state;
+	front_end_bring_up(fe);
+	front_end_state(fe, VHOST_USER_SET_VRING_ENABLE, 1, 0);
+	front_end_state(fe, VHOST_USER_SET_VRING_ENABLE, 0, 0);
+	front_end_offer(fe, 0, 0, 1);
+	front_end_kick(fe, 0);
+	front_end_offer(fe, 1, 0, 0x11);
+	front_end_kick(fe, 1);
+	assert_int_equal(ring_driver_used_idx(&fe->ring[0]), 0);
+	assert_int_equal(ring_driver_used_idx(&fe->ring[1]), 1);
+	assert_int_equal(front_end_result(fe, 1, 0), 0);
+	front_end_state(fe, VHOST_USER_SET_VRING_ENABLE, 1, 1);
+	front_end_offer(fe, 1, 2, 0x12);
+	front_end_kick(fe, 1);
+	assert_int_equal(front_end_result(fe, 1, 2), 0x12);
+	/* Stopped, it is left alone; and so it is before it is ever enabled. */
+	front_end_state(fe, VHOST_USER_SET_VRING_ENABLE, 1, 0);
+	front_end_state(fe, VHOST_USER_GET_VRING_BASE, 1, 0);
+	front_end_offer(fe, 1, 4, 0x13);
+	front_end_kick(fe, 1);
+	assert_int_equal(ring_driver_used_idx(&fe->ring[1]), 2);
+	front_end_tell(fe, VHOST_USER_RESET_DEVICE, NULL, 0);
+	front_end_ring_fd(fe, VHOST_USER_SET_VRING_KICK, 1, fe->kick[1]);
+	assert_int_equal(ring_driver_used_idx(&fe->ring[1]), 2);
+	assert_false(fe->device.running);
+	front_end_state(fe, VHOST_USER_SET_VRING_ENABLE, 1, 1);
+	assert_int_equal(front_end_result(fe, 1, 4), 0x13);
+}
+
+/* Disabled and enabled with requests under way: each is done once. */
+static void enabling_under_load(void **state)
+{
+	uint32_t head;
+	uint32_t len;
+
+	(void)state;
+	front_end_bring_up(fe);
+	fe->device.hold = true;
+	for (uint16_t i = 0; i < 3; i++) {
+		front_end_offer(fe, 0, 2 * i, (uint8_t)(0x20 + i));
+	}
+	front_end_kick(fe, 0);
+	assert_int_equal(fe->device.pending_count, 3);
+	test_device_finish_at(&fe->device, 1);
+	front_end_state(fe, VHOST_USER_SET_VRING_ENABLE, 0, 0);
+	assert_true(fe->vu.held);
+	front_end_state(fe, VHOST_USER_SET_VRING_ENABLE, 0, 1);
+	front_end_offer(fe, 0, 6, 0x23);
+	front_end_kick(fe, 0);
+	test_device_finish(&fe->device, 1);
+	front_end_run(fe);
+	assert_true(fe->vu.held);
+	test_device_finish(&fe->device, 1);
+	front_end_run(fe);
+	assert_false(fe->vu.held);
+	assert_int_equal(fe->device.pending_count, 1);
+	test_device_finish(&fe->device, 1);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_true(ring_driver_take(&fe->ring[0], &head, &len));
+		assert_int_equal(head, i == 0 ? 2 : i == 1 ? 0 : 2 * i);
+		assert_int_equal(front_end_result(fe, 0, (uint16_t)head),
+				 0x20 + head / 2);
+	}
+	assert_false(ring_driver_take(&fe->ring[0], &head, &len));
+	assert_int_equal(fe->device.executed, 4);
+	assert_false(fe->vu.broken);
+}
+
+static void mtu(void **state)
+{
+	(void)state;
+	front_end_bring_up(fe);
+	front_end_u64(fe, VHOST_USER_NET_SET_MTU, 9000);
+	assert_int_equal(fe->device.mtu, 9000);
+	assert_true(fe->device.running);
+	front_end_u64(fe, VHOST_USER_NET_SET_MTU, 67);
+	assert_wrong("NET_SET_MTU", "an MTU of 67");
+}
+
 static void polling_without_a_kick(void **state)
 {
 	(void)state;
@@ -1297,6 +1382,9 @@ int main(void)
 		TEST(addresses_outside_of_memory),
 		TEST(base_waits_for_requests),
 		TEST(enabling),
+		TEST(emptying),
+		TEST(enabling_under_load),
+		TEST(mtu),
 		TEST(polling_without_a_kick),
 		TEST(kick_that_ends),
 		TEST(late_call),

@@ -33,7 +33,9 @@ void test_device_finish_at(struct test_device *device, size_t i)
 {
 	struct virtio_device *dev = &device->dev;
 	struct test_request request = device->pending[i];
-	uint32_t len = execute(&request.chain);
+	uint32_t len = (dev->discard & 1u << request.q) != 0
+			       ? 0
+			       : execute(&request.chain);
 
 	device->executed++;
 	device->pending_count--;
@@ -176,18 +178,29 @@ static void stop(struct virtio_device *dev, virtio_stop_cb done)
 	}
 }
 
+static int set_mtu(struct virtio_device *dev, uint64_t mtu)
+{
+	if (from_dev(dev)->running || mtu < 68) {
+		return -EINVAL;
+	}
+	from_dev(dev)->mtu = mtu;
+	return 0;
+}
+
 static const struct virtio_device_ops test_ops = {
 	.name = "test",
 	.id = VIRTIO_ID_ENTROPY,
 	.queue_size_max = TEST_DEVICE_QUEUE_SIZE,
 	.config_len = TEST_DEVICE_CONFIG,
 	.tracked = true,
+	.discards = 1u << 1,
 	.features = features,
 	.config_read = config_read,
 	.config_write = config_write,
 	.start = start,
 	.kick = kick,
 	.stop = stop,
+	.set_mtu = set_mtu,
 };
 
 static const struct virtio_device_ops plain_ops = {

@@ -2,7 +2,7 @@
 /*
  * A device for tests of transports: two queues, chains in flight recorded, and
  * requests that end when the test says so.  A request copies what can be read
- * to what can be written.
+ * to what can be written.  Queue 1 is emptied while it is disabled.
  */
 #ifndef ZV_TESTS_UNIT_BACKENDS_SUPPORT_TEST_DEVICE_H
 #define ZV_TESTS_UNIT_BACKENDS_SUPPORT_TEST_DEVICE_H
@@ -32,6 +32,7 @@ struct test_device {
 	uint32_t starts;
 	uint32_t stops;
 	uint64_t features;
+	uint64_t mtu;
 	uint8_t config[TEST_DEVICE_CONFIG];
 };
 
