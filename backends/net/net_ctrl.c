@@ -112,7 +112,10 @@ int net_ctrl_apply(struct virtio_net *net)
 	const struct net_link_ops *ops = net->link->ops;
 	int rc = ops->set_offloads(net->link, net->offloads);
 
-	return rc != 0 ? rc : ops->set_pairs(net->link, net->pairs);
+	if (rc != 0) {
+		return rc;
+	}
+	return ops->set_pairs(net->link, net->pairs != 0 ? net->pairs : 1);
 }
 
 /* ---------------------------------------------------------------- commands */
@@ -272,12 +275,10 @@ static void set_pairs_in_use(struct virtio_net *net, uint32_t pairs)
 	for (uint32_t i = 0; i < net->link->pairs; i++) {
 		struct net_pair *pair = &net->pair[i];
 
-		if (i < pairs) {
-			/* Kicks that told of room may have gone by unused. */
-			pair->rx_starved = false;
-			event_defer(net->dev.loop, &pair->rx.more);
-			event_defer(net->dev.loop, &pair->tx.more);
-		}
+		/* What waits in a pair that is out of use now is dropped. */
+		pair->tx_blocked = false;
+		event_defer(net->dev.loop, &pair->rx.more);
+		event_defer(net->dev.loop, &pair->tx.more);
 		net_watch(pair);
 	}
 }

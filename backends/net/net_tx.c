@@ -125,6 +125,15 @@ static bool clean_header(const struct virtio_net *net, struct net_hdr *hdr,
 
 /* ---------------------------------------------------------------- sending */
 
+/* The driver puts nothing new there, but what is there is to be given back. */
+static bool out_of_use(const struct net_pair *pair)
+{
+	const struct virtio_net *net = pair->net;
+
+	return pair->index >= net->pairs ||
+	       (net->dev.discard & 1u << net_tx_queue(pair)) != 0;
+}
+
 /* The packet's fate is counted; -EAGAIN: it has to be tried again. */
 static int send_chain(struct net_pair *pair, uint64_t *allowance)
 {
@@ -139,7 +148,7 @@ static int send_chain(struct net_pair *pair, uint64_t *allowance)
 		net->tx.errors++;
 		return 0;
 	}
-	if (!net_is_up(net)) {
+	if (!net_is_up(net) || out_of_use(pair)) {
 		net->tx.dropped++;
 		return 0;
 	}
@@ -169,7 +178,8 @@ static int transmit(struct net_pair *pair, uint64_t *allowance)
 	struct vq *vq = queue_of(pair);
 	int rc;
 
-	if (net_flow_pauses(net, &pair->tx, &net->tx_rates)) {
+	if (!out_of_use(pair) &&
+	    net_flow_pauses(net, &pair->tx, &net->tx_rates)) {
 		return 0;
 	}
 	rc = vq_pop(vq, &net->chain);
@@ -199,8 +209,7 @@ void net_tx_run(struct net_pair *pair)
 	unsigned int packets = 0;
 	int rc = 1;
 
-	if (!net->running || pair->index >= net->pairs || pair->tx_blocked ||
-	    pair->tx.waiting) {
+	if (!net->running || pair->tx_blocked || pair->tx.waiting) {
 		return;
 	}
 	vq_disable_kick(queue_of(pair));

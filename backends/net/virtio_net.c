@@ -243,27 +243,34 @@ void net_lost(struct virtio_net *net)
 
 /* --------------------------------------------------------------------- ops */
 
+static uint64_t features_of_rings(struct virtio_net *net)
+{
+	return VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_GUEST_ANNOUNCE |
+	       (net->link->pairs > 1 ? VIRTIO_NET_F_MQ : 0) |
+	       (net->link->ops->offloads(net->link) & NET_OFFLOADS);
+}
+
 static uint64_t net_features(struct virtio_device *dev)
 {
 	struct virtio_net *net = from_dev(dev);
-	uint64_t offloads = net->link->ops->offloads(net->link) & NET_OFFLOADS;
-	uint64_t features = VIRTIO_NET_F_MAC | VIRTIO_NET_F_STATUS |
-			    VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_CTRL_VQ |
+	uint64_t features = features_of_rings(net) | VIRTIO_NET_F_MAC |
+			    VIRTIO_NET_F_STATUS | VIRTIO_NET_F_CTRL_VQ |
 			    VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_CTRL_RX_EXTRA |
-			    VIRTIO_NET_F_CTRL_VLAN |
-			    VIRTIO_NET_F_CTRL_MAC_ADDR |
-			    VIRTIO_NET_F_GUEST_ANNOUNCE;
+			    VIRTIO_NET_F_CTRL_VLAN | VIRTIO_NET_F_CTRL_MAC_ADDR;
 
 	if (net->next_mtu != 0) {
 		features |= VIRTIO_NET_F_MTU;
 	}
-	if (net->link->pairs > 1) {
-		features |= VIRTIO_NET_F_MQ;
-	}
-	if ((offloads & NET_OFFLOADS_GUEST) != 0) {
+	if ((features & NET_OFFLOADS_GUEST) != 0) {
 		features |= VIRTIO_NET_F_CTRL_GUEST_OFFLOADS;
 	}
-	return features | offloads;
+	return features;
+}
+
+/* The front-end adds its own, and offers no more of these than it wants. */
+static uint64_t rings_features(struct virtio_device *dev)
+{
+	return features_of_rings(from_dev(dev)) | VIRTIO_NET_F_MTU;
 }
 
 /* Drops what a driver may not take without something else (5.1.3.1). */
@@ -329,23 +336,42 @@ static void defaults(struct virtio_net *net)
 
 static void take_features(struct virtio_net *net, uint64_t features)
 {
-	net->features = consistent(features);
+	/* That queue is there, but it is the front-end's. */
+	net->features = consistent(
+		features | (net->rings_only ? VIRTIO_NET_F_CTRL_VQ : 0));
 	net->offloads = net->features & NET_OFFLOADS_GUEST;
 	/* Nobody can add to what passes: so all does. */
 	net->filter.vlans_all = (net->features & VIRTIO_NET_F_CTRL_VLAN) == 0;
-	if ((net->features & VIRTIO_NET_F_CTRL_VQ) != 0) {
+	if (!net->rings_only && (net->features & VIRTIO_NET_F_CTRL_VQ) != 0) {
 		net->ctrl = (net->features & VIRTIO_NET_F_MQ) != 0
 				    ? 2 * net->link->pairs
 				    : 2;
 	}
 }
 
+/* Pairs that the driver has made. */
+static uint32_t pairs_made(const struct virtio_net *net)
+{
+	return (net->features & VIRTIO_NET_F_MQ) != 0 ? net->link->pairs : 1;
+}
+
+/* Up to the last one of which the front-end has enabled a queue. */
+static uint32_t pairs_enabled(const struct virtio_net *net)
+{
+	const struct virtio_device *dev = &net->dev;
+	uint32_t i = pairs_made(net);
+
+	while (i != 0 && !dev->vq[2 * i - 2].ready &&
+	       (!dev->vq[2 * i - 1].ready ||
+		(dev->discard & 1u << (2 * i - 1)) != 0)) {
+		i--;
+	}
+	return i;
+}
+
 static int start_pairs(struct virtio_net *net)
 {
-	uint32_t count =
-		(net->features & VIRTIO_NET_F_MQ) != 0 ? net->link->pairs : 1;
-
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < pairs_made(net); i++) {
 		struct net_pair *pair = &net->pair[i];
 		int rc = net_tx_resume(pair);
 
@@ -363,6 +389,9 @@ static int net_start(struct virtio_device *dev, uint64_t features)
 	int rc;
 
 	take_features(net, features);
+	if (net->rings_only) {
+		net->pairs = pairs_enabled(net);
+	}
 	net_ctrl_resume(net);
 	rc = start_pairs(net);
 	if (rc == 0) {
@@ -374,7 +403,7 @@ static int net_start(struct virtio_device *dev, uint64_t features)
 	net->running = true;
 	/* Look at all queues once: a kick may have come before we did. */
 	event_defer(dev->loop, &net->more_ctrl);
-	for (uint32_t i = 0; i < net->pairs; i++) {
+	for (uint32_t i = 0; i < pairs_made(net); i++) {
 		event_defer(dev->loop, &net->pair[i].rx.more);
 		event_defer(dev->loop, &net->pair[i].tx.more);
 	}
@@ -394,9 +423,9 @@ static void net_kick(struct virtio_device *dev, uint32_t q)
 	}
 	if (q == net->ctrl) {
 		net_ctrl_run(net);
-	} else if (q / 2 < net->pairs && q % 2 == 0) {
+	} else if (q / 2 < pairs_made(net) && q % 2 == 0) {
 		net_rx_kick(&net->pair[q / 2]);
-	} else if (q / 2 < net->pairs) {
+	} else if (q / 2 < pairs_made(net)) {
 		net_tx_run(&net->pair[q / 2]);
 	}
 }
@@ -409,6 +438,33 @@ static void net_stop(struct virtio_device *dev, virtio_stop_cb done)
 	defaults(net);
 	done(dev);
 }
+
+/* Over vhost-user the position is the front-end's word. */
+static uint64_t rings_mark_at(struct virtio_device *dev, uint32_t q,
+			      uint16_t pos)
+{
+	(void)dev;
+	return q % 2 == 1 ? pos : 0;
+}
+
+static int rings_set_mtu(struct virtio_device *dev, uint64_t mtu)
+{
+	return mtu <= UINT16_MAX
+		       ? virtio_net_set_mtu(from_dev(dev), (uint16_t)mtu)
+		       : -EINVAL;
+}
+
+static const struct virtio_device_ops rings_ops = {
+	.name = "net",
+	.id = VIRTIO_ID_NET,
+	.discards = 0xaaaaaaaau, /* transmit queues */
+	.features = rings_features,
+	.start = net_start,
+	.kick = net_kick,
+	.stop = net_stop,
+	.mark_at = rings_mark_at,
+	.set_mtu = rings_set_mtu,
+};
 
 static const struct virtio_device_ops net_ops = {
 	.name = "net",
@@ -446,13 +502,14 @@ int virtio_net_init(struct virtio_net *net, struct event_loop *loop,
 		return -EINVAL;
 	}
 	memset(net, 0, sizeof(*net));
-	net->dev.ops = &net_ops;
+	net->rings_only = config->rings_only;
+	net->dev.ops = net->rings_only ? &rings_ops : &net_ops;
 	net->dev.loop = loop;
-	net->dev.queue_count = 2 * link->pairs + 1;
+	net->dev.queue_count = 2 * link->pairs + !net->rings_only;
 	net->link = link;
 	net->plugged = true;
 	net->now_ns = config->now_ns != NULL ? config->now_ns : monotonic_ns;
-	net->next_mtu = config->mtu;
+	net->next_mtu = net->rings_only ? NET_MTU_DEFAULT : config->mtu;
 	net->more_ctrl.cb = on_ctrl_more;
 	memcpy(net->default_mac, config->mac, NET_MAC_SIZE);
 	virtio_net_set_limits(net, &config->rx_limits, &config->tx_limits);

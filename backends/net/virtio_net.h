@@ -16,6 +16,9 @@
  *
  * Tables do not fit; after a restart all that they could let pass does.
  *
+ * Over vhost-user the front-end has configuration and control queue: the device
+ * is its queue pairs (rings_only).  Those that the front-end enables are in use.
+ *
  * One thread.  The struct is large: allocate it.
  */
 #ifndef ZV_BACKENDS_NET_VIRTIO_NET_H
@@ -46,6 +49,7 @@ struct net_limits {
 struct virtio_net_config {
 	uint8_t mac[NET_MAC_SIZE];
 	uint16_t mtu; /* 0: the usual 1500, and the driver is not told */
+	bool rings_only; /* for vhost-user; without mac and mtu */
 	struct net_limits rx_limits; /* to the guest */
 	struct net_limits tx_limits; /* from the guest */
 	/* A clock that never goes back; NULL: CLOCK_MONOTONIC. */
@@ -87,6 +91,7 @@ struct net_rates {
 struct virtio_net {
 	struct virtio_device dev;
 	struct net_link *link;
+	bool rings_only;
 	uint8_t default_mac[NET_MAC_SIZE];
 	uint16_t mtu; /* what the driver sees; 0: nothing */
 	uint16_t next_mtu; /* from the next reset on */
@@ -98,7 +103,7 @@ struct virtio_net {
 	bool running;
 	uint64_t features;
 	uint64_t offloads; /* bits of NET_OFFLOADS_GUEST in use now */
-	uint32_t pairs; /* in use now */
+	uint32_t pairs; /* in use now; 0 only with rings_only */
 	uint32_t ctrl; /* the control queue; VIRTIO_QUEUES_MAX: none */
 	bool tables; /* MAC or VLAN tables were set */
 	struct net_filter filter;

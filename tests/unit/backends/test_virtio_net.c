@@ -1217,6 +1217,176 @@ static void announce(void **state)
 
 /* --------------------------------------------------------------- multiqueue */
 
+#define RINGS_FEATURES (VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_MQ)
+
+/* As over vhost-user. */
+static void make_rings_only(struct fixture *f, const struct net_limits *tx)
+{
+	struct virtio_net_config config = {
+		.rings_only = true,
+		.tx_limits = *tx,
+		.now_ns = fake_now,
+	};
+
+	free(f->net);
+	make_net(f, &config);
+	make_rings(f);
+}
+
+/* Starts over with some queues (bit q), some of which are out of use. */
+static void use_queues(struct fixture *f, uint64_t features, uint32_t queues,
+		       uint32_t discard)
+{
+	const struct virtio_device_ops *ops = f->net->dev.ops;
+
+	reset(f);
+	for (uint32_t q = 0; q < f->net->dev.queue_count; q++) {
+		struct vq *vq = &f->net->dev.vq[q];
+		uint16_t pos = vq->last_avail;
+
+		vq_fini(vq);
+		if ((queues & 1u << q) != 0) {
+			assert_int_equal(vq_init(vq, &f->gm, &f->ring[q].at, 0),
+					 0);
+			vq->last_avail = pos;
+			f->marks[q] = ops->mark_at(&f->net->dev, q, pos);
+		}
+		vq->last_avail = pos;
+	}
+	f->net->dev.discard = discard;
+	assert_int_equal(ops->start(&f->net->dev, features), 0);
+	assert_true(event_pump_run(&f->pump));
+}
+
+static void rings_only(void **state)
+{
+	struct fixture *f = *state;
+	const struct net_limits none = { 0 };
+	const struct virtio_device_ops *ops;
+
+	make_rings_only(f, &none);
+	ops = f->net->dev.ops;
+	assert_int_equal(f->net->dev.queue_count, 6);
+	assert_int_equal(ops->config_len, 0);
+	assert_int_equal(ops->discards & 0x3f, 0x2a);
+	assert_true(ops->features(&f->net->dev) ==
+		    (VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_MQ |
+		     VIRTIO_NET_F_MTU | VIRTIO_NET_F_GUEST_ANNOUNCE |
+		     NET_OFFLOADS));
+	/* What was agreed about the control queue is not ours to know. */
+	use_queues(f, RINGS_FEATURES | NET_OFFLOADS, 3, 0);
+	assert_int_equal(f->pipe.offloads, NET_OFFLOADS_GUEST);
+	use_queues(f, RINGS_FEATURES | CTRL_FEATURES, 0x3f, 0);
+	assert_int_equal(f->net->ctrl, VIRTIO_QUEUES_MAX);
+	/* The MTU, for which room is kept. */
+	assert_int_equal(f->net->mtu, NET_MTU_DEFAULT);
+	reset(f);
+	assert_int_equal(ops->set_mtu(&f->net->dev, 67), -EINVAL);
+	assert_int_equal(ops->set_mtu(&f->net->dev, 0x105dc), -EINVAL);
+	assert_int_equal(ops->set_mtu(&f->net->dev, 9000), 0);
+	assert_int_equal(f->net->mtu, 9000);
+}
+
+static void rings_only_packets(void **state)
+{
+	static struct packet packet;
+	struct fixture *f = *state;
+	const struct net_limits none = { 0 };
+
+	make_rings_only(f, &none);
+	use_queues(f, USUAL, 3, 0);
+	offer_many(f, 0, 4, 2000);
+	make_packet(&packet, 60, 1);
+	/* For whom it is: the front-end knows. */
+	packet.bytes[NET_HDR_SIZE + 5] ^= 0x55;
+	packet.bytes[NET_HDR_SIZE + 12] = 0x81; /* with a VLAN */
+	packet.bytes[NET_HDR_SIZE + 13] = 0;
+	for (int i = 0; i < 3; i++) {
+		peer_send(f, 0, &packet);
+		assert_true(event_pump_run(&f->pump));
+		expect_rx(f, 0, &packet);
+		offer_tx(f, 1, &packet, packet.len, 4096);
+		kick(f, 1);
+		expect_tx(f, 0, &packet);
+		/* Nothing is lost by starting over. */
+		use_queues(f, USUAL, 3, 0);
+	}
+	assert_int_equal(ring_driver_used_idx(&f->ring[0]), 3);
+	assert_int_equal(ring_driver_used_idx(&f->ring[1]), 3);
+}
+
+/* The front-end says which pairs are in use by enabling their rings. */
+static void rings_only_pairs(void **state)
+{
+	static const struct {
+		uint32_t queues;
+		uint32_t discard;
+		uint32_t pairs;
+		uint32_t of_link;
+	} cases[] = {
+		{ 0x00, 0x00, 0, 1 }, { 0x01, 0x00, 1, 1 },
+		{ 0x02, 0x00, 1, 1 }, { 0x03, 0x00, 1, 1 },
+		{ 0x0f, 0x00, 2, 2 }, { 0x07, 0x00, 2, 2 },
+		{ 0x3f, 0x00, 3, 3 }, { 0x2b, 0x28, 1, 1 },
+		{ 0x2f, 0x20, 2, 2 }, { 0x02, 0x02, 0, 1 },
+		{ 0x20, 0x00, 3, 3 }, { 0x22, 0x22, 0, 1 },
+	};
+	struct fixture *f = *state;
+	const struct net_limits none = { 0 };
+
+	make_rings_only(f, &none);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		use_queues(f, RINGS_FEATURES, cases[i].queues,
+			   cases[i].discard);
+		assert_int_equal(f->net->pairs, cases[i].pairs);
+		assert_int_equal(f->pipe.pairs, cases[i].of_link);
+	}
+	/* A driver without multiqueue has one. */
+	use_queues(f, USUAL, 0x3f, 0);
+	assert_int_equal(f->net->pairs, 1);
+}
+
+/* A queue that is out of use is emptied at once, and nothing of it is sent. */
+static void rings_only_discard(void **state)
+{
+	static struct packet packet;
+	static struct packet got;
+	struct fixture *f = *state;
+	const struct net_limits slow = { .packets = { 1, 1 } };
+
+	make_rings_only(f, &slow);
+	make_packet(&packet, 60, 1);
+	for (int i = 0; i < 3; i++) {
+		offer_tx(f, 1, &packet, packet.len, 4096);
+		offer_tx(f, 3, &packet, packet.len, 4096);
+	}
+	use_queues(f, RINGS_FEATURES, 0xa, 0xa);
+	assert_int_equal(ring_driver_used_idx(&f->ring[1]), 3);
+	assert_int_equal(ring_driver_used_idx(&f->ring[3]), 3);
+	offer_tx(f, 1, &packet, packet.len, 4096);
+	kick(f, 1);
+	assert_int_equal(ring_driver_used_idx(&f->ring[1]), 4);
+	assert_false(peer_take(f, 0, &got));
+	assert_false(peer_take(f, 1, &got));
+	assert_int_equal(f->net->tx.dropped, 7);
+	/* One that is out of use below one that is in use. */
+	use_queues(f, RINGS_FEATURES, 0xe, 2);
+	offer_tx(f, 1, &packet, packet.len, 4096);
+	kick(f, 1);
+	offer_tx(f, 3, &packet, packet.len, 4096);
+	kick(f, 3);
+	assert_int_equal(ring_driver_used_idx(&f->ring[1]), 5);
+	assert_false(peer_take(f, 0, &got));
+	expect_tx(f, 1, &packet);
+	/* A limit delays what is sent, and only that. */
+	offer_tx(f, 3, &packet, packet.len, 4096);
+	kick(f, 3);
+	assert_int_equal(ring_driver_used_idx(&f->ring[3]), 4);
+	offer_tx(f, 1, &packet, packet.len, 4096);
+	kick(f, 1);
+	assert_int_equal(ring_driver_used_idx(&f->ring[1]), 6);
+}
+
 #define MQ_FEATURES (USUAL | CTRL_FEATURES | VIRTIO_NET_F_MQ)
 
 static int set_pairs(struct fixture *f, uint16_t pairs)
@@ -1224,25 +1394,39 @@ static int set_pairs(struct fixture *f, uint16_t pairs)
 	return ctrl_at(f, 6, NET_CTRL_MQ, NET_CTRL_MQ_VQ_PAIRS_SET, &pairs, 2);
 }
 
+static void expect_given_back(struct fixture *f, uint32_t q)
+{
+	uint32_t head;
+	uint32_t len;
+
+	assert_true(took(f, q, &head, &len));
+	assert_int_equal(len, 0);
+	assert_true(nothing_used(f, q));
+}
+
 static void mq_pairs(void **state)
 {
 	static struct packet packet;
+	static struct packet got;
 	struct fixture *f = *state;
 
 	start(f, MQ_FEATURES);
 	assert_int_equal(f->pipe.pairs, 1);
-	/* Queues of pairs that are not in use are left alone. */
+	/* Pairs that are not in use get nothing, and send nothing. */
 	make_packet(&packet, 60, 1);
 	offer_tx(f, 5, &packet, packet.len, 4096);
 	kick(f, 5);
+	expect_given_back(f, 5);
 	offer_many(f, 4, 2, 2000);
-	assert_true(nothing_used(f, 5));
 	peer_send(f, 2, &packet);
 	assert_true(event_pump_run(&f->pump));
 	assert_true(nothing_used(f, 4));
-	/* And served as soon as they are. */
+	/* And are served as soon as they are. */
 	assert_int_equal(set_pairs(f, 3), NET_CTRL_OK);
 	assert_int_equal(f->pipe.pairs, 3);
+	assert_false(peer_take(f, 2, &got));
+	offer_tx(f, 5, &packet, packet.len, 4096);
+	kick(f, 5);
 	expect_tx(f, 2, &packet);
 	expect_rx(f, 4, &packet);
 	assert_int_equal(set_pairs(f, 1), NET_CTRL_OK);
@@ -1255,6 +1439,47 @@ static void mq_pairs(void **state)
 	assert_int_equal(set_pairs(f, 2), NET_CTRL_ERR);
 	f->pipe.fail_set = 0;
 	assert_int_equal(f->net->pairs, 1);
+}
+
+/* A driver waits for what it has sent, also where it sends no more. */
+static void mq_fewer(void **state)
+{
+	static struct packet packet;
+	static struct packet got;
+	struct fixture *f = *state;
+	const struct net_limits none = { 0 };
+	const struct net_limits slow = { .packets = { 1, 1 } };
+	uint64_t sent;
+
+	start(f, MQ_FEATURES);
+	assert_int_equal(set_pairs(f, 2), NET_CTRL_OK);
+	/* It waits for the link. */
+	make_packet(&packet, 8000, 0);
+	for (uint32_t i = 0; i < 200; i++) {
+		offer_tx(f, 3, &packet, packet.len, 16384);
+	}
+	kick(f, 3);
+	assert_true(f->net->pair[1].tx_blocked);
+	sent = f->net->tx.packets;
+	assert_int_equal(set_pairs(f, 1), NET_CTRL_OK);
+	assert_int_equal(ring_driver_used_idx(&f->ring[3]), 200);
+	while (peer_take(f, 1, &got)) {
+		assert_true(event_pump_run(&f->pump));
+	}
+	assert_int_equal(f->net->tx.packets, sent);
+	/* It waits for the limit. */
+	virtio_net_set_limits(f->net, &none, &slow);
+	assert_int_equal(set_pairs(f, 2), NET_CTRL_OK);
+	for (uint32_t i = 0; i < 10; i++) {
+		offer_tx(f, 3, &packet, packet.len, 16384);
+	}
+	kick(f, 3);
+	assert_true(f->net->pair[1].tx.waiting);
+	assert_int_equal(set_pairs(f, 1), NET_CTRL_OK);
+	fake_now_ms += 1000;
+	event_pump_advance(&f->pump, 1001);
+	assert_int_equal(ring_driver_used_idx(&f->ring[3]), 210);
+	assert_int_equal(f->net->tx.packets, sent + 1);
 }
 
 static void mq_restart(void **state)
@@ -2038,6 +2263,11 @@ int main(void)
 		NET_TEST(guest_offloads),
 		NET_TEST(announce),
 		MQ_TEST(mq_pairs),
+		MQ_TEST(mq_fewer),
+		MQ_TEST(rings_only),
+		MQ_TEST(rings_only_packets),
+		MQ_TEST(rings_only_pairs),
+		MQ_TEST(rings_only_discard),
 		MQ_TEST(mq_restart),
 		MQ_TEST(mq_room_while_out_of_use),
 		MQ_TEST(mq_not_taken),
