@@ -6,6 +6,7 @@ What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
   exit-at-start, silent, garbage, flood, fatal: at the start
   ignore-stop, ignore-reset, ignore-power, ignore-resize, ignore-set: commands
     it does not obey
+  late-power: it does not obey the first time
   refuse-set: says so
   linger: what it works on stays open for a while after its end, as with I/O
     under way: until $ZV_FAKE_DIR/linger-ZONE is removed
@@ -145,7 +146,9 @@ def main():
                  "error": "for a test"})
         elif command == "set" and "ignore-set" not in words:
             say({"event": "set", "device": json.loads(line)["device"]})
-        if command == "powerkey" and "ignore-power" not in words:
+        if command == "powerkey" and "late-power" in words:
+            words.remove("late-power")
+        elif command == "powerkey" and "ignore-power" not in words:
             power_off()
     # the daemon has gone; the zone has not
     while True:

@@ -430,6 +430,8 @@ def test_shutdown_of_a_deaf_guest(machine, hvd):
     machine.inject("io-z1", "ignore-power")
     started(machine, hvd)
     fails("TIMEOUT", hvd, "zone.shutdown", name="z1", timeout=1)
+    assert hvd.event("z1", "power-key-ignored")["reason"] == \
+        "it did not power off in time"
     assert state(hvd, "z1") == "running"
     hvd.call("zone.shutdown", name="z1")
     assert state(hvd, "z1") == "shutting-down"
@@ -449,6 +451,17 @@ def test_shutdown_of_a_slow_guest_is_no_reboot(machine, hvd):
 
 def keys(machine, zone):
     return [m["cmd"] for m in machine.io_log(zone)].count("powerkey")
+
+
+@pytest.mark.parametrize("method, end", [("shutdown", "stopped"),
+                                         ("reboot", "rebooted")])
+def test_power_key_is_pressed_again(machine, hvd, method, end):
+    """A guest that boots does not listen yet."""
+    machine.inject("io-z1", "late-power")
+    started(machine, hvd)
+    hvd.call(f"zone.{method}", name="z1")
+    hvd.event("z1", end)
+    assert keys(machine, "z1") == 2
 
 
 def test_the_last_press_counts(machine, hvd):

@@ -98,6 +98,7 @@ struct zone {
 	uint64_t asked_ms; /* PRESS: how long the caller waits; 0: not at all */
 	uint64_t off_deadline; /* WAIT_OFF: loop time, ms */
 	bool press_due; /* WAIT_OFF: as soon as the I/O process is ready */
+	uint64_t press_again; /* WAIT_OFF: loop time, ms */
 	bool destroy_wanted; /* as soon as the job is done */
 	struct zerror failure; /* why it is going away, if it failed */
 

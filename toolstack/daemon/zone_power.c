@@ -11,6 +11,11 @@
 #include "zone_internal.h"
 
 #define GRACE_MS 60000u /* for a guest to react, if nobody says how long */
+/*
+ * A guest that boots may not listen yet, and one that reacts ignores the next
+ * press.  Longer than gpio.h holds the key down.
+ */
+#define PRESS_EVERY_MS 5000u
 
 static void on_grace_over(uv_timer_t *timer);
 
@@ -18,6 +23,7 @@ static void press(struct zone *z)
 {
 	/* one that is just being started hears of it when it is ready */
 	z->press_due = io_process_command(&z->io, "powerkey") < 0;
+	z->press_again = uv_now(&z->daemon->loop) + PRESS_EVERY_MS;
 }
 
 void zone_power_io_ready(struct zone *z)
@@ -27,20 +33,30 @@ void zone_power_io_ready(struct zone *z)
 	}
 }
 
-/* Answers who has waited long enough and waits on for the rest. */
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Presses the key again if it is time, answers who has waited long enough and
+ * waits on for the rest.
+ */
 static void wait_on(struct zone *z)
 {
 	uint64_t now = uv_now(&z->daemon->loop);
 	struct zerror error;
 	uint64_t next;
 
+	if (now >= z->press_again && now < z->off_deadline) {
+		press(z);
+	}
 	zerror_set(&error, ZERROR_TIMEOUT, NULL,
-		   "the guest may ignore its power key",
+		   "it may still be at it, or not listen to its power key; "
+		   "destroy it to end it at once",
 		   "%s did not shut down in time", z->name);
 	next = zone_answer_late(z, now, &error);
-	if (z->off_deadline < next) {
-		next = z->off_deadline;
-	}
+	next = earlier(next, earlier(z->press_again, z->off_deadline));
 	uv_timer_start(&z->grace, on_grace_over, next > now ? next - now : 0,
 		       0);
 }
@@ -60,6 +76,7 @@ static void on_grace_over(uv_timer_t *timer)
 	z->step = ZONE_STEP_NONE;
 	z->press_due = false;
 	zone_enter(z, ZONE_EVENT_EXPIRED);
+	zone_publish(z, "power-key-ignored", "it did not power off in time");
 	log_info("%s: does not react to its power key", z->name);
 	zone_check(z);
 }
