@@ -16,13 +16,36 @@ static const char *const state_name[] = {
 	[ZV_ZONE_DYING] = "dying",
 };
 
+static const char *const reason_name[] = {
+	[ZV_REASON_GUEST_OFF] = "powered off by the guest",
+	[ZV_REASON_STOPPED] = "stopped",
+	[ZV_REASON_GUEST_RESET] = "reset by the guest",
+	[ZV_REASON_FORCED_RESET] = "reset",
+	[ZV_REASON_ALL_OFF] = "its last vCPU went off",
+	[ZV_REASON_BAD_ENTRY] = "no memory at a vCPU's entry point",
+	[ZV_REASON_BAD_TRAP] = "an exception that cannot be handled",
+	[ZV_REASON_ABORT_LOOP] = "an abort inside its abort handler",
+	[ZV_REASON_INTERNAL] = "the hypervisor ran out of a resource",
+};
+
+static void log_state(const struct zone *z)
+{
+	if (z->reason == ZV_REASON_NONE) {
+		log_ratelimited("zone %u (%s): %s", z->id, z->name,
+				state_name[z->state]);
+	} else {
+		log_ratelimited("zone %u (%s): %s, reason %u: %s", z->id,
+				z->name, state_name[z->state], z->reason,
+				reason_name[z->reason]);
+	}
+}
+
 static void state_set_locked(struct zone *z, u32 state, u32 reason)
 {
 	atomic_store_release(&z->state, state);
 	z->reason = reason;
 	z->state_seq++;
-	log_ratelimited("zone %u (%s): %s, reason %u", z->id, z->name,
-			state_name[state], reason);
+	log_state(z);
 	io_state_changed(z);
 }
 

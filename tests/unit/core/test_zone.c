@@ -4,6 +4,7 @@
 
 #include <zv/arch/cpu.h>
 #include <zv/arch/time.h>
+#include <zv/log.h>
 
 static void busy(struct vcpu *v, struct vcpu_exit *e)
 {
@@ -356,6 +357,35 @@ static void test_crash_is_recorded_once(void **state)
 	zone_put(z);
 }
 
+/* What zone0's `hvsh log` shows of it. */
+static void test_reasons_are_told_in_words(void **state)
+{
+	struct zone *z = loaded_zone();
+	char text[1024];
+	u64 pos = UINT64_MAX;
+	u64 first;
+	size_t n;
+
+	(void)state;
+	/* Earlier tests may have used up what a second may say. */
+	fake_time_advance(2000000000);
+	(void)log_read(&pos, text, 0, &first);
+	zone_crash(z->vcpus[1], ZV_REASON_BAD_TRAP, 1, 2, 3);
+	n = log_read(&pos, text, sizeof(text) - 1, &first);
+	text[n] = '\0';
+	assert_non_null(strstr(text, "crashed, reason 17: an exception that "
+				     "cannot be handled\n"));
+	assert_int_equal(zone_reset(z), -EAGAIN);
+	turn(2, 3);
+	turn(3, 3);
+	assert_int_equal(zone_reset(z), 0);
+	test_start(z, 1);
+	n = log_read(&pos, text, sizeof(text) - 1, &first);
+	text[n] = '\0';
+	assert_non_null(strstr(text, ": running\n"));
+	zone_put(z);
+}
+
 static void test_zone0_moves_the_machine(void **state)
 {
 	(void)state;
@@ -662,6 +692,7 @@ int main(void)
 		core_test(test_created_cannot_stop),
 		core_test(test_guest_off_and_reset),
 		core_test(test_crash_is_recorded_once),
+		core_test(test_reasons_are_told_in_words),
 		core_test(test_zone0_moves_the_machine),
 		core_test(test_zone0_crash_leaves_others_running),
 		core_test(test_destroy_waits_for_the_vcpus),
