@@ -259,7 +259,9 @@ class FakeHvd:
         return {"name": name, "uuid": UUID, "generation": 1}
 
     def zone_undefine(self, params):
-        del self.zones[self.find(params)["name"]]
+        found = self.find(params)
+        if found["state"] == "defined":
+            del self.zones[found["name"]]
 
     def zone_start(self, params):
         found = self.find(params)

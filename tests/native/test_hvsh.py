@@ -145,6 +145,12 @@ def test_life_of_a_zone(hvd, hvsh):
     assert "spare" not in hvd.zones
 
 
+def test_undefine_says_that_a_zone_goes_on(hvd, hvsh):
+    assert good(hvsh("undefine", "linux1")).splitlines() == [
+        "linux1: definition deleted",
+        "linux1 is still running, and will be gone once it is shut off"]
+
+
 def test_define_and_dump_are_inverse(hvd, hvsh, tmp_path):
     definition = {"name": "new", "memory": "1G", "big": 2**63 + 5,
                   "list": [1, {"a": "/x\n"}]}

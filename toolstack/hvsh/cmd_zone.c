@@ -395,7 +395,28 @@ PLAIN_COMMAND(reboot, "asked to reboot")
 PLAIN_COMMAND(reset, "reset")
 PLAIN_COMMAND(destroy, "stopped")
 PLAIN_COMMAND(pause, "paused")
-PLAIN_COMMAND(undefine, "definition deleted")
+
+/* As with virsh, a zone that runs goes on without one. */
+int cmd_undefine(struct context *ctx, const struct args *args)
+{
+	static const struct plain_request plain = { "undefine",
+						    "definition deleted",
+						    hvd_zone_undefine };
+	struct hvd_zone_detail *detail;
+	int status = run_plain(ctx, args, &plain);
+
+	/* It was done: if there is more to say is another question. */
+	if (status != EXIT_OK ||
+	    hvd_zone_get(ctx->conn, args->positionals[0], &detail) != 0) {
+		return status;
+	}
+	if (!is_off(detail->zone.state)) {
+		printf("%s is still %s, and will be gone once it is shut off\n",
+		       detail->zone.name, shown_state(detail->zone.state));
+	}
+	hvd_zone_detail_free(detail);
+	return EXIT_OK;
+}
 
 int cmd_resume(struct context *ctx, const struct args *args)
 {
