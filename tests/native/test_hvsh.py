@@ -273,6 +273,17 @@ def test_what_was_meant(hvsh, words, near):
     assert f"did you mean {near}?" in result.stderr
 
 
+@pytest.mark.parametrize("word, hint", [
+    ("stop", "'shutdown' asks the guest, 'destroy' does not"),
+    ("kill", "'destroy' stops a zone without asking it"),
+    ("dumpxml", "'dumpdef' prints a zone's definition")])
+def test_words_of_other_tools(hvsh, word, hint):
+    result = hvsh(word, "linux1")
+    assert result.returncode == 2
+    assert result.stderr == (f"hvsh: unknown command '{word}'\n"
+                             f"  hint: {hint}\n")
+
+
 @pytest.mark.parametrize("words", [["frobnicate"], ["x"], ["--frobnicate"],
                                    ["list", "--frobnicate"], ["x" * 5000],
                                    ["help", "frobnicate"],

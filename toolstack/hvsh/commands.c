@@ -165,8 +165,36 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+/* What other tools call it, and users try. */
+static const char *other_tools_word(const char *name)
+{
+	static const struct {
+		const char *name;
+		const char *hint;
+	} words[] = {
+		{ "stop", "'shutdown' asks the guest, 'destroy' does not" },
+		{ "poweroff", "'shutdown' asks the guest, 'destroy' does not" },
+		{ "kill", "'destroy' stops a zone without asking it" },
+		{ "restart", "'reboot' asks the guest, 'reset' does not" },
+		{ "create", "'define' takes a definition, then 'start' it" },
+		{ "delete", "'undefine' deletes a zone's definition" },
+		{ "remove", "'undefine' deletes a zone's definition" },
+		{ "edit", "'dumpdef' prints a definition, 'define' takes it" },
+		{ "dumpxml", "'dumpdef' prints a zone's definition" },
+		{ "dominfo", "did you mean 'info'?" },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i].name, name) == 0) {
+			return words[i].hint;
+		}
+	}
+	return NULL;
+}
+
 void command_unknown(const char *name)
 {
+	const char *known = other_tools_word(name);
 	const struct command *command;
 	struct suggest near;
 
@@ -178,7 +206,9 @@ void command_unknown(const char *name)
 		}
 	}
 	complain("unknown command '%s'", name);
-	if (suggest_best(&near) != NULL) {
+	if (known != NULL) {
+		hint("%s", known);
+	} else if (suggest_best(&near) != NULL) {
 		hint("did you mean '%s'?", suggest_best(&near));
 	} else {
 		hint("'hvsh help' lists the commands");
