@@ -39,6 +39,7 @@ backends-y += \
 	backends/rtc/rtc.c \
 	backends/gpio/pl061.c \
 	backends/gpio/gpio.c \
+	backends/net/link_stream.c \
 	backends/net/link_tap.c \
 	backends/net/net_ctrl.c \
 	backends/net/net_filter.c \

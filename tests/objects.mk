@@ -166,6 +166,9 @@ unit-tests-y += tests/unit/backends/test_rate
 test_rate-src := backends/core/rate.c
 unit-tests-y += tests/unit/backends/test_virtio_net
 test_virtio_net-src := $(backends-net) $(net-support)
+unit-tests-y += tests/unit/backends/test_link_stream
+test_link_stream-src := backends/net/link_stream.c
+test_link_stream-libs := -Wl,--wrap=write
 unit-tests-y += tests/unit/toolstack/test_net_mac
 test_net_mac-src := toolstack/common/net_mac.c
 unit-tests-y += tests/unit/toolstack/test_net_tap

@@ -37,6 +37,11 @@ struct net_link_ops {
 			int count);
 	ssize_t (*write)(struct net_link *link, uint32_t q, struct iovec *iov,
 			 int count);
+	/*
+	 * Sends what is left of a packet that write() took: 0, -EAGAIN or
+	 * -EBADFD.  NULL: nothing ever is.
+	 */
+	int (*flush)(struct net_link *link, uint32_t q);
 };
 
 struct net_link {

@@ -171,6 +171,22 @@ static int send_chain(struct net_pair *pair, uint64_t *allowance)
 	return 0;
 }
 
+/* False: the link has to send first what is left of an earlier packet. */
+static bool link_is_ready(struct net_pair *pair)
+{
+	struct virtio_net *net = pair->net;
+	struct net_link *link = net->link;
+	int rc = 0;
+
+	if (link->ops->flush != NULL && net_is_up(net)) {
+		rc = link->ops->flush(link, pair->index);
+	}
+	if (rc == -EBADFD) {
+		net_lost(net);
+	}
+	return rc != -EAGAIN;
+}
+
 /* 1: go on; 0: nothing more to do now; or -EPROTO */
 static int transmit(struct net_pair *pair, uint64_t *allowance)
 {
@@ -178,9 +194,14 @@ static int transmit(struct net_pair *pair, uint64_t *allowance)
 	struct vq *vq = queue_of(pair);
 	int rc;
 
-	if (!out_of_use(pair) &&
-	    net_flow_pauses(net, &pair->tx, &net->tx_rates)) {
-		return 0;
+	if (!out_of_use(pair)) {
+		if (!link_is_ready(pair)) {
+			pair->tx_blocked = true;
+			return 0;
+		}
+		if (net_flow_pauses(net, &pair->tx, &net->tx_rates)) {
+			return 0;
+		}
 	}
 	rc = vq_pop(vq, &net->chain);
 	if (rc < 0) {

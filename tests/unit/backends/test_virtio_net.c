@@ -1720,6 +1720,37 @@ static void tx_waits_for_the_link(void **state)
 	assert_int_equal(f->net->tx.dropped, 0);
 }
 
+/* The rest of a packet goes before the next one, also when there is none. */
+static void tx_waits_for_the_rest(void **state)
+{
+	static struct packet packet;
+	struct fixture *f = *state;
+
+	start(f, USUAL);
+	make_packet(&packet, 60, 1);
+	f->pipe.fail_flush = -EAGAIN;
+	f->net->dev.ops->kick(&f->net->dev, 1);
+	assert_true(f->net->pair[0].watched & EVENT_WRITE);
+	offer_tx(f, 1, &packet, packet.len, 4096);
+	f->net->dev.ops->kick(&f->net->dev, 1);
+	assert_true(nothing_used(f, 1));
+	/* Without a cable nothing waits. */
+	virtio_net_set_plugged(f->net, false);
+	assert_true(event_pump_run(&f->pump));
+	assert_false(nothing_used(f, 1));
+	assert_int_equal(f->net->tx.dropped, 1);
+	virtio_net_set_plugged(f->net, true);
+	event_pump_turn(&f->pump);
+	offer_tx(f, 1, &packet, packet.len, 4096);
+	f->net->dev.ops->kick(&f->net->dev, 1);
+	assert_int_equal(f->net->tx.packets, 0);
+	f->pipe.fail_flush = 0;
+	assert_true(event_pump_run(&f->pump));
+	assert_int_equal(f->net->tx.packets, 1);
+	expect_tx(f, 0, &packet);
+	assert_false(f->net->pair[0].watched & EVENT_WRITE);
+}
+
 static void tx_turns_are_bounded(void **state)
 {
 	static struct packet packet;
@@ -1960,6 +1991,21 @@ static void link_lost_at_writing(void **state)
 	kick(f, 1);
 	assert_int_equal(f->losses, 1);
 	assert_int_equal(f->net->tx.dropped, 2);
+}
+
+static void link_lost_at_flushing(void **state)
+{
+	static struct packet packet;
+	struct fixture *f = *state;
+
+	start(f, USUAL);
+	f->pipe.fail_flush = -EBADFD;
+	make_packet(&packet, 60, 1);
+	offer_tx(f, 1, &packet, packet.len, 4096);
+	kick(f, 1);
+	assert_int_equal(f->losses, 1);
+	assert_int_equal(f->net->tx.dropped, 1);
+	assert_false(nothing_used(f, 1));
 }
 
 static void link_fails_to_read(void **state)
@@ -2276,6 +2322,7 @@ int main(void)
 		NET_TEST(tx_headers),
 		NET_TEST(tx_lengths),
 		NET_TEST(tx_waits_for_the_link),
+		NET_TEST(tx_waits_for_the_rest),
 		NET_TEST(tx_turns_are_bounded),
 		NET_TEST(tx_refused),
 		NET_TEST(restart_rx),
@@ -2287,6 +2334,7 @@ int main(void)
 		NET_TEST(cable_out_while_blocked),
 		NET_TEST(link_lost),
 		NET_TEST(link_lost_at_writing),
+		NET_TEST(link_lost_at_flushing),
 		NET_TEST(link_fails_to_read),
 		NET_TEST(mtu_from_the_next_reset),
 		NET_TEST(set_up_without_a_transport),

@@ -73,6 +73,12 @@ static ssize_t pipe_write(struct net_link *link, uint32_t q, struct iovec *iov,
 	return result(sendmsg(link->fd[q], &message, MSG_NOSIGNAL));
 }
 
+static int pipe_flush(struct net_link *link, uint32_t q)
+{
+	(void)q;
+	return from_link(link)->fail_flush;
+}
+
 static const struct net_link_ops pipe_ops = {
 	.offloads = pipe_offloads,
 	.set_offloads = pipe_set_offloads,
@@ -80,6 +86,7 @@ static const struct net_link_ops pipe_ops = {
 	.set_carrier = pipe_set_carrier,
 	.read = pipe_read,
 	.write = pipe_write,
+	.flush = pipe_flush,
 };
 
 void pipe_link_init(struct pipe_link *pipe, uint32_t pairs, uint64_t can)

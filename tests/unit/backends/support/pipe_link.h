@@ -15,6 +15,7 @@ struct pipe_link {
 	bool carrier;
 	int fail_read; /* -errno of the next reads; 0: none */
 	int fail_write;
+	int fail_flush;
 	int fail_set; /* of set_offloads() and set_pairs() */
 	bool swallow; /* takes whatever is written, and forgets it */
 	unsigned int reads; /* calls */
