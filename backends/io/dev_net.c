@@ -1,23 +1,48 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Network devices: the queues of a TAP device that hvd made. */
+/* Network devices: over the queues of a TAP that hvd made, or a stream socket. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/io_device.h"
 #include "io/io_process.h"
+#include "net/link_stream.h"
 #include "net/link_tap.h"
 #include "net/virtio_net.h"
 
 struct dev_net {
-	struct link_tap tap;
+	union { /* by the configuration's via */
+		struct link_tap tap;
+		struct link_stream stream;
+	};
 	struct virtio_net net;
 };
 
 static void on_lost(struct virtio_net *net)
 {
-	io_device_set_state(net->owner, IO_DEVICE_ERROR,
-			    "its TAP device is gone");
+	struct io_device *device = net->owner;
+	const struct dev_net *own = device->own;
+
+	io_device_set_state(device, IO_DEVICE_ERROR,
+			    device->config->net.via == IO_LINK_STREAM
+				    ? own->stream.why
+				    : "its TAP device is gone");
+}
+
+static int open_link(const struct io_device *device, struct dev_net *own,
+		     struct net_link **ret)
+{
+	int fds[NET_PAIRS_MAX];
+
+	for (uint32_t q = 0; q < device->config->fd_count; q++) {
+		fds[q] = device->config->fd + (int)q;
+	}
+	if (device->config->net.via == IO_LINK_STREAM) {
+		*ret = &own->stream.link;
+		return link_stream_init(&own->stream, fds[0]);
+	}
+	*ret = &own->tap.link;
+	return link_tap_init(&own->tap, fds, device->config->fd_count);
 }
 
 static int make(struct io_device *device, struct dev_net *own)
@@ -28,19 +53,14 @@ static int make(struct io_device *device, struct dev_net *own)
 		.rx_limits = net->limits.rx,
 		.tx_limits = net->limits.tx,
 	};
-	int fds[NET_PAIRS_MAX];
-	int rc;
+	struct net_link *link = NULL;
+	int rc = open_link(device, own, &link);
 
-	for (uint32_t q = 0; q < device->config->fd_count; q++) {
-		fds[q] = device->config->fd + (int)q;
-	}
-	rc = link_tap_init(&own->tap, fds, device->config->fd_count);
 	if (rc != 0) {
 		return rc;
 	}
 	memcpy(config.mac, net->mac, sizeof(config.mac));
-	rc = virtio_net_init(&own->net, device->process->loop, &own->tap.link,
-			     &config);
+	rc = virtio_net_init(&own->net, device->process->loop, link, &config);
 	if (rc != 0) {
 		return rc;
 	}

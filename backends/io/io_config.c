@@ -325,12 +325,13 @@ uint32_t io_config_disks(const struct io_config *config, enum io_store store)
 	return count;
 }
 
-bool io_config_has_net(const struct io_config *config)
+bool io_config_has_taps(const struct io_config *config)
 {
 	bool has = false;
 
 	for (size_t i = 0; !has && i < config->device_count; i++) {
-		has = config->device[i].kind == IO_DEVICE_NET;
+		has = config->device[i].kind == IO_DEVICE_NET &&
+		      config->device[i].net.via == IO_LINK_TAP;
 	}
 	return has;
 }

@@ -84,7 +84,13 @@ struct io_config_net_limits {
 	struct net_limits tx;
 };
 
+enum io_link {
+	IO_LINK_TAP, /* an fd for each pair is a queue of one TAP device */
+	IO_LINK_STREAM, /* fd is a stream socket, connected to passt */
+};
+
 struct io_config_net {
+	enum io_link via;
 	uint8_t mac[NET_MAC_SIZE];
 	uint16_t mtu;
 	bool link; /* the cable is plugged in */
@@ -131,7 +137,7 @@ int io_config_parse(const char *line, size_t len, struct io_config *ret,
 
 /* How many of its disks are there. */
 uint32_t io_config_disks(const struct io_config *config, enum io_store store);
-bool io_config_has_net(const struct io_config *config);
+bool io_config_has_taps(const struct io_config *config);
 
 enum io_command_kind {
 	IO_COMMAND_POWERKEY,

@@ -76,6 +76,23 @@ static int set_rng_limits(const struct io_cursor *at, struct io_settings *ret)
 	return rng_limits(at, &ret->limits.rng);
 }
 
+/* One of count words; what is wrong if it is none of them. */
+static int parse_word(const struct io_cursor *at, const char *key,
+		      const char *const *words, size_t count, const char *wrong,
+		      size_t *ret)
+{
+	struct json_object *value = json_object_object_get(at->object, key);
+
+	for (size_t i = 0; i < count; i++) {
+		if (json_object_is_type(value, json_type_string) &&
+		    strcmp(json_object_get_string(value), words[i]) == 0) {
+			*ret = i;
+			return 0;
+		}
+	}
+	return io_cursor_fail(at, key, wrong);
+}
+
 static int parse_on_error(const struct io_cursor *at, enum io_on_error *ret)
 {
 	static const char *const names[] = {
@@ -83,18 +100,14 @@ static int parse_on_error(const struct io_cursor *at, enum io_on_error *ret)
 		[IO_ON_ERROR_PAUSE] = "pause",
 		[IO_ON_ERROR_PAUSE_FULL] = "enospace",
 	};
-	struct json_object *value =
-		json_object_object_get(at->object, "on-error");
+	size_t i = 0;
 
-	for (size_t i = 0; i < COUNT(names); i++) {
-		if (json_object_is_type(value, json_type_string) &&
-		    strcmp(json_object_get_string(value), names[i]) == 0) {
-			*ret = (enum io_on_error)i;
-			return 0;
-		}
+	if (parse_word(at, "on-error", names, COUNT(names),
+		       "must be report, pause or enospace", &i) != 0) {
+		return -1;
 	}
-	return io_cursor_fail(at, "on-error",
-			      "must be report, pause or enospace");
+	*ret = (enum io_on_error)i;
+	return 0;
 }
 
 /* Any text: the guest gets the bytes. */
@@ -136,20 +149,12 @@ static int parse_store(const struct io_cursor *at, struct io_config_disk *disk)
 		[IO_STORE_FILE] = "file",
 		[IO_STORE_NBD] = "nbd",
 	};
-	struct json_object *value;
 	size_t i = IO_STORE_FILE;
 
-	if (json_object_object_get_ex(at->object, "store", &value)) {
-		for (i = 0; i < COUNT(names); i++) {
-			if (json_object_is_type(value, json_type_string) &&
-			    strcmp(json_object_get_string(value), names[i]) ==
-				    0) {
-				break;
-			}
-		}
-	}
-	if (i == COUNT(names)) {
-		return io_cursor_fail(at, "store", "must be file or nbd");
+	if (json_object_object_get_ex(at->object, "store", NULL) &&
+	    parse_word(at, "store", names, COUNT(names), "must be file or nbd",
+		       &i) != 0) {
+		return -1;
 	}
 	disk->store = (enum io_store)i;
 	if (disk->store != IO_STORE_NBD &&
@@ -253,11 +258,32 @@ static int parse_pairs(const struct io_cursor *at, struct io_config_device *ret)
 		       : io_cursor_fail(at, "fd", "leaves no room for others");
 }
 
+static int parse_via(const struct io_cursor *at, struct io_config_device *ret)
+{
+	static const char *const names[] = {
+		[IO_LINK_TAP] = "tap",
+		[IO_LINK_STREAM] = "stream",
+	};
+	size_t i = IO_LINK_TAP;
+
+	if (json_object_object_get_ex(at->object, "via", NULL) &&
+	    parse_word(at, "via", names, COUNT(names), "must be tap or stream",
+		       &i) != 0) {
+		return -1;
+	}
+	ret->net.via = (enum io_link)i;
+	return ret->net.via == IO_LINK_TAP || ret->fd_count == 1
+		       ? 0
+		       : io_cursor_fail(at, "queues",
+					"must be 3: a stream has one pair");
+}
+
 static int parse_net(const struct io_cursor *at, struct io_config_device *ret)
 {
 	uint32_t mtu;
 
-	if (parse_pairs(at, ret) != 0 || parse_mac(at, ret->net.mac) != 0 ||
+	if (parse_pairs(at, ret) != 0 || parse_via(at, ret) != 0 ||
+	    parse_mac(at, ret->net.mac) != 0 ||
 	    io_cursor_u32(at, "mtu", NET_MTU_MIN, UINT16_MAX, &mtu) != 0 ||
 	    io_cursor_bool(at, "link", &ret->net.link) != 0) {
 		return -1;
@@ -282,8 +308,8 @@ static const char *const disk_members[] = {
 	"serial",   "store",	 "export",  DISK_LIMITS,  NULL,
 };
 static const char *const disk_limit_members[] = { DISK_LIMITS, NULL };
-static const char *const net_members[] = { "mac", "mtu", "link", NET_LIMITS,
-					   NULL };
+static const char *const net_members[] = { "mac", "mtu",      "link",
+					   "via", NET_LIMITS, NULL };
 static const char *const net_limit_members[] = { NET_LIMITS, NULL };
 
 static const struct io_config_type types[] = {

@@ -202,7 +202,7 @@ static const char *prepare(struct hvd_io *io, int *ret_error)
 	const struct sandbox_needs needs = {
 		.disks = io_config_disks(&io->config, IO_STORE_FILE),
 		.nbd_disks = io_config_disks(&io->config, IO_STORE_NBD),
-		.taps = io_config_has_net(&io->config),
+		.taps = io_config_has_taps(&io->config),
 	};
 	const char *what;
 

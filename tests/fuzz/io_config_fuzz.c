@@ -65,6 +65,7 @@ static void check_type(const struct io_config_device *d)
 		require(d->fd_count >= 1 && d->fd_count <= NET_PAIRS_MAX);
 		require(d->queues == 2 * d->fd_count + 1);
 		require(d->fd >= 6 && d->fd + (int)d->fd_count <= 102);
+		require(d->net.via != IO_LINK_STREAM || d->fd_count == 1);
 		require((d->net.mac[0] & 1) == 0 && d->net.mtu >= NET_MTU_MIN);
 		check_net_limits(&d->net.limits);
 		break;

@@ -488,6 +488,39 @@ def test_what_is_no_tap(start, image):
     assert "net0" in fatal(process, devices=[net(0, 1, fd=6)])["error"]
 
 
+def stream(blocking=False):
+    """hvd-io's end, and the other one."""
+    mine, other = socket.socketpair()
+    mine.setblocking(blocking)
+    return mine, other
+
+
+def test_a_stream_inside_the_sandbox(start):
+    """It needs no right that a process without networks does not have."""
+    mine, other = stream()
+    with mine, other:
+        process = start(files=(mine,))
+        process.serve(devices=[net(0, 1, fd=6, via="stream")])
+        check_sandbox(process.status())
+        assert open_fds(process)[6].startswith("socket:")
+        for message in ({"link": False}, {"mtu": 1400, "limits": {}},
+                        {"link": True, "limits": {"rx-packets-sec": 1000}}):
+            process.tell(cmd="set", device="net0", **message)
+            assert process.hear() == {"event": "set", "device": "net0"}
+        process.tell(cmd="stop")
+        assert process.end() == 0
+        assert "not permitted" not in process.text()
+
+
+@pytest.mark.parametrize("what", ["an image", "a socket that blocks"])
+def test_what_is_no_stream(start, image, what):
+    mine, other = stream(blocking=True)
+    with mine, other:
+        process = start(files=(image if what == "an image" else mine,))
+        assert "net0" in fatal(process, devices=[
+            net(0, 1, fd=6, via="stream")])["error"]
+
+
 def test_limits_of_others(start, image):
     with open("/dev/urandom", "rb") as random:
         process = start(files=(random, image))

@@ -216,6 +216,30 @@ static void networks(void **state)
 	assert_int_equal(device[1].fd_count, 1);
 	assert_int_equal(device[1].net.mtu, 68);
 	assert_false(device[1].net.link);
+	assert_int_equal(device[1].net.via, IO_LINK_TAP);
+}
+
+static void networks_over_streams(void **state)
+{
+	static const char text[] = BEGIN RAM ",\"devices\":[" NET(
+		"net0", "0", "0", "3",
+		CABLE ",\"fd\":6,\"via\":\"stream\"") "%s]}";
+	static const char tap[] = "," NET("net1", "1", "7", "5",
+					  CABLE ",\"fd\":7,\"via\":\"tap\"");
+	char line[sizeof(text) + sizeof(tap)];
+	struct io_config config;
+	struct zerror error;
+
+	(void)state;
+	snprintf(line, sizeof(line), text, "");
+	assert_int_equal(parse(line, &config, &error), 0);
+	assert_int_equal(config.device[0].net.via, IO_LINK_STREAM);
+	assert_int_equal(config.device[0].fd_count, 1);
+	assert_false(io_config_has_taps(&config));
+	snprintf(line, sizeof(line), text, tap);
+	assert_int_equal(parse(line, &config, &error), 0);
+	assert_int_equal(config.device[1].net.via, IO_LINK_TAP);
+	assert_true(io_config_has_taps(&config));
 }
 
 #define IN_NET(queues, more) \
@@ -342,6 +366,12 @@ static void refused(void **state)
 		{ IN_NET("2", CABLE ",\"fd\":6"), "$.devices[0].queues" },
 		{ IN_NET("4", CABLE ",\"fd\":6"), "$.devices[0].queues" },
 		{ IN_NET("9", CABLE ",\"fd\":6"), "$.devices[0].queues" },
+		{ IN_NET("5", CABLE ",\"fd\":6,\"via\":\"stream\""),
+		  "$.devices[0].queues" },
+		{ IN_NET("3", CABLE ",\"fd\":6,\"via\":\"\""),
+		  "$.devices[0].via" },
+		{ IN_NET("3", CABLE ",\"fd\":6,\"via\":1"),
+		  "$.devices[0].via" },
 		{ IN_NET("3", CABLE), "$.devices[0].fd" },
 		{ IN_NET("5", CABLE ",\"fd\":101"), "$.devices[0].fd" },
 		{ IN_NET("3", ",\"fd\":6,\"mtu\":1500,\"link\":true"),
@@ -540,11 +570,17 @@ static void settings_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole),    cmocka_unit_test(least),
-		cmocka_unit_test(types),    cmocka_unit_test(stores),
-		cmocka_unit_test(refused),  cmocka_unit_test(not_json),
-		cmocka_unit_test(commands), cmocka_unit_test(networks),
-		cmocka_unit_test(settings), cmocka_unit_test(settings_refused),
+		cmocka_unit_test(whole),
+		cmocka_unit_test(least),
+		cmocka_unit_test(types),
+		cmocka_unit_test(stores),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(not_json),
+		cmocka_unit_test(commands),
+		cmocka_unit_test(networks),
+		cmocka_unit_test(networks_over_streams),
+		cmocka_unit_test(settings),
+		cmocka_unit_test(settings_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
