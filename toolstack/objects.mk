@@ -55,6 +55,7 @@ hvd-y += \
 	toolstack/daemon/io_opening.c \
 	toolstack/daemon/io_process.c \
 	toolstack/daemon/io_resource.c \
+	toolstack/daemon/io_user.c \
 	toolstack/daemon/log.c \
 	toolstack/daemon/main.c \
 	toolstack/daemon/methods.c \
@@ -66,6 +67,7 @@ hvd-y += \
 	toolstack/daemon/session.c \
 	toolstack/daemon/store.c \
 	toolstack/daemon/unix_socket.c \
+	toolstack/daemon/user_net.c \
 	toolstack/daemon/zone.c \
 	toolstack/daemon/zone_adopt.c \
 	toolstack/daemon/zone_build.c \
@@ -101,6 +103,7 @@ zcommon-y += \
 	toolstack/common/zone_def.c \
 	toolstack/common/zone_def_parse.c \
 	toolstack/common/zone_device.c \
+	toolstack/common/zone_forward.c \
 	toolstack/common/zone_limits.c \
 	toolstack/common/zone_net.c
 

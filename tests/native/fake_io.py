@@ -12,6 +12,7 @@ What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
     under way: until $ZV_FAKE_DIR/linger-ZONE is removed
   error, paused, broken: disk0 gets into that state at the start
   noisy: tells of 100000 changes of it, as fast as it can, when it is ready
+Of a network over a stream it says error when that has ended, as hvd-io does.
 It appends each line it gets to $ZV_FAKE_DIR/io-ZONE.log, and of the fds that
 come with a configuration a line each: {"fd": N, "path": …, "flags": …}.
 """
@@ -58,6 +59,16 @@ def look_at(device, log):
         log.write(json.dumps({
             "fd": fd, "path": os.readlink(f"/proc/self/fd/{fd}"),
             "flags": fcntl.fcntl(fd, fcntl.F_GETFL)}) + "\n")
+
+
+def watch_stream(device):
+    stream = socket.socket(fileno=device["fd"])
+    while True:
+        select.select([stream], [], [])
+        if not stream.recv(65536):
+            say({"event": "device", "device": device["name"],
+                 "state": "error", "error": "its stream has ended"})
+            return
 
 
 def size_of(device):
@@ -119,6 +130,9 @@ def main():
         if device["type"] == "disk":
             say({"event": "device", "device": device["name"], "state": "ok",
                  "size": size_of(device)})
+        if device.get("via") == "stream":
+            threading.Thread(target=watch_stream, args=(device,),
+                             daemon=True).start()
     for word in words:
         if word in ("error", "paused", "broken"):
             say({"event": "device", "device": "disk0", "state": word,

@@ -106,6 +106,9 @@ class Machine:
         self.socket = self.run_dir / "hvd.sock"
         self.process = None
         self.prefix = []  # of the command
+        self.bin = tmp / "bin"  # first in its PATH
+        self.bin.mkdir()
+        self.path = f"{self.bin}:{os.environ['PATH']}"
         self.log = open(tmp / "hvd.log", "w+")
         self.fake.mkdir()
         self.image = tmp / "Image"
@@ -114,7 +117,7 @@ class Machine:
         self.initrd.write_bytes(b"initrd" * 1000)
 
     def start(self, *args):
-        env = dict(os.environ, ZV_FAKE_DIR=str(self.fake),
+        env = dict(os.environ, ZV_FAKE_DIR=str(self.fake), PATH=self.path,
                    ASAN_OPTIONS="detect_leaks=1")
         self.process = subprocess.Popen(
             [*self.prefix, HVD, "--config-dir", self.config, "--run-dir", self.run_dir,
@@ -1323,7 +1326,7 @@ def test_net_waits_for_the_tap_of_an_old_process(machine, net):
     wait(lambda: client.call("zone.get", name="z1")["io"].get("pid"))
     wait(lambda: len(machine.io_fds("z1")) == 2)
     assert set(net.links()) == {"zvbr0", "zv1.0"}
-    assert "ms for its images and TAPs" in machine.text()
+    assert "ms for its images and networks" in machine.text()
     client.call("zone.destroy", name="z1")
     assert net.links() == {}
 
@@ -1454,6 +1457,156 @@ def test_net_fds_stay_with_the_io_process(machine, net, net_hvd):
     net_hvd.call("zone.start", name="z1")
     net_hvd.call("zone.destroy", name="z1")
     assert hvd_fds(machine) == before
+
+
+# --------------------------------------------------- networks in user mode
+
+USER = {"type": "net", "user": True}
+
+
+class Passt:
+    """Those that were started, oldest first."""
+
+    def __init__(self, machine):
+        self.log = machine.fake / "passt.log"
+        (machine.bin / "passt").symlink_to(HERE / "fake_passt.py")
+
+    def started(self):
+        return [json.loads(line) for line in
+                self.log.read_text().splitlines()] if self.log.exists() else []
+
+    def running(self):
+        return [p["pid"] for p in self.started()
+                if os.path.exists(f"/proc/{p['pid']}") and not is_zombie(p["pid"])]
+
+
+def is_zombie(pid):
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return text.rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.fixture
+def passt(machine):
+    passt = Passt(machine)
+    yield passt
+    # hvd has ended; those of zones that go on end with their I/O process
+    for pid in passt.running():
+        os.kill(pid, signal.SIGKILL)
+
+
+def option(argv, name):
+    return [argv[i + 1] for i, word in enumerate(argv) if word == name]
+
+
+def test_user_net_is_a_passt(machine, passt, hvd):
+    forward = [{"port": 2222, "to": 22, "address": "127.0.0.1"},
+               {"proto": "udp", "port": 53}, {"port": 80}]
+    detail = start_with(machine, hvd, {"type": "rng"},
+                        {**USER, "mtu": 1400, "forward": forward}, USER)
+    config = machine.io_log("z1")[0]["devices"]
+    assert [d.get("via") for d in config] == [None, "stream", "stream"]
+    assert [d["fd"] for d in config] == [6, 7, 8]
+    assert config[1]["queues"] == 3
+    fds = machine.io_fds("z1")
+    assert fds[1]["path"].startswith("socket:")
+    assert fds[1]["flags"] & os.O_NONBLOCK
+    first, second = (p["argv"] for p in passt.started())
+    assert option(first, "--tcp-ports") == ["127.0.0.1/2222:22", "80:80"]
+    assert option(first, "--udp-ports") == ["53:53"]
+    assert option(first, "--mtu") == ["1400"]
+    assert option(first, "--address") == ["10.0.2.15"]
+    assert option(second, "--tcp-ports") == ["none"]
+    assert option(second, "--udp-ports") == ["none"]
+    shown = detail["devices"][1]
+    assert shown["user"] is True and shown["mtu"] == 1400
+    assert shown["forward"][2] == {"proto": "tcp", "port": 80, "to": 80}
+    assert "tap" not in shown and "bridge" not in shown
+    assert len(passt.running()) == 2
+    hvd.call("device.set", name="z1", device="net0", mtu=1300, link=False)
+    assert device(hvd)["mtu"] == 1300
+    assert "MTU of its TAP" not in machine.text()
+    # each is on a network of its own
+    start_with(machine, hvd, {**USER, "mac": shown["mac"]}, name="other")
+    hvd.call("zone.destroy", name="other")
+    hvd.call("zone.destroy", name="z1")
+    wait(lambda: not passt.running())
+
+
+def test_user_net_comes_back(machine, passt, hvd):
+    """After the end of its passt, its I/O process, and hvd."""
+    start_with(machine, hvd, USER)
+    old = passt.running()
+    os.kill(old[0], signal.SIGKILL)
+    assert hvd.event("z1", "error")["device"] == "net0"
+    hvd.event("z1", "io-restarted")
+    assert device(hvd)["state"] == "ok"
+    new = passt.running()
+    assert len(new) == 1 and new != old
+    os.kill(hvd.call("zone.get", name="z1")["io"]["pid"], signal.SIGKILL)
+    hvd.event("z1", "io-restarted")
+    wait(lambda: len(passt.running()) == 1 and passt.running() != new)
+    new = passt.running()
+    machine.kill()
+    assert passt.running() == new
+    client = machine.start()
+    wait(lambda: client.call("zone.get", name="z1")["io"].get("pid"))
+    wait(lambda: len(passt.running()) == 1 and passt.running() != new)
+    client.call("zone.destroy", name="z1")
+    wait(lambda: not passt.running())
+
+
+def test_user_net_ends_with_the_io_process(machine, passt, hvd):
+    pid = start_with(machine, hvd, USER)["io"]["pid"]
+    assert len(passt.running()) == 1
+    machine.kill()
+    os.kill(pid, signal.SIGKILL)
+    wait(lambda: not passt.running())
+
+
+def test_user_net_needs_its_program(machine):
+    machine.path = str(machine.bin)
+    client = machine.start()
+    error = does_not_start(machine, client, USER, code="UNSUPPORTED")
+    assert error.path == "$.devices[0].user"
+    assert "'passt'" in error.hint
+    machine.stop()
+
+
+@pytest.mark.parametrize("word, code, member, says", [
+    ("gives-up", "IO_ERROR", "user", "passt: gave up: no such luck"),
+    ("hangs", "TIMEOUT", "user", "did not start in time"),
+    ("port-taken", "BUSY", "forward",
+     "Failed to bind any port for '-t 2222:22'"),
+])
+def test_user_net_that_does_not_start(machine, passt, hvd, word, code, member,
+                                      says):
+    machine.inject("passt", word)
+    before = hvd_fds(machine)
+    error = does_not_start(machine, hvd, {
+        **USER, "forward": [{"port": 2222, "to": 22}]}, code=code)
+    assert error.path == f"$.devices[0].{member}" and says in str(error)
+    assert hvd_fds(machine) == before
+    machine.clear("passt")
+    hvd.call("zone.start", name="z1")
+    assert len(passt.running()) == 1
+
+
+def test_user_net_that_does_not_come_back(machine, passt, hvd):
+    """The guest goes on without it, until it can be had again."""
+    start_with(machine, hvd, {**USER, "forward": [{"port": 2222}]},
+               disk_of(machine.disk()))
+    machine.inject("passt", "port-taken")
+    os.kill(passt.running()[0], signal.SIGKILL)
+    for _ in range(2):
+        hvd.event("z1", "io-restarted")
+    wait(lambda: device(hvd)["state"] == "error")
+    assert device(hvd, "disk0")["state"] == "ok"
+    assert "net0 has no network for now: passt: gave up" in machine.text()
+    machine.clear("passt")
+    wait(lambda: len(passt.running()) == 1 and device(hvd)["state"] == "ok")
 
 
 # ------------------------------------------------------------------ device.set

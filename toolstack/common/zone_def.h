@@ -40,6 +40,7 @@ struct json_object;
 #define ZONE_DEF_PAIRS_MAX 3u /* of queues of a network device */
 #define ZONE_DEF_BRIDGE_MAX 15u /* Linux: IFNAMSIZ - 1 */
 #define ZONE_DEF_BRIDGE_DEFAULT "zvbr0" /* hvd's own */
+#define ZONE_DEF_FORWARDS_MAX 16u /* ports, of a network device */
 #define ZONE_DEF_MTU_MIN 68u
 #define ZONE_DEF_MTU_MAX 65535u
 #define ZONE_DEF_MTU_DEFAULT 1500u
@@ -82,6 +83,14 @@ enum zone_limit {
 	ZONE_LIMIT_COUNT,
 };
 
+/* A port of zone0 that leads to one of the guest's. */
+struct zone_forward {
+	bool udp; /* else TCP */
+	char address[16]; /* IPv4, of zone0; empty: all of them */
+	uint16_t port;
+	uint16_t to;
+};
+
 /* A virtio device; its place in the list is its slot. */
 struct zone_device {
 	enum zone_device_type type;
@@ -103,6 +112,9 @@ struct zone_device {
 	char serial[ZONE_DEF_SERIAL_MAX + 1];
 	enum zone_on_error on_error;
 	/* net */
+	bool user; /* served by passt; bridge is empty then */
+	uint32_t forward_count; /* user only */
+	struct zone_forward forward[ZONE_DEF_FORWARDS_MAX];
 	char bridge[ZONE_DEF_BRIDGE_MAX + 1];
 	uint8_t mac[NET_MAC_BYTES]; /* zero: not before the zone has a uuid */
 	uint32_t mtu;
@@ -181,6 +193,10 @@ const struct zone_device *zone_def_device(const struct zone_def *def,
 /* Adds "limits" to json, if there are any. */
 void zone_def_limits_to_json(const struct zone_device *device,
 			     struct json_object *json);
+
+/* Adds "forward" to json, if there are any. */
+void zone_def_forwards_to_json(const struct zone_device *device,
+			       struct json_object *json);
 
 /* The members a definition may have, NULL-terminated; for checks. */
 const char *const *zone_def_members(void);

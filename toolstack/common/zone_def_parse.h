@@ -72,6 +72,8 @@ int zone_limits_parse(struct def_parser *p, const char *path,
 
 int zone_net_bridge(struct def_parser *p, const char *path,
 		    struct json_object *value, struct zone_device *device);
+int zone_net_user(struct def_parser *p, const char *path,
+		  struct json_object *value, struct zone_device *device);
 int zone_net_mac(struct def_parser *p, const char *path,
 		 struct json_object *value, struct zone_device *device);
 int zone_net_mtu(struct def_parser *p, const char *path,
@@ -81,10 +83,20 @@ int zone_net_queues(struct def_parser *p, const char *path,
 int zone_net_link(struct def_parser *p, const char *path,
 		  struct json_object *value, struct zone_device *device);
 void zone_net_defaults(const struct zone_def *def, struct zone_device *device);
-/* Gives it an address as soon as that is known; no two have the same. */
+/*
+ * A bridge or user mode, with what goes with it.  Gives it an address as soon as
+ * that is known; no two have the same.
+ */
 int zone_net_check(struct def_parser *p, const char *path,
 		   struct zone_device *device);
 void zone_net_to_json(const struct zone_device *device,
 		      struct json_object *json);
+
+/* ------------------------------------------ ports of those: zone_forward.c */
+
+int zone_forward_parse(struct def_parser *p, const char *path,
+		       struct json_object *value, struct zone_device *device);
+bool zone_forwards_equal(const struct zone_device *a,
+			 const struct zone_device *b);
 
 #endif /* ZV_TOOLSTACK_COMMON_ZONE_DEF_PARSE_H */

@@ -349,6 +349,8 @@ static const struct device_type types[] = {
 		.members = {
 			{ "name", NULL, NULL, false },
 			{ "bridge", NULL, zone_net_bridge, false },
+			{ "user", NULL, zone_net_user, false },
+			{ "forward", NULL, zone_forward_parse, false },
 			{ "mac", NULL, zone_net_mac, false },
 			{ "mtu", NULL, zone_net_mtu, true },
 			{ "queues", NULL, zone_net_queues, false },
@@ -762,8 +764,8 @@ static bool same_device(const struct zone_device *a,
 	       a->writethrough == b->writethrough && a->direct == b->direct &&
 	       a->discard == b->discard && a->block_size == b->block_size &&
 	       strcmp(a->serial, b->serial) == 0 &&
-	       a->on_error == b->on_error &&
-	       strcmp(a->bridge, b->bridge) == 0 &&
+	       a->on_error == b->on_error && a->user == b->user &&
+	       zone_forwards_equal(a, b) && strcmp(a->bridge, b->bridge) == 0 &&
 	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
 	       a->mtu == b->mtu && a->link == b->link;
 }

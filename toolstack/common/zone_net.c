@@ -51,6 +51,12 @@ int zone_net_bridge(struct def_parser *p, const char *path,
 	return 0;
 }
 
+int zone_net_user(struct def_parser *p, const char *path,
+		  struct json_object *value, struct zone_device *device)
+{
+	return def_get_bool(p, path, value, &device->user);
+}
+
 int zone_net_mac(struct def_parser *p, const char *path,
 		 struct json_object *value, struct zone_device *device)
 {
@@ -112,11 +118,7 @@ int zone_net_link(struct def_parser *p, const char *path,
 
 void zone_net_defaults(const struct zone_def *def, struct zone_device *device)
 {
-	device->queues = virtqueues(def->vcpus < ZONE_DEF_PAIRS_MAX
-					    ? def->vcpus
-					    : ZONE_DEF_PAIRS_MAX);
-	snprintf(device->bridge, sizeof(device->bridge), "%s",
-		 ZONE_DEF_BRIDGE_DEFAULT);
+	(void)def;
 	device->mtu = ZONE_DEF_MTU_DEFAULT;
 	device->link = true;
 }
@@ -135,12 +137,64 @@ static const struct zone_device *same_mac(const struct zone_def *def,
 	return NULL;
 }
 
+/* What was not given is still zero. */
+static int check_bridge(struct def_parser *p, const char *path,
+			struct zone_device *device)
+{
+	uint32_t vcpus = p->def->vcpus;
+	char at[ZERROR_PATH_MAX];
+
+	if (device->forward_count) {
+		zerror_path(at, "%s.forward", path);
+		return DEF_REFUSE(p, at,
+				  "set \"user\": true, or leave it out: on a "
+				  "bridge the guest has an address of its own",
+				  "belongs to a network in user mode");
+	}
+	if (!device->bridge[0]) {
+		snprintf(device->bridge, sizeof(device->bridge), "%s",
+			 ZONE_DEF_BRIDGE_DEFAULT);
+	}
+	if (!device->queues) {
+		device->queues = virtqueues(vcpus < ZONE_DEF_PAIRS_MAX
+						    ? vcpus
+						    : ZONE_DEF_PAIRS_MAX);
+	}
+	return 0;
+}
+
+static int check_user(struct def_parser *p, const char *path,
+		      struct zone_device *device)
+{
+	char at[ZERROR_PATH_MAX];
+
+	if (device->bridge[0]) {
+		zerror_path(at, "%s.bridge", path);
+		return DEF_REFUSE(p, at,
+				  "leave out one of both: a network in user "
+				  "mode needs no bridge",
+				  "cannot go with \"user\": true");
+	}
+	if (!device->queues) {
+		device->queues = virtqueues(1);
+	}
+	if (device->queues != virtqueues(1)) {
+		zerror_path(at, "%s.queues", path);
+		return DEF_REFUSE(p, at, "leave it out, or set it to 1",
+				  "must be 1 with \"user\": true");
+	}
+	return 0;
+}
+
 int zone_net_check(struct def_parser *p, const char *path,
 		   struct zone_device *device)
 {
 	const struct zone_device *other;
 	char at[ZERROR_PATH_MAX];
 
+	if ((device->user ? check_user : check_bridge)(p, path, device) < 0) {
+		return -1;
+	}
 	if (!net_mac_is_usable(device->mac)) {
 		if (uuid_is_null(p->def->uuid)) {
 			return 0; /* zone_def_set_uuid() */
@@ -161,8 +215,14 @@ void zone_net_to_json(const struct zone_device *device,
 {
 	char mac[NET_MAC_TEXT_SIZE];
 
-	json_object_object_add(json, "bridge",
-			       json_object_new_string(device->bridge));
+	if (device->user) {
+		json_object_object_add(json, "user",
+				       json_object_new_boolean(true));
+		zone_def_forwards_to_json(device, json);
+	} else {
+		json_object_object_add(json, "bridge",
+				       json_object_new_string(device->bridge));
+	}
 	if (net_mac_is_usable(device->mac)) {
 		net_mac_format(device->mac, mac);
 		json_object_object_add(json, "mac",

@@ -115,8 +115,14 @@ static void add_net(struct json_object *json, const struct zone_device *device,
 
 	net_mac_format(device->mac, mac);
 	add_text(json, "mac", mac);
-	add_text(json, "bridge", device->bridge);
-	if (zone >= 0) {
+	if (device->user) {
+		json_object_object_add(json, "user",
+				       json_object_new_boolean(true));
+		zone_def_forwards_to_json(device, json);
+	} else {
+		add_text(json, "bridge", device->bridge);
+	}
+	if (!device->user && zone >= 0) {
 		net_tap_name((uint32_t)zone, number, tap);
 		add_text(json, "tap", tap);
 	}

@@ -44,8 +44,8 @@ void device_status_mended(struct device_status *status,
 const char *device_state_name(enum device_state state);
 
 /*
- * {name, type, state, error?, size?, limits?, and path, readonly or mac, bridge,
- * tap, mtu, link} of each, of the zone of that id (-1: it has none yet).
+ * {name, type, state, error?, size?, limits?, and path, readonly or mac, mtu, link
+ * and bridge, tap or user, forward?} of each, of the zone of that id (-1: it has none yet).
  */
 struct json_object *device_status_to_json(const struct device_status *status,
 					  int64_t zone,

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What hvd-io is told first: docs/man/hvd-io.8, CONTROL. */
 #include <json-c/json.h>
-#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "io_process.h"
+#include "io_user.h"
 #include "log.h"
 #include "shadow_layout.h"
-
-#define USER "hvd-io"
 
 static void add_uint(struct json_object *json, const char *key, uint64_t value)
 {
@@ -73,6 +71,9 @@ static void add_net(struct json_object *json, const struct zone_device *device)
 	add_text(json, "mac", mac);
 	add_uint(json, "mtu", device->mtu);
 	add_bool(json, "link", device->link);
+	if (device->user) {
+		add_text(json, "via", "stream");
+	}
 }
 
 /* *fd: the next one to be given. */
@@ -109,18 +110,18 @@ static struct json_object *device_config(const struct zone_device *device,
  */
 static void add_user(struct json_object *json, const char *zone)
 {
-	const struct passwd *user;
+	uid_t uid;
+	gid_t gid;
 
 	if (geteuid() != 0) {
 		return;
 	}
-	user = getpwnam(USER);
-	if (user && user->pw_uid != 0 && user->pw_gid != 0) {
-		add_uint(json, "uid", user->pw_uid);
-		add_uint(json, "gid", user->pw_gid);
+	if (io_user_find(&uid, &gid)) {
+		add_uint(json, "uid", uid);
+		add_uint(json, "gid", gid);
 		return;
 	}
-	log_warning("%s: no unprivileged user and group " USER
+	log_warning("%s: no unprivileged user and group " IO_USER_NAME
 		    ": the I/O process runs as nobody",
 		    zone);
 }

@@ -14,6 +14,7 @@
 #define RETRY_MS 10u
 #define RETRY_DOUBLINGS 6u /* 640 ms */
 #define PATIENCE_MS 3000u /* of an impatient one */
+#define WITHOUT_MS 200u /* what a guest's other devices wait for a network */
 #define TELL_MS 10000u
 
 struct io_opening {
@@ -25,6 +26,7 @@ struct io_opening {
 	struct zone_def *def;
 	uint32_t zone; /* id */
 	bool patient;
+	bool without; /* networks in user mode that cannot be had */
 	bool opened;
 	bool working; /* a job is under way */
 	bool dropped; /* goes when the job is done */
@@ -90,7 +92,8 @@ static void explain(struct io_opening *opening, struct zerror *ret_error)
 	char path[ZERROR_PATH_MAX];
 
 	if (!image) {
-		*ret_error = opening->error; /* net_tap.c knows best */
+		*ret_error =
+			opening->error; /* net_tap.c, user_net.c know best */
 		return;
 	}
 	zerror_path(path, "$.devices[%u].path", busy->device);
@@ -140,6 +143,8 @@ static void locked_by_somebody(struct io_opening *opening)
 		fail(opening, &error);
 		return;
 	}
+	opening->without =
+		opening->patient && now - opening->since >= WITHOUT_MS;
 	if (now - opening->told >= TELL_MS) {
 		opening->told = now;
 		explain(opening, &error);
@@ -152,7 +157,7 @@ static void locked_by_somebody(struct io_opening *opening)
 static void locked(struct io_opening *opening)
 {
 	if (opening->tries) {
-		log_info("%s: waited %llu ms for its images and TAPs",
+		log_info("%s: waited %llu ms for its images and networks",
 			 opening->def->name,
 			 (unsigned long long)(uv_now(opening->loop) -
 					      opening->since));
@@ -193,9 +198,16 @@ static void on_work(uv_work_t *work)
 			opening->def, &opening->resources, &opening->error);
 	} else {
 		opening->rc = io_resources_lock(
-			opening->def, opening->zone, &opening->resources,
-			&opening->busy, &opening->error);
+			opening->def, opening->zone, opening->without,
+			&opening->resources, &opening->busy, &opening->error);
 	}
+}
+
+/* It may be a network in user mode that failed. */
+static bool can_do_without(const struct io_opening *opening)
+{
+	return opening->rc < 0 && opening->opened && opening->patient &&
+	       !opening->without;
 }
 
 static void on_done(uv_work_t *work, int status)
@@ -206,6 +218,9 @@ static void on_done(uv_work_t *work, int status)
 	opening->working = false;
 	if (opening->dropped) {
 		finish(opening);
+	} else if (can_do_without(opening)) {
+		opening->without = true;
+		work_on(opening);
 	} else if (opening->rc < 0) {
 		fail(opening, &opening->error);
 	} else if (!opening->opened) {

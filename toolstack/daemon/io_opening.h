@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The way to the start of an I/O process: opens what its devices work on and
- * the zone's I/O fd, then locks the images and makes the TAP devices, again and
- * again if need be.
+ * the zone's I/O fd, then locks the images, makes the TAP devices and starts
+ * passt, again and again if need be.
  *
  *   opening --job--> zone fd --> locking --job--> opened
  *                                 ^  |
@@ -39,7 +39,8 @@ struct io_opening_ops {
 
 /*
  * zone: its id.  def is copied.  patient: an image that stays locked is waited for
- * as long as it takes, because a guest runs and waits, too.  NULL: out of memory.
+ * as long as it takes, because a guest runs and waits, too; a network in user mode
+ * is not, because a guest can do without.  NULL: out of memory.
  */
 struct io_opening *io_opening_start(uv_loop_t *loop,
 				    const struct io_opening_ops *ops,

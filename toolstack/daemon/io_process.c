@@ -200,6 +200,35 @@ static void on_no_exit(uv_timer_t *timer)
 	io_process_replace(timer->data, "closed its socket");
 }
 
+/* -------------------------------------------------- networks in user mode */
+
+static bool has_lost_network(const struct io_process *io)
+{
+	for (uint32_t i = 0; i < io->def->device_count; i++) {
+		if (io->def->devices[i].user &&
+		    io->status[i].state == DEVICE_ERROR) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void on_renew(uv_timer_t *timer)
+{
+	io_process_replace(timer->data, "makes way for one with a new network");
+}
+
+/* It is a guest's other devices that pay for it: not at once, again and again. */
+static void renew_networks(struct io_process *io)
+{
+	if (io->state == IO_READY && has_lost_network(io) &&
+	    !uv_is_active((uv_handle_t *)&io->timer)) {
+		uv_timer_start(&io->timer, on_renew,
+			       backoff_next(&io->renewals, uv_now(io->loop)),
+			       0);
+	}
+}
+
 /* -------------------------------------------------- what it tells us */
 
 static const char *get_text(struct json_object *message, const char *key)
@@ -231,6 +260,7 @@ static void handle_device(struct io_process *io, struct json_object *message)
 		io_process_replace(io, "said nonsense of a device");
 	} else if (changed) {
 		io->ops->device(io, (uint32_t)index);
+		renew_networks(io);
 	}
 }
 
@@ -285,6 +315,7 @@ static void handle_event(struct io_process *io, struct json_object *message)
 		io->was_ready = true;
 		io->last_error[0] = '\0';
 		io->ops->ready(io, restarted);
+		renew_networks(io);
 	} else if (strcmp(event, "reset-done") == 0) {
 		device_status_mended(io->status, io->def);
 		io->ops->reset_done(io);
@@ -594,6 +625,7 @@ void io_process_start(struct io_process *io, uint32_t zone_id,
 	io->was_ready = adopted;
 	io->restarts = 0;
 	io->backoff = (struct backoff){ .longest_ms = RESTART_MAX_MS };
+	io->renewals = (struct backoff){ 0 };
 	io->last_error[0] = '\0';
 	/* from the loop, so that no callback runs inside this call */
 	io->state = IO_WAITING;

@@ -11,8 +11,12 @@
  *
  * hvd-io gets: fd 3 a socket for newline-separated JSON, fd 4 the zone's I/O
  * fd, fd 5 a listening unix socket for consoles, and from 6 on what the devices
- * work on, in their order, of a TAP device one for each queue.  What it says is checked: it works for a guest that may have taken it over.  A process is trusted again
- * only after a restart.
+ * work on, in their order, of a TAP device one for each queue.  What it says is
+ * checked: it works for a guest that may have taken it over.  A process is
+ * trusted again only after a restart.
+ *
+ * When a network in user mode has ended, which its device says, another process
+ * gets another one: the sandbox lets none in.
  */
 #ifndef ZV_TOOLSTACK_DAEMON_IO_PROCESS_H
 #define ZV_TOOLSTACK_DAEMON_IO_PROCESS_H
@@ -81,6 +85,7 @@ struct io_process {
 	struct io_child *child;
 	uv_timer_t timer;
 	struct backoff backoff;
+	struct backoff renewals; /* of networks in user mode */
 	unsigned int restarts;
 	char last_error[256];
 	struct zerror error; /* says more than last_error, or code 0 */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "user_net.h"
 
 static const char *member_of(const struct zone_device *device)
 {
@@ -282,7 +283,42 @@ static int open_tap(const struct zone_def *def, uint32_t zone,
 	return 1;
 }
 
-int io_resources_lock(const struct zone_def *def, uint32_t zone,
+/* As io_resources_lock(). */
+static int open_user(const struct zone_def *def, bool without,
+		     struct io_resource *r, struct zerror *ret_error)
+{
+	const struct zone_device *device = &def->devices[r->device];
+	char path[ZERROR_PATH_MAX];
+	int rc;
+
+	if (r->locked) {
+		return 1;
+	}
+	zerror_path(path, "$.devices[%u]", r->device);
+	rc = user_net_open(device, path, &r->fd, ret_error);
+	if (rc < 0 && without) {
+		log_warning("%s: %s has no network for now: %s", def->name,
+			    device->name, ret_error->message);
+		r->fd = user_net_ended();
+		rc = r->fd < 0 ? -1 : 0;
+	}
+	if (rc < 0) {
+		return ret_error->code == ZERROR_BUSY ? 0 : -1;
+	}
+	r->locked = true;
+	return 1;
+}
+
+/* As io_resources_lock(). */
+static int open_net(const struct zone_def *def, uint32_t zone, bool without,
+		    struct io_resource *r, struct zerror *ret_error)
+{
+	return def->devices[r->device].user
+		       ? open_user(def, without, r, ret_error)
+		       : open_tap(def, zone, r, ret_error);
+}
+
+int io_resources_lock(const struct zone_def *def, uint32_t zone, bool without,
 		      struct io_resources *resources, uint32_t *ret_busy,
 		      struct zerror *ret_error)
 {
@@ -292,7 +328,7 @@ int io_resources_lock(const struct zone_def *def, uint32_t zone,
 		int rc;
 
 		if (def->devices[r->device].type == ZONE_DEVICE_NET) {
-			rc = open_tap(def, zone, r, ret_error);
+			rc = open_net(def, zone, without, r, ret_error);
 			if (rc < 1) {
 				*ret_busy = i;
 				return rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the devices of a zone work on and hvd-io must not open itself: images,
- * block devices, sources of random numbers, TAP devices.
+ * block devices, sources of random numbers, TAP devices, sockets to passt.
  *
  * A killed process's I/O goes on for a while, and the next process must not
  * touch an image before that is over.  So each start gets open file
@@ -28,7 +28,7 @@ struct io_resource {
 	int fd; /* -1: not open (any more), or it is a TAP */
 	bool lock; /* it is an image */
 	bool exclusive;
-	bool locked; /* ... or the TAP is open */
+	bool locked; /* ... or the TAP or the socket to passt is open */
 	struct net_tap tap; /* queues 0: not open */
 	/* What it is, whatever its path; stays when it is closed. */
 	mode_t kind; /* S_IFREG, S_IFBLK or S_IFCHR */
@@ -48,16 +48,18 @@ uint32_t io_resource_fd_count(const struct zone_device *device);
 /* How many network devices there are before this one. */
 uint32_t io_resource_net_number(const struct zone_def *def, uint32_t device);
 
-/* All of a definition's but TAPs, in its order.  On failure none is open. */
+/* All of a definition's but those of networks, in its order.  On failure none is open. */
 int io_resources_open(const struct zone_def *def, struct io_resources *ret,
 		      struct zerror *ret_error);
 
 /*
- * Locks images, and makes TAPs for the zone of that id.  1: all is done.  0:
- * somebody else has one, which ret_busy says and, for a TAP, ret_error; those
- * before it are done.  -1: it cannot be.
+ * Locks images, makes TAPs for the zone of that id and starts passt.  1: all is
+ * done.  0: somebody else has one, which ret_busy says and, for a network,
+ * ret_error; those before it are done.  -1: it cannot be.
+ * without: a network in user mode that cannot be had is left out, and its device
+ * finds it gone.
  */
-int io_resources_lock(const struct zone_def *def, uint32_t zone,
+int io_resources_lock(const struct zone_def *def, uint32_t zone, bool without,
 		      struct io_resources *resources, uint32_t *ret_busy,
 		      struct zerror *ret_error);
 

@@ -205,10 +205,11 @@ const char *zone_devices_user_of(struct io_process *io,
 
 /* ------------------------------------------------------------- network */
 
+/* In user mode each is on a network of its own. */
 static bool same_mac(const struct zone_device *a, const struct zone_device *b)
 {
 	return a->type == ZONE_DEVICE_NET && b->type == ZONE_DEVICE_NET &&
-	       strcmp(a->bridge, b->bridge) == 0 &&
+	       !a->user && !b->user && strcmp(a->bridge, b->bridge) == 0 &&
 	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0;
 }
 

@@ -213,7 +213,8 @@ static int plan_set(struct zone_job *job)
 
 	snprintf(job->zones_dir, sizeof(job->zones_dir), "%s",
 		 z->daemon->zones_dir);
-	if (json_object_object_get_ex(z->set.changes, "mtu", NULL)) {
+	if (!device->user &&
+	    json_object_object_get_ex(z->set.changes, "mtu", NULL)) {
 		job->tap = (int)io_resource_net_number(z->running_def,
 						       z->set.device);
 		job->mtu = device->mtu;

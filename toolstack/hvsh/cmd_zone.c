@@ -204,6 +204,8 @@ static void print_net(const struct hvd_device *device)
 		print_clean(device->tap);
 		fputs(" on ", stdout);
 		print_clean(device->bridge);
+	} else if (device->bridge == NULL) {
+		fputs(", user mode", stdout);
 	}
 }
 

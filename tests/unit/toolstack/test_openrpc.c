@@ -262,7 +262,8 @@ static void test_hvd_io_understands_networks(void **state)
 	static struct io_config config;
 	struct zone_def *def =
 		tell(ZONE "[{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:44\"},"
-			  "{\"type\":\"rng\"},"
+			  "{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:46\","
+			  "\"user\":true,\"forward\":[{\"port\":1}]},"
 			  "{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:45\","
 			  "\"queues\":3,\"mtu\":9000,\"link\":false,"
 			  "\"limits\":{\"rx-bytes-sec\":\"1K\","
@@ -278,7 +279,10 @@ static void test_hvd_io_understands_networks(void **state)
 	assert_int_equal(d[0].net.mac[5], 0x44);
 	assert_int_equal(d[0].net.mtu, 1500);
 	assert_true(d[0].net.link);
+	assert_int_equal(d[0].net.via, IO_LINK_TAP);
 	assert_int_equal(d[1].fd, 6 + (int)d[0].fd_count);
+	assert_int_equal(d[1].net.via, IO_LINK_STREAM);
+	assert_int_equal(d[1].fd_count, 1);
 	assert_int_equal(d[2].fd, d[1].fd + 1);
 	assert_int_equal(d[2].fd_count, 3);
 	assert_int_equal(d[2].queues, 7);

@@ -211,6 +211,34 @@ static void test_net(void **state)
 	zone_def_destroy(def);
 }
 
+static void test_net_in_user_mode(void **state)
+{
+	struct zone_def *def = parse_devices(
+		"[{\"type\":\"net\",\"user\":true},"
+		"{\"type\":\"net\",\"user\":true,\"queues\":1,\"forward\":["
+		"{\"proto\":\"udp\",\"address\":\"127.0.0.1\","
+		"\"port\":2222,\"to\":22},{\"port\":2222}]},"
+		"{\"type\":\"net\",\"user\":false}]");
+	const struct zone_device *d = def->devices;
+
+	(void)state;
+	assert_true(d[0].user);
+	assert_string_equal(d[0].bridge, "");
+	assert_int_equal(d[0].queues, 3);
+	assert_int_equal(d[0].forward_count, 0);
+	assert_int_equal(d[1].forward_count, 2);
+	assert_true(d[1].forward[0].udp);
+	assert_string_equal(d[1].forward[0].address, "127.0.0.1");
+	assert_int_equal(d[1].forward[0].port, 2222);
+	assert_int_equal(d[1].forward[0].to, 22);
+	assert_false(d[1].forward[1].udp);
+	assert_string_equal(d[1].forward[1].address, "");
+	assert_int_equal(d[1].forward[1].to, 2222);
+	assert_false(d[2].user);
+	assert_string_equal(d[2].bridge, "zvbr0");
+	zone_def_destroy(def);
+}
+
 #define UUID_TEXT "6f0c1e5a-94d2-4c39-8a51-0f9b7c2d3e48"
 
 static const char *mac_of(const struct zone_def *def, uint32_t device)
@@ -399,6 +427,17 @@ static void test_devices_are_compared(void **state)
 		"[{\"type\":\"console\"}]",
 		"[{\"type\":\"net\"}]",
 		"[{\"type\":\"net\",\"bridge\":\"br0\"}]",
+		"[{\"type\":\"net\",\"user\":true}]",
+		"[{\"type\":\"net\",\"user\":true,"
+		"\"forward\":[{\"port\":1}]}]",
+		"[{\"type\":\"net\",\"user\":true,"
+		"\"forward\":[{\"port\":2}]}]",
+		"[{\"type\":\"net\",\"user\":true,"
+		"\"forward\":[{\"port\":1,\"to\":2}]}]",
+		"[{\"type\":\"net\",\"user\":true,"
+		"\"forward\":[{\"port\":1,\"proto\":\"udp\"}]}]",
+		"[{\"type\":\"net\",\"user\":true,"
+		"\"forward\":[{\"port\":1,\"address\":\"10.0.0.1\"}]}]",
 		"[{\"type\":\"net\",\"mac\":\"5a:00:00:00:00:01\"}]",
 		"[{\"type\":\"net\",\"mtu\":1400}]",
 		"[{\"type\":\"net\",\"queues\":1}]",
@@ -583,6 +622,55 @@ static void test_errors(void **state)
 		  "cannot be" },
 		{ "devices", NET("\"bridge\":\"\xc3\xa9\""),
 		  "$.devices[0].bridge", "cannot be" },
+		{ "devices", NET("\"user\":1"), "$.devices[0].user",
+		  "boolean" },
+		{ "devices", NET("\"user\":true,\"bridge\":\"zvbr0\""),
+		  "$.devices[0].bridge", "cannot go with \"user\": true" },
+		{ "devices", NET("\"user\":true,\"queues\":2"),
+		  "$.devices[0].queues", "must be 1" },
+		{ "devices", NET("\"forward\":[{\"port\":1}]"),
+		  "$.devices[0].forward", "a network in user mode" },
+		{ "devices", NET("\"user\":true,\"forward\":7"),
+		  "$.devices[0].forward", "array" },
+		{ "devices", NET("\"user\":true,\"forward\":[7]"),
+		  "$.devices[0].forward[0]", "object" },
+		{ "devices", NET("\"user\":true,\"forward\":[{}]"),
+		  "$.devices[0].forward[0].port", "is missing" },
+		{ "devices", NET("\"user\":true,\"forward\":[{\"port\":0}]"),
+		  "$.devices[0].forward[0].port", "1 to 65535" },
+		{ "devices",
+		  NET("\"user\":true,\"forward\":[{\"port\":65536}]"),
+		  "$.devices[0].forward[0].port", "1 to 65535" },
+		{ "devices",
+		  NET("\"user\":true,\"forward\":[{\"port\":1,\"to\":0}]"),
+		  "$.devices[0].forward[0].to", "1 to 65535" },
+		{ "devices",
+		  NET("\"user\":true,\"forward\":[{\"port\":1,"
+		      "\"proto\":\"icmp\"}]"),
+		  "$.devices[0].forward[0].proto", "cannot be" },
+		{ "devices",
+		  NET("\"user\":true,\"forward\":[{\"port\":1,"
+		      "\"address\":\"1.2.3\"}]"),
+		  "$.devices[0].forward[0].address", "not an IPv4 address" },
+		{ "devices",
+		  NET("\"user\":true,\"forward\":[{\"port\":1,"
+		      "\"address\":\"1.2.3.4/1\"}]"),
+		  "$.devices[0].forward[0].address", "not an IPv4 address" },
+		{ "devices",
+		  NET("\"user\":true,\"forward\":[{\"port\":1,\"x\":2}]"),
+		  "$.devices[0].forward[0].x", "no such member" },
+		{ "devices",
+		  NET("\"user\":true,\"forward\":[{\"port\":1},"
+		      "{\"port\":1,\"address\":\"127.0.0.1\"}]"),
+		  "$.devices[0].forward[1].port", "is forwarded already" },
+		{ "devices",
+		  NET("\"user\":true,\"forward\":[{\"port\":1},{\"port\":2},"
+		      "{\"port\":3},{\"port\":4},{\"port\":5},{\"port\":6},"
+		      "{\"port\":7},{\"port\":8},{\"port\":9},{\"port\":10},"
+		      "{\"port\":11},{\"port\":12},{\"port\":13},"
+		      "{\"port\":14},{\"port\":15},{\"port\":16},"
+		      "{\"port\":17}]"),
+		  "$.devices[0].forward", "more than 16" },
 		{ "devices", NET("\"mac\":\"5a:00\""), "$.devices[0].mac",
 		  "not an Ethernet address" },
 		{ "devices", NET("\"mac\":\"5b:00:00:00:00:01\""),
@@ -833,6 +921,7 @@ int main(void)
 		cmocka_unit_test(test_disk),
 		cmocka_unit_test(test_rng),
 		cmocka_unit_test(test_net),
+		cmocka_unit_test(test_net_in_user_mode),
 		cmocka_unit_test(test_mac_is_derived),
 		cmocka_unit_test(test_derived_mac_is_taken),
 		cmocka_unit_test(test_change),
