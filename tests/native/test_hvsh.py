@@ -173,13 +173,14 @@ def test_define_refuses_a_member_given_twice(hvd, hvsh, tmp_path):
 @pytest.mark.parametrize("text, place", [
     ('{\n  "name": oops\n}', ":2:1"), ("[1]", ": a definition is one"),
     ("", ":1:1: unexpected end"), ('{"a": 1', ":1:8: unexpected end"),
-    ('{} x', ":1:")])
+    ('{} x', ":1:"), ('{"a":\n"x\n"}', "line 2, column 3")])
 def test_define_tells_where_the_file_is_wrong(hvd, hvsh, tmp_path, text, place):
     file = tmp_path / "bad.json"
     file.write_text(text)
     result = hvsh("define", str(file))
     assert result.returncode == 1
     assert f"{file}:" in result.stderr and place in result.stderr
+    assert "\n  hint: " in result.stderr
     result = hvsh("define", "-", stdin=text)
     assert "standard input:" in result.stderr and place in result.stderr
     assert not hvd.calls

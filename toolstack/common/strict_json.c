@@ -60,16 +60,72 @@ static void place(const char *text, size_t at, unsigned int *ret_line,
 	*ret_column = (unsigned int)(at - start) + 1;
 }
 
-static int fail_at(const char *text, size_t at, const char *what,
-		   struct zerror *ret_error)
+static int fail_hint(const char *text, size_t at, const char *what,
+		     const char *hint, struct zerror *ret_error)
 {
 	unsigned int line;
 	unsigned int column;
 
 	place(text, at, &line, &column);
-	return zerror_set(ret_error, ZERROR_PARSE, NULL, NULL,
+	return zerror_set(ret_error, ZERROR_PARSE, NULL, hint,
 			  "not valid JSON: line %u, column %u: %s", line,
 			  column, what);
+}
+
+static int fail_at(const char *text, size_t at, const char *what,
+		   struct zerror *ret_error)
+{
+	return fail_hint(text, at, what, NULL, ret_error);
+}
+
+static const char *advice_of_character(char at)
+{
+	switch (at) {
+	case '}':
+	case ']':
+		return "there is no comma after the last one: look before it";
+	case '/':
+	case '#':
+		return "JSON has no comments";
+	default:
+		return "texts are in double quotes; true, false, null and "
+		       "numbers are not";
+	}
+}
+
+const char *strict_json_advice(int error, char at)
+{
+	switch (error) {
+	case json_tokener_continue:
+	case json_tokener_error_parse_eof:
+		return "close what was opened: look for a missing }, ] or \"";
+	case json_tokener_error_parse_object_key_name:
+		return at == '}' ? advice_of_character(at)
+				 : "names of members are in double quotes";
+	case json_tokener_error_parse_object_key_sep:
+		return "a member is \"name\": value";
+	case json_tokener_error_parse_object_value_sep:
+	case json_tokener_error_parse_array:
+		return "a comma is missing before it, or a } or ]";
+	case json_tokener_error_parse_number:
+		return at == ']' || at == '}'
+			       ? advice_of_character(at)
+			       : "a number with a unit is a text: \"512M\"";
+	case json_tokener_error_parse_boolean:
+	case json_tokener_error_parse_null:
+		return "write true, false and null in small letters, and texts "
+		       "in double quotes";
+	case json_tokener_error_parse_string:
+		return "write \\\\ for a backslash in a text";
+	case json_tokener_error_parse_utf8_string:
+		return "save the file as UTF-8";
+	case json_tokener_success:
+	case json_tokener_error_parse_unexpected:
+	case json_tokener_error_parse_comment:
+		return advice_of_character(at);
+	default:
+		return NULL;
+	}
 }
 
 /* Leaves s->at behind the closing quote. */
@@ -80,9 +136,11 @@ static int scan_string(struct scan *s, size_t *ret_start, bool *ret_escaped)
 
 	while (s->at < s->len && s->text[s->at] != '"') {
 		if ((unsigned char)s->text[s->at] < 0x20) {
-			return fail_at(s->text, s->at,
-				       "a control character inside a string",
-				       s->error);
+			return fail_hint(s->text, s->at,
+					 "a control character inside a string",
+					 "a text ends on the line where it "
+					 "begins; write \\n for a new line",
+					 s->error);
 		}
 		if (s->text[s->at] == '\\') {
 			escaped = true;
@@ -229,8 +287,8 @@ static int scan_token(struct scan *s)
 		/* white space, colons, and the letters of true, false, null;
 		 * json-c takes more: 'text', NaN, Infinity */
 		if (!strchr(" \t\r\n:truefalsn", c)) {
-			return fail_at(s->text, s->at, "unexpected character",
-				       s->error);
+			return fail_hint(s->text, s->at, "unexpected character",
+					 advice_of_character(c), s->error);
 		}
 		break;
 	}
@@ -289,11 +347,12 @@ struct json_object *strict_json_parse(const char *text, size_t len,
 	json_tokener_free(tok);
 
 	if (error != json_tokener_success) {
-		fail_at(text, end < len ? end : len,
-			error == json_tokener_continue
-				? "the text ends too early"
-				: json_tokener_error_desc(error),
-			ret_error);
+		end = end < len ? end : len;
+		fail_hint(text, end,
+			  error == json_tokener_continue
+				  ? "the text ends too early"
+				  : json_tokener_error_desc(error),
+			  strict_json_advice(error, text[end]), ret_error);
 	} else if (end < len && !only_blanks(text, end, len)) {
 		fail_at(text, end, "something follows the value", ret_error);
 	} else if (!object) {

@@ -24,4 +24,10 @@ struct json_object;
 struct json_object *strict_json_parse(const char *text, size_t len,
 				      struct zerror *ret_error);
 
+/*
+ * What to look at when json-c's tokener stopped with that error (enum
+ * json_tokener_error) at this character; 0 at the end.  NULL: nothing special.
+ */
+const char *strict_json_advice(int error, char at);
+
 #endif /* ZV_TOOLSTACK_COMMON_STRICT_JSON_H */

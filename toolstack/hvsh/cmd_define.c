@@ -65,6 +65,9 @@ static bool check_members(const char *name, const char *text, size_t len)
 
 	if (json == NULL) {
 		complain("%s: %s", file_title(name), error.message);
+		if (error.hint[0] != '\0') {
+			hint("%s", error.hint);
+		}
 		return false;
 	}
 	json_object_put(json);
@@ -77,6 +80,7 @@ static bool check_json(const char *name, const char *text, size_t len)
 	struct json_tokener *tokener = json_tokener_new();
 	struct json_object *json;
 	enum json_tokener_error error;
+	const char *advice;
 	size_t end, line = 1, column = 1;
 
 	if (tokener == NULL) {
@@ -102,6 +106,13 @@ static bool check_json(const char *name, const char *text, size_t len)
 		 error == json_tokener_success
 			 ? "a definition is one JSON object"
 			 : json_tokener_error_desc(error));
+	advice = error == json_tokener_success
+			 ? "it begins with { and ends with its }"
+			 : strict_json_advice((int)error,
+					      end < len ? text[end] : 0);
+	if (advice != NULL) {
+		hint("%s", advice);
+	}
 	return false;
 }
 

@@ -86,6 +86,45 @@ static void test_bad(void **state)
 	}
 }
 
+static void test_hints(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *hint;
+	} bad[] = {
+		{ "{\"a\":1,}", "no comma after the last" },
+		{ "[1,]", "no comma after the last" },
+		{ "{\"a\":[1,]}", "no comma after the last" },
+		{ "{\"a\":512M}", "\"512M\"" },
+		{ "{a:1}", "double quotes" },
+		{ "{'a':1}", "double quotes" },
+		{ "{\"a\":oops}", "double quotes" },
+		{ "{\"a\" 1}", "\"name\": value" },
+		{ "{\"a\":1 \"b\":2}", "comma is missing" },
+		{ "[1 2]", "comma is missing" },
+		{ "{\"a\":1", "close what was opened" },
+		{ "{\"a\":\"b", "close what was opened" },
+		{ "{\"a\":True}", "small letters" },
+		{ "{\"a\":\"\\q\"}", "backslash" },
+		{ "// c\n{}", "no comments" },
+		{ "{\"a\":1 # c\n}", "comma is missing" },
+		{ "{\"a\":\"\n\"}", "\\n" },
+		{ "\"\xff\"", "UTF-8" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct zerror error;
+
+		assert_null(strict_json_parse(bad[i].text, strlen(bad[i].text),
+					      &error));
+		if (!strstr(error.hint, bad[i].hint)) {
+			fail_msg("%s: %s: %s", bad[i].text, error.message,
+				 error.hint);
+		}
+	}
+}
+
 static void test_duplicate_path(void **state)
 {
 	static const char text[] = "{\"x\":[0,{\"y\":1,\"y\":2}]}";
@@ -129,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_hints),
 		cmocka_unit_test(test_duplicate_path),
 		cmocka_unit_test(test_nul_byte),
 		cmocka_unit_test(test_depth),
