@@ -71,6 +71,7 @@ hvd-y += \
 	toolstack/daemon/zone.c \
 	toolstack/daemon/zone_adopt.c \
 	toolstack/daemon/zone_build.c \
+	toolstack/daemon/zone_counters.c \
 	toolstack/daemon/zone_devices.c \
 	toolstack/daemon/zone_end.c \
 	toolstack/daemon/zone_flow.c \

@@ -161,6 +161,23 @@ void control_send_set(struct control *control, const char *device)
 	send_object(control, object);
 }
 
+void control_send_counters(struct control *control, const char *device,
+			   const struct io_counter *counter, size_t count)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *counters = json_object_new_object();
+
+	add(object, "event", "counters");
+	add(object, "device", device);
+	for (size_t i = 0; i < count; i++) {
+		json_object_object_add(
+			counters, counter[i].name,
+			json_object_new_uint64(counter[i].value));
+	}
+	json_object_object_add(object, "counters", counters);
+	send_object(control, object);
+}
+
 void control_send_refused(struct control *control, const char *device,
 			  const char *why)
 {

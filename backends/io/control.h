@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/event.h"
+#include "io/io_counter.h"
 #include "zerror.h"
 
 #define CONTROL_LINE_MAX 65536u
@@ -53,6 +54,8 @@ void control_send_device(struct control *control,
 			 const struct control_device *device);
 void control_send_resized(struct control *control, const char *device,
 			  uint64_t size);
+void control_send_counters(struct control *control, const char *device,
+			   const struct io_counter *counter, size_t count);
 void control_send_set(struct control *control, const char *device);
 /* A command for that device could not be carried out. */
 void control_send_refused(struct control *control, const char *device,

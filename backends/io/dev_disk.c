@@ -189,10 +189,34 @@ static void set(struct io_device *device, const struct io_settings *settings)
 	virtio_blk_set_limits(&own->blk, &settings->limits.disk);
 }
 
+static size_t counters(const struct io_device *device,
+		       struct io_counter ret[IO_COUNTERS_MAX])
+{
+	const struct dev_disk *own = device->own;
+	const struct virtio_blk_counters *c = &own->blk.counters;
+	const struct io_counter all[] = {
+		{ "reads", c->reads },
+		{ "read-bytes", c->bytes_read },
+		{ "writes", c->writes },
+		{ "write-bytes", c->bytes_written },
+		{ "flushes", c->flushes },
+		{ "discards", c->discards },
+		{ "errors", c->errors },
+		{ "refused", c->refused },
+		{ "replayed", c->replayed },
+		{ "in-flight", c->in_flight },
+	};
+
+	_Static_assert(sizeof(all) / sizeof(all[0]) <= IO_COUNTERS_MAX, "room");
+	memcpy(ret, all, sizeof(all));
+	return sizeof(all) / sizeof(all[0]);
+}
+
 const struct io_device_type dev_disk = {
 	.create = create,
 	.destroy = destroy,
 	.resize = resize,
 	.resume = resume,
 	.set = set,
+	.counters = counters,
 };

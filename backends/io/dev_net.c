@@ -103,8 +103,28 @@ static void set(struct io_device *device, const struct io_settings *settings)
 	}
 }
 
+static size_t counters(const struct io_device *device,
+		       struct io_counter ret[IO_COUNTERS_MAX])
+{
+	const struct dev_net *own = device->own;
+	const struct net_counters *rx = &own->net.rx;
+	const struct net_counters *tx = &own->net.tx;
+	const struct io_counter all[] = {
+		{ "rx-packets", rx->packets },	 { "rx-bytes", rx->bytes },
+		{ "rx-dropped", rx->dropped },	 { "rx-errors", rx->errors },
+		{ "rx-filtered", rx->filtered }, { "tx-packets", tx->packets },
+		{ "tx-bytes", tx->bytes },	 { "tx-dropped", tx->dropped },
+		{ "tx-errors", tx->errors },
+	};
+
+	_Static_assert(sizeof(all) / sizeof(all[0]) <= IO_COUNTERS_MAX, "room");
+	memcpy(ret, all, sizeof(all));
+	return sizeof(all) / sizeof(all[0]);
+}
+
 const struct io_device_type dev_net = {
 	.create = create,
 	.destroy = destroy,
 	.set = set,
+	.counters = counters,
 };

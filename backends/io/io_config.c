@@ -421,6 +421,7 @@ static int find_command(const struct io_cursor *at,
 		{ "stop", IO_COMMAND_STOP, NULL },
 		{ "resize", IO_COMMAND_RESIZE, of_device },
 		{ "resume", IO_COMMAND_RESUME, of_device },
+		{ "counters", IO_COMMAND_COUNTERS, of_device },
 		{ "set", IO_COMMAND_SET, of_set },
 	};
 	const char *cmd;

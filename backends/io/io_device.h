@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "io/io_config.h"
+#include "io/io_counter.h"
 #include "transport/zone/zone_virtio.h"
 
 struct console_port;
@@ -35,6 +36,9 @@ struct io_device_type {
 	 * changed. */
 	void (*set)(struct io_device *device,
 		    const struct io_settings *settings);
+	/* Fills ret; how many there are.  NULL: nothing is counted. */
+	size_t (*counters)(const struct io_device *device,
+			   struct io_counter ret[IO_COUNTERS_MAX]);
 };
 
 enum io_device_state {

@@ -284,6 +284,17 @@ static void resize(struct hvd_io *io, struct io_device *device)
 	control_send_resized(&io->control, device->config->name, device->size);
 }
 
+static void counters(struct hvd_io *io, const struct io_device *device)
+{
+	struct io_counter counter[IO_COUNTERS_MAX];
+	size_t count = device->type->counters != NULL
+			       ? device->type->counters(device, counter)
+			       : 0;
+
+	control_send_counters(&io->control, device->config->name, counter,
+			      count);
+}
+
 static void device_command(struct hvd_io *io, const struct io_command *command)
 {
 	struct io_device *device =
@@ -295,6 +306,8 @@ static void device_command(struct hvd_io *io, const struct io_command *command)
 		resize(io, device);
 	} else if (command->kind == IO_COMMAND_RESUME && type->resume != NULL) {
 		type->resume(device);
+	} else if (command->kind == IO_COMMAND_COUNTERS && device != NULL) {
+		counters(io, device);
 	} else if (command->kind == IO_COMMAND_SET && type->set != NULL) {
 		type->set(device, &command->set);
 		control_send_set(&io->control, command->device);
@@ -318,6 +331,7 @@ static void command(struct hvd_io *io, const struct io_command *command)
 		break;
 	case IO_COMMAND_RESIZE:
 	case IO_COMMAND_RESUME:
+	case IO_COMMAND_COUNTERS:
 	case IO_COMMAND_SET:
 		device_command(io, command);
 		break;

@@ -128,6 +128,7 @@ static enum outcome serve_one(struct virtio_rng *rng, size_t *allowance)
 	}
 	tell_source(rng, 0);
 	rate_charge(&rng->rate, (uint64_t)n, now);
+	rng->bytes += (uint64_t)n;
 	*allowance -= (size_t)n;
 	return vq_push(vq, rng->chain.head, (uint32_t)n) == 0 ? SERVED : WRONG;
 }

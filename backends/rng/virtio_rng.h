@@ -30,6 +30,7 @@ struct virtio_rng {
 	struct virtio_rng_config config;
 	struct rate rate;
 	struct event_defer more; /* work left for another turn of the loop */
+	uint64_t bytes; /* given */
 	struct event_timer retry; /* the limit or the source says: not now */
 	bool waiting; /* for retry */
 	bool running;

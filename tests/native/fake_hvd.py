@@ -244,6 +244,10 @@ class FakeHvd:
     def host_counters(self, params):
         return {"exits": {"irq": 12, "hypercall": 3}, "injections": 9}
 
+    def device_counters(self, params):
+        self.find(params)
+        return {"counters": {"reads": 7, "read-bytes": 28672}}
+
     def zone_list(self, params):
         keys = ("name", "uuid", "state", "reason", "id", "vcpus", "memory",
                 "autostart")

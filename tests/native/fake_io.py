@@ -8,6 +8,7 @@ What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
     it does not obey
   late-power: it does not obey the first time
   refuse-set: says so
+  ignore-counters, bad-counters: does not tell any, or nonsense
   linger: what it works on stays open for a while after its end, as with I/O
     under way: until $ZV_FAKE_DIR/linger-ZONE is removed
   error, paused, broken: disk0 gets into that state at the start
@@ -155,6 +156,12 @@ def main():
             name = json.loads(line)["device"]
             say({"event": "resized", "device": name,
                  "size": size_of(given[name])})
+        if command == "counters" and "bad-counters" in words:
+            say({"event": "counters", "device": json.loads(line)["device"],
+                 "counters": {"reads": "many"}})
+        elif command == "counters" and "ignore-counters" not in words:
+            say({"event": "counters", "device": json.loads(line)["device"],
+                 "counters": {"reads": 3, "read-bytes": 2**63 + 5}})
         if command == "set" and "refuse-set" in words:
             say({"event": "refused", "device": json.loads(line)["device"],
                  "error": "for a test"})

@@ -1159,6 +1159,46 @@ def test_resize(machine, hvd):
     fails("INVALID_STATE", hvd, "device.resize", name="z1", device="disk0")
 
 
+def test_counters_of_a_device(machine, hvd):
+    start_with(machine, hvd, disk_of(machine.disk()))
+    of = {"name": "z1", "device": "disk0"}
+    # As big as they get, and the same for all who ask at once.
+    want = {"counters": {"reads": 3, "read-bytes": 2**63 + 5}}
+    others = [machine.client() for _ in range(3)]
+    asked = [(client, client.begin("device.counters", **of))
+             for client in others for _ in range(20)]
+    for client, request in asked:
+        assert client.finish(request) == want
+    assert machine.client(readonly=True).call("device.counters", **of) == want
+    error = fails("INVALID_PARAMS", hvd, "device.counters", name="z1",
+                  device="disk1")
+    assert error.path == "$.device"
+    hvd.call("zone.destroy", name="z1")
+    fails("INVALID_STATE", hvd, "device.counters", **of)
+
+
+def test_counters_end_with_the_io_process(machine, hvd):
+    machine.inject("io-z1", "ignore-counters")
+    pid = start_with(machine, hvd, disk_of(machine.disk()))["io"]["pid"]
+    of = {"name": "z1", "device": "disk0"}
+    requests = [hvd.begin("device.counters", **of) for _ in range(3)]
+    # It has heard of the last one by the time this is answered.
+    hvd.call("hvd.version")
+    os.kill(pid, signal.SIGKILL)
+    for request in requests:
+        with pytest.raises(RpcError) as info:
+            hvd.finish(request)
+        assert info.value.code == "IO_ERROR"
+    hvd.event("z1", "io-restarted")
+
+
+def test_nonsense_instead_of_counters(machine, hvd):
+    machine.inject("io-z1", "bad-counters")
+    start_with(machine, hvd, disk_of(machine.disk()))
+    fails("IO_ERROR", hvd, "device.counters", name="z1", device="disk0")
+    hvd.event("z1", "io-restarted")
+
+
 def test_resize_ends_with_the_io_process(machine, hvd):
     machine.inject("io-z1", "ignore-resize")
     pid = start_with(machine, hvd, disk_of(machine.disk()))["io"]["pid"]

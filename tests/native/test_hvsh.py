@@ -195,6 +195,13 @@ def test_host_and_counters(hvd, hvsh):
     assert ["exits.irq", "12"] in rows and ["injections", "9"] in rows
     good(hvsh("counters", "linux1", "--json"))
     assert hvd.called("host.counters") == [{}, {"zone": "linux1"}]
+    rows = [line.split()
+            for line in good(hvsh("counters", "linux1", "disk0")).splitlines()]
+    assert ["read-bytes", "28672"] in rows
+    out = good(hvsh("counters", "linux1", "disk0", "--json"))
+    assert json.loads(out) == {"reads": 7, "read-bytes": 28672}
+    assert hvd.called("device.counters") == [
+        {"name": "linux1", "device": "disk0"}] * 2
 
 
 def test_log(hvd, hvsh):

@@ -23,6 +23,8 @@
 /* No process has as much to say; one that has is not to keep hvd busy. */
 #define LINES_MAX 1000u
 #define LINES_MS 1000u /* in so much time */
+#define COUNTERS_MAX 32
+#define COUNTER_NAME_MAX 31u
 
 /* One started process.  It outlives its place in struct io_process while its
  * handles close. */
@@ -33,6 +35,7 @@ struct io_child {
 	uv_timer_t pause; /* active: it is not listened to */
 	uint64_t since; /* lines are counted; loop time, ms */
 	unsigned int lines;
+	unsigned int asked; /* commands: each may be answered by a line */
 	bool spawned; /* `process` is a handle to close */
 	bool running;
 	bool broken; /* killed by us, for the reason in last_error */
@@ -98,6 +101,7 @@ static int child_send(struct io_child *child, const char *text)
 		free(m);
 		return -1;
 	}
+	child->asked++;
 	return 0;
 }
 
@@ -286,6 +290,40 @@ static void handle_set(struct io_process *io, struct json_object *message)
 	}
 }
 
+/* -1: that is no list of counters; else a copy without surprises. */
+static int copy_counters(struct json_object *counters, struct json_object *ret)
+{
+	if (!json_object_is_type(counters, json_type_object) ||
+	    json_object_object_length(counters) > COUNTERS_MAX) {
+		return -1;
+	}
+	json_object_object_foreach (counters, name, value) {
+		if (strlen(name) > COUNTER_NAME_MAX ||
+		    strspn(name, "abcdefghijklmnopqrstuvwxyz-") !=
+			    strlen(name) ||
+		    !json_object_is_type(value, json_type_int)) {
+			return -1;
+		}
+		json_object_object_add(ret, name, json_object_get(value));
+	}
+	return 0;
+}
+
+static void handle_counters(struct io_process *io, struct json_object *message)
+{
+	struct json_object *counters = json_object_new_object();
+	int index = find_device(io, message);
+
+	if (index < 0 ||
+	    copy_counters(json_object_object_get(message, "counters"),
+			  counters) < 0) {
+		io_process_replace(io, "said nonsense of a device");
+		json_object_put(counters);
+	} else {
+		io->ops->counters(io, (uint32_t)index, counters);
+	}
+}
+
 static void handle_refusal(struct io_process *io, struct json_object *message)
 {
 	int index = find_device(io, message);
@@ -323,6 +361,8 @@ static void handle_event(struct io_process *io, struct json_object *message)
 		handle_device(io, message);
 	} else if (strcmp(event, "resized") == 0) {
 		handle_resized(io, message);
+	} else if (strcmp(event, "counters") == 0) {
+		handle_counters(io, message);
 	} else if (strcmp(event, "set") == 0) {
 		handle_set(io, message);
 	} else if (strcmp(event, "refused") == 0) {
@@ -383,7 +423,8 @@ static void pause_if_noisy(struct io_child *child, unsigned int lines)
 		child->since = now;
 		child->lines = 0;
 	}
-	child->lines += lines;
+	child->lines += lines > child->asked ? lines - child->asked : 0;
+	child->asked -= lines < child->asked ? lines : child->asked;
 	if (child->lines > LINES_MAX) {
 		log_debug("%s: hvd-io says too much at a time",
 			  child->io->zone);

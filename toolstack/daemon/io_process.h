@@ -32,6 +32,7 @@
 
 #define IO_PROCESS_RESOURCE_FD 6
 
+struct json_object;
 struct io_child;
 struct io_opening;
 struct io_process;
@@ -60,6 +61,9 @@ struct io_process_ops {
 	void (*resized)(struct io_process *io, uint32_t index, bool changed);
 	/* The device is as the last "set" wants it. */
 	void (*set)(struct io_process *io, uint32_t index);
+	/* What it has done since the process was started: the callee's. */
+	void (*counters)(struct io_process *io, uint32_t index,
+			 struct json_object *counters);
 	/* A command for that device was not carried out. */
 	void (*refused)(struct io_process *io, uint32_t index, const char *why);
 	/* See struct io_opening_ops. */
@@ -108,7 +112,7 @@ void io_process_stop(struct io_process *io);
 /* "powerkey" or "reset".  0, or -1 when there is no process to hear it. */
 int io_process_command(struct io_process *io, const char *command);
 
-/* "resize" or "resume", for one device of def. */
+/* "resize", "resume" or "counters", for one device of def. */
 int io_process_device_command(struct io_process *io, const char *command,
 			      const struct zone_device *device);
 

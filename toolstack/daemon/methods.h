@@ -28,6 +28,7 @@ METHODS_ZONE(pause);
 METHODS_ZONE(resume);
 METHODS_ZONE(attach);
 
+void methods_device_counters(struct rpc_call *call, struct json_object *params);
 void methods_device_resize(struct rpc_call *call, struct json_object *params);
 void methods_device_set(struct rpc_call *call, struct json_object *params);
 void methods_device_resume(struct rpc_call *call, struct json_object *params);

@@ -365,6 +365,31 @@ int net_tap_set_mtu(uint32_t zone, uint32_t device, uint32_t mtu)
 	return rc;
 }
 
+int net_tap_counters(uint32_t zone, uint32_t device,
+		     struct net_tap_counters *ret)
+{
+	char name[IFNAMSIZ];
+	struct rtnl rtnl;
+	struct rtnl_link link;
+	int rc = rtnl_open(&rtnl);
+
+	if (rc != 0) {
+		return rc;
+	}
+	net_tap_name(zone, device, name);
+	rc = rtnl_find(&rtnl, name, &link);
+	rtnl_close(&rtnl);
+	if (rc == 0) {
+		*ret = (struct net_tap_counters){
+			.rx_packets = link.counters.tx_packets,
+			.rx_bytes = link.counters.tx_bytes,
+			.tx_packets = link.counters.rx_packets,
+			.tx_bytes = link.counters.rx_bytes,
+		};
+	}
+	return rc;
+}
+
 /* ------------------------------------------------------------------- the end */
 
 static int64_t now_ms(void)

@@ -54,6 +54,17 @@ void net_tap_name(uint32_t zone, uint32_t device, char ret_name[IFNAMSIZ]);
 /* Of one that is open somewhere.  0 or a negative errno. */
 int net_tap_set_mtu(uint32_t zone, uint32_t device, uint32_t mtu);
 
+struct net_tap_counters { /* as the guest sees it: rx goes to it */
+	uint64_t rx_packets;
+	uint64_t rx_bytes;
+	uint64_t tx_packets;
+	uint64_t tx_bytes;
+};
+
+/* Of one that is open somewhere, since it was made.  0 or a negative errno. */
+int net_tap_counters(uint32_t zone, uint32_t device,
+		     struct net_tap_counters *ret);
+
 /*
  * Waits until a zone's first `count` TAPs are gone, ms at most, because whose
  * they are may still be ending.  0, -ETIMEDOUT, or another negative errno.

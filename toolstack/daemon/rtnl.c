@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -131,6 +132,25 @@ static uint32_t u32_of(const struct rtattr *attribute)
 	return value;
 }
 
+static void parse_counters(const struct rtattr *at, struct rtnl_counters *ret)
+{
+	struct rtnl_link_stats64 stats;
+
+	/* It grows with kernels; these come first. */
+	if (RTA_PAYLOAD(at) <
+	    offsetof(struct rtnl_link_stats64, tx_bytes) + sizeof(uint64_t)) {
+		return;
+	}
+	memset(&stats, 0, sizeof(stats));
+	memcpy(&stats, RTA_DATA(at),
+	       RTA_PAYLOAD(at) < sizeof(stats) ? RTA_PAYLOAD(at)
+					       : sizeof(stats));
+	ret->rx_packets = stats.rx_packets;
+	ret->rx_bytes = stats.rx_bytes;
+	ret->tx_packets = stats.tx_packets;
+	ret->tx_bytes = stats.tx_bytes;
+}
+
 static void parse_attribute(const struct rtattr *at, struct rtnl_link *link)
 {
 	switch (at->rta_type) {
@@ -148,6 +168,9 @@ static void parse_attribute(const struct rtattr *at, struct rtnl_link *link)
 		break;
 	case IFLA_MASTER:
 		link->master = (int)u32_of(at);
+		break;
+	case IFLA_STATS64:
+		parse_counters(at, &link->counters);
 		break;
 	case IFLA_ADDRESS:
 		if (RTA_PAYLOAD(at) == sizeof(link->mac)) {

@@ -19,6 +19,13 @@ struct rtnl {
 #define RTNL_KIND_SIZE 16
 #define RTNL_ALIAS_SIZE 64
 
+struct rtnl_counters { /* as zone0 sees it: rx comes in there */
+	uint64_t rx_packets;
+	uint64_t rx_bytes;
+	uint64_t tx_packets;
+	uint64_t tx_bytes;
+};
+
 struct rtnl_link {
 	int index;
 	int master; /* 0: none */
@@ -28,6 +35,7 @@ struct rtnl_link {
 	char name[IFNAMSIZ];
 	char kind[RTNL_KIND_SIZE]; /* "bridge", "tun"; empty: hardware */
 	char alias[RTNL_ALIAS_SIZE]; /* longer ones are cut */
+	struct rtnl_counters counters;
 };
 
 /* What to change; a member that is 0 or NULL stays as it is. */

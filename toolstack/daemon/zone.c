@@ -72,11 +72,12 @@ struct zone *zone_create(struct daemon *daemon, const char *name)
 	uv_timer_init(&daemon->loop, &z->news.timer);
 	uv_timer_init(&daemon->loop, &z->resize.timer);
 	uv_timer_init(&daemon->loop, &z->set.timer);
+	zone_counters_init(z);
 	z->timer.data = z->grace.data = z->news.timer.data = z;
 	z->resize.timer.data = z->set.timer.data = z;
 	io_process_init(&z->io, &daemon->loop, &zone_io_ops,
 			daemon->options.io_program, z->name);
-	z->open_handles = 6;
+	z->open_handles = 7;
 	while (*place && strcmp((*place)->name, name) < 0) {
 		place = &(*place)->next;
 	}
@@ -132,6 +133,7 @@ static void close_zone(struct zone *z)
 	uv_close((uv_handle_t *)&z->news.timer, on_timer_closed);
 	uv_close((uv_handle_t *)&z->resize.timer, on_timer_closed);
 	uv_close((uv_handle_t *)&z->set.timer, on_timer_closed);
+	uv_close((uv_handle_t *)&z->counters.timer, on_timer_closed);
 }
 
 void zone_reap(struct zone *z)

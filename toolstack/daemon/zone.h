@@ -130,6 +130,10 @@ struct zone {
 		struct zone_def *def; /* def, to be; NULL: it stays */
 		uv_timer_t timer;
 	} set;
+	struct {
+		struct zone_counters_wish *wishes;
+		uv_timer_t timer; /* active: there are some */
+	} counters; /* of its devices */
 	unsigned int open_handles;
 	bool closing;
 };
@@ -173,6 +177,9 @@ void zone_resume(struct zone *zone, struct rpc_call *call);
 void zone_destroy(struct zone *zone, struct rpc_call *call);
 void zone_resize_device(struct zone *zone, const char *name,
 			struct rpc_call *call);
+/* Its result: {counters: {NAME: NUMBER, ...}}. */
+void zone_device_counters(struct zone *zone, const char *name,
+			  struct rpc_call *call);
 /* changes: those of zone_def_change_device(). */
 void zone_set_device(struct zone *zone, const char *name,
 		     struct json_object *changes, struct rpc_call *call);

@@ -139,6 +139,7 @@ void zone_devices_gone(struct io_process *io)
 		   "%s: its I/O process ended meanwhile", z->name);
 	z->news.states = z->news.sizes = 0;
 	end_resize(z, &error);
+	zone_counters_fail(z, &error);
 	zone_set_abandon(z, "its I/O process ended meanwhile");
 }
 
@@ -275,9 +276,8 @@ bool zone_devices_need_bridge(const struct daemon *daemon, const struct zone *z)
 
 /* ------------------------------------------------------------ requests */
 
-/* The device, if it can be asked now; else the call has failed. */
-static const struct zone_device *get_disk(struct zone *z, const char *name,
-					  struct rpc_call *call)
+const struct zone_device *zone_device_to_ask(struct zone *z, const char *name,
+					     struct rpc_call *call)
 {
 	const struct zone_device *device =
 		z->running_def ? zone_def_device(z->running_def, name) : NULL;
@@ -292,10 +292,6 @@ static const struct zone_device *get_disk(struct zone *z, const char *name,
 		zerror_set(&error, ZERROR_INVALID_PARAMS, "$.device",
 			   "zone.get lists its devices (hvsh info)",
 			   "%s has no device %.64s", z->name, name);
-	} else if (device->type != ZONE_DEVICE_DISK) {
-		zerror_set(&error, ZERROR_UNSUPPORTED, "$.device", NULL,
-			   "%s is no disk: its type is %s", device->name,
-			   zone_def_device_type_name(device->type));
 	} else if (z->io.state != IO_READY) {
 		zerror_set(&error, ZERROR_BUSY, NULL, "try again in a moment",
 			   "the I/O process of %s is being started", z->name);
@@ -304,6 +300,23 @@ static const struct zone_device *get_disk(struct zone *z, const char *name,
 	}
 	rpc_fail(call, &error);
 	return NULL;
+}
+
+/* Likewise. */
+static const struct zone_device *get_disk(struct zone *z, const char *name,
+					  struct rpc_call *call)
+{
+	const struct zone_device *device = zone_device_to_ask(z, name, call);
+	struct zerror error;
+
+	if (device && device->type != ZONE_DEVICE_DISK) {
+		zerror_set(&error, ZERROR_UNSUPPORTED, "$.device", NULL,
+			   "%s is no disk: its type is %s", device->name,
+			   zone_def_device_type_name(device->type));
+		rpc_fail(call, &error);
+		return NULL;
+	}
+	return device;
 }
 
 static int command(struct zone *z, const struct zone_device *device,

@@ -224,6 +224,7 @@ const struct io_process_ops zone_io_ops = {
 	.device = zone_devices_changed,
 	.resized = zone_devices_resized,
 	.set = zone_set_done,
+	.counters = zone_counters_told,
 	.refused = zone_devices_refused,
 	.user_of = zone_devices_user_of,
 	.stopped = on_io_stopped,

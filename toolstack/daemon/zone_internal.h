@@ -92,11 +92,24 @@ const char *zone_devices_user_of(struct io_process *io,
 				 const struct io_resource *resource,
 				 bool dying);
 
+/* The device, if it can be asked now; else the call has failed. */
+const struct zone_device *zone_device_to_ask(struct zone *z, const char *name,
+					     struct rpc_call *call);
+
 /* Has a zone that runs an address that def wants, on the same bridge? */
 int zone_devices_check_macs(const struct zone *z, const struct zone_def *def,
 			    struct zerror *ret_error);
 /* Has def a network device on hvd's own bridge? */
 bool zone_devices_on_own_bridge(const struct zone_def *def);
+
+/* ------------------------------------- zone_counters.c: what devices did */
+
+void zone_counters_init(struct zone *z);
+/* Who waits for counters gets none. */
+void zone_counters_fail(struct zone *z, const struct zerror *error);
+/* See struct io_process_ops. */
+void zone_counters_told(struct io_process *io, uint32_t index,
+			struct json_object *counters);
 
 /* ----------------------------------------- zone_set.c: changes of devices */
 

@@ -302,6 +302,15 @@ void methods_zone_resume(struct rpc_call *call, struct json_object *params)
 
 /* ------------------------------------------------------------ devices */
 
+void methods_device_counters(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = get_zone(call, params);
+
+	if (z) {
+		zone_device_counters(z, rpc_get_string(params, "device"), call);
+	}
+}
+
 void methods_device_resize(struct rpc_call *call, struct json_object *params)
 {
 	struct zone *z = get_zone(call, params);

@@ -117,13 +117,16 @@ static int print_counters(struct context *ctx, const char *text)
 int cmd_counters(struct context *ctx, const struct args *args)
 {
 	const char *zone = args->positionals[0];
+	const char *device = args->positionals[1];
 	char *text;
 	int status = EXIT_OK, err = context_connect(ctx);
 
 	if (err != EXIT_OK) {
 		return err;
 	}
-	err = hvd_counters(ctx->conn, zone, &text);
+	err = device != NULL
+		      ? hvd_device_counters(ctx->conn, zone, device, &text)
+		      : hvd_counters(ctx->conn, zone, &text);
 	if (err != 0) {
 		return zone != NULL ? report_zone(ctx, err, "counters", zone)
 				    : report(ctx, err, "counters");

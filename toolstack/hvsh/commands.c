@@ -134,8 +134,9 @@ const struct command commands[] = {
 
 	{ "host", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, json_options,
 	  "show the machine and the hypervisor", NULL, cmd_host },
-	{ "counters", NULL, GROUP_HOST, OPERAND_ZONE, 0, 1, json_options,
-	  "show counters of the host or of a zone", NULL, cmd_counters },
+	{ "counters", NULL, GROUP_HOST, OPERAND_ANY_DEVICE, 0, 2, json_options,
+	  "show counters of the host, a zone or a device",
+	  "Those of a device begin anew with each I/O process.", cmd_counters },
 	{ "log", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, log_options,
 	  "print the hypervisor's log", NULL, cmd_log },
 	{ "events", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, events_options,
@@ -234,6 +235,7 @@ static const char *operand_name(enum operand operand)
 		[OPERAND_NONE] = "",
 		[OPERAND_ZONE] = "NAME",
 		[OPERAND_DEVICE] = "NAME DEVICE",
+		[OPERAND_ANY_DEVICE] = "NAME DEVICE",
 		[OPERAND_CHANGES] = "NAME DEVICE KEY=VALUE...",
 		[OPERAND_FILE] = "FILE",
 		[OPERAND_COMMAND] = "COMMAND",
@@ -249,6 +251,9 @@ static const char *operand_usage(const struct command *command)
 	if (command->operand == OPERAND_DEVICE) {
 		return command->operand_min == 2 ? " NAME DEVICE"
 						 : " NAME [DEVICE]";
+	}
+	if (command->operand == OPERAND_ANY_DEVICE) {
+		return " [NAME [DEVICE]]";
 	}
 	if (command->operand == OPERAND_CHANGES) {
 		return " NAME DEVICE KEY=VALUE...";

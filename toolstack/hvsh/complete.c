@@ -133,12 +133,14 @@ static void offer_device(const struct devices *devices, const char *name,
 			 const char *type)
 {
 	if (devices->device != NULL) {
-		if (strcmp(devices->device, name) == 0) {
+		if (devices->operand == OPERAND_CHANGES &&
+		    strcmp(devices->device, name) == 0) {
 			offer_keys(devices->search, type);
 		}
-	} else if (devices->operand == OPERAND_CHANGES
-			   ? strcmp(type, "console") != 0
-			   : strcmp(type, "disk") == 0) {
+	} else if (devices->operand == OPERAND_ANY_DEVICE ||
+		   (devices->operand == OPERAND_CHANGES
+			    ? strcmp(type, "console") != 0
+			    : strcmp(type, "disk") == 0)) {
 		offer(devices->search, name);
 	}
 }
@@ -196,6 +198,7 @@ static void offer_operand(const struct search *search, enum operand operand,
 {
 	switch (operand) {
 	case OPERAND_DEVICE:
+	case OPERAND_ANY_DEVICE:
 	case OPERAND_CHANGES:
 		if (before[0] != NULL) {
 			offer_devices(search, operand, before[0], before[1]);

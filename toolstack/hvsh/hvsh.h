@@ -99,6 +99,7 @@ enum operand {
 	OPERAND_NONE,
 	OPERAND_ZONE,
 	OPERAND_DEVICE, /* a zone, then one of its disks */
+	OPERAND_ANY_DEVICE, /* perhaps a zone, then perhaps a device of it */
 	OPERAND_CHANGES, /* a zone, one of its devices, then KEY=VALUE... */
 	OPERAND_FILE,
 	OPERAND_COMMAND,

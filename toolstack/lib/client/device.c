@@ -116,6 +116,27 @@ static int invoke(struct hvd_conn *conn, const char *method, const char *zone,
 			      : hvd__fail_nomem(conn);
 }
 
+int hvd_device_counters(struct hvd_conn *conn, const char *zone,
+			const char *device, char **ret_json)
+{
+	struct json_object *result;
+	struct json_object *counters;
+	int err = invoke(conn, "device.counters", zone, device, &result);
+
+	if (err != 0) {
+		return err;
+	}
+	counters = hvd__json_get(result, "counters");
+	if (!json_object_is_type(counters, json_type_object)) {
+		json_object_put(result);
+		return hvd__fail_reply(conn, "device.counters",
+				       "lacks 'counters'");
+	}
+	*ret_json = hvd__json_text(counters);
+	json_object_put(result);
+	return *ret_json != NULL ? 0 : hvd__fail_nomem(conn);
+}
+
 int hvd_device_resize(struct hvd_conn *conn, const char *zone,
 		      const char *device, uint64_t *ret_size)
 {

@@ -346,6 +346,12 @@ int hvd_zone_resume(struct hvd_conn *conn, const char *name);
 /* ---- Devices ----------------------------------------------------------- */
 
 /*
+ * What a device has done since its I/O process was started, as a JSON object of
+ * numbers; free() it.
+ */
+int hvd_device_counters(struct hvd_conn *conn, const char *zone,
+			const char *device, char **ret_json);
+/*
  * The image of a disk has another size: tells the guest.  ret_size (may be
  * NULL) gets it in bytes.
  */
