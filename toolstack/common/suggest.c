@@ -8,6 +8,8 @@
 
 /* Beyond this even long words have little in common. */
 #define LIMIT_MAX 3u
+/* Fewer letters are a part of too many words. */
+#define PART_MIN 3u
 
 static bool same(char a, char b)
 {
@@ -69,6 +71,10 @@ void suggest_offer(struct suggest *s, const char *candidate)
 		return;
 	}
 	distance = suggest_distance(s->word, candidate);
+	if (s->whole[0] == '\0' && strlen(s->word) >= PART_MIN &&
+	    distance > s->limit && strcasestr(candidate, s->word) != NULL) {
+		snprintf(s->whole, sizeof(s->whole), "%s", candidate);
+	}
 	if (distance <= s->limit &&
 	    (s->best[0] == '\0' || distance < s->best_distance)) {
 		s->best_distance = distance;
@@ -79,4 +85,9 @@ void suggest_offer(struct suggest *s, const char *candidate)
 const char *suggest_best(const struct suggest *s)
 {
 	return s->best[0] != '\0' ? s->best : NULL;
+}
+
+const char *suggest_second(const struct suggest *s)
+{
+	return s->best[0] != '\0' && s->whole[0] != '\0' ? s->whole : NULL;
 }

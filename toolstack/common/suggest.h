@@ -19,6 +19,7 @@ struct suggest {
 	size_t limit; /* a word is near up to this distance */
 	size_t best_distance;
 	char best[SUGGEST_LEN_MAX + 1];
+	char whole[SUGGEST_LEN_MAX + 1]; /* the word is a part of it */
 };
 
 /* word must outlive *ret_suggest. */
@@ -26,6 +27,11 @@ void suggest_start(struct suggest *ret_suggest, const char *word);
 void suggest_offer(struct suggest *s, const char *candidate);
 /* Of words equally near, the one offered first. */
 const char *suggest_best(const struct suggest *s);
+/*
+ * Another one, if a word of three letters or more is a part of it: "vcpus"
+ * besides "cpus" for "cpu".  NULL: there is none, or no best one.
+ */
+const char *suggest_second(const struct suggest *s);
 
 /*
  * How many characters must be put in, left out, exchanged or swapped with their

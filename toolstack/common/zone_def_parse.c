@@ -147,7 +147,7 @@ int def_only_members(struct def_parser *p, const char *path,
 {
 	json_object_object_foreach (json, key, value) {
 		char at[ZERROR_PATH_MAX];
-		char hint[SUGGEST_LEN_MAX + 32] = "check the spelling";
+		char hint[2 * SUGGEST_LEN_MAX + 32] = "check the spelling";
 		struct suggest near;
 
 		(void)value;
@@ -158,7 +158,11 @@ int def_only_members(struct def_parser *p, const char *path,
 		for (const char *const *name = names; *name; name++) {
 			suggest_offer(&near, *name);
 		}
-		if (suggest_best(&near)) {
+		if (suggest_second(&near)) {
+			snprintf(hint, sizeof(hint),
+				 "did you mean \"%s\" or \"%s\"?",
+				 suggest_best(&near), suggest_second(&near));
+		} else if (suggest_best(&near)) {
 			snprintf(hint, sizeof(hint), "did you mean \"%s\"?",
 				 suggest_best(&near));
 		}

@@ -64,6 +64,30 @@ static void test_nearest(void **state)
 	assert_null(nearest("frobnicate"));
 }
 
+static void test_two(void **state)
+{
+	static const char *const words[] = { "cpus", "vcpus", "io-cpus" };
+	struct suggest s;
+
+	(void)state;
+	suggest_start(&s, "cpu");
+	for (size_t i = 0; i < COUNT(words); i++) {
+		suggest_offer(&s, words[i]);
+	}
+	assert_string_equal(suggest_best(&s), "cpus");
+	assert_string_equal(suggest_second(&s), "vcpus");
+	suggest_start(&s, "Cpu");
+	suggest_offer(&s, "vcpus");
+	assert_null(suggest_best(&s));
+	assert_null(suggest_second(&s));
+	suggest_start(&s, "vcpu");
+	for (size_t i = 0; i < COUNT(words); i++) {
+		suggest_offer(&s, words[i]);
+	}
+	assert_string_equal(suggest_best(&s), "vcpus");
+	assert_null(suggest_second(&s));
+}
+
 /* Words of any length are compared in room of a fixed size. */
 static void test_long_words(void **state)
 {
@@ -91,6 +115,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_distance),
 		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_two),
 		cmocka_unit_test(test_long_words),
 	};
 

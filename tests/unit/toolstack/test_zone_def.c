@@ -742,6 +742,9 @@ static void test_errors_have_a_subject(void **state)
 		{ "{\"memroy\":\"64M\"}",
 		  "memroy is unknown: a zone definition has no such member",
 		  "did you mean \"memory\"?" },
+		{ "{\"cpu\":2}",
+		  "cpu is unknown: a zone definition has no such member",
+		  "did you mean \"cpus\" or \"vcpus\"?" },
 		{ "{\"dtb_overlay\":\"/x\"}",
 		  "dtb_overlay is unknown: a zone definition has no such "
 		  "member",
