@@ -1153,6 +1153,8 @@ def test_resize(machine, hvd):
     error = fails("INVALID_PARAMS", hvd, "device.resize", name="z1",
                   device="disk1")
     assert error.path == "$.device"
+    # who types commands does not know the names of methods
+    assert "hvsh info" in error.hint and "zone.get" not in error.hint
     fails("UNSUPPORTED", hvd, "device.resize", name="z1", device="rng0")
     fails("UNSUPPORTED", hvd, "device.resume", name="z1", device="rng0")
     hvd.call("zone.destroy", name="z1")

@@ -667,9 +667,10 @@ int zone_def_change_device(struct zone_def *def, const char *name,
 	struct zone_device device;
 
 	if (!found) {
-		return zerror_set(ret_error, ZERROR_INVALID_PARAMS, "$.device",
-				  "zone.get lists its devices (hvsh info)",
-				  "%s has no device %.64s", def->name, name);
+		return zerror_set(
+			ret_error, ZERROR_INVALID_PARAMS, "$.device",
+			"list its devices to see their names (hvsh info)",
+			"%s has no device %.64s", def->name, name);
 	}
 	device = *found; /* no member that is live has memory of its own */
 	json_object_object_foreach (changes, key, value) {

@@ -290,7 +290,7 @@ const struct zone_device *zone_device_to_ask(struct zone *z, const char *name,
 			   zone_fsm_name(z->state));
 	} else if (!device) {
 		zerror_set(&error, ZERROR_INVALID_PARAMS, "$.device",
-			   "zone.get lists its devices (hvsh info)",
+			   "list its devices to see their names (hvsh info)",
 			   "%s has no device %.64s", z->name, name);
 	} else if (z->io.state != IO_READY) {
 		zerror_set(&error, ZERROR_BUSY, NULL, "try again in a moment",

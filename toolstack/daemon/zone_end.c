@@ -87,7 +87,7 @@ static void explain(struct zone *z, int err)
 	struct zerror error;
 
 	zerror_set(&error, ZERROR_BUSY, NULL,
-		   "it goes on in the background; see zone.get",
+		   "it goes on in the background (hvsh info)",
 		   "%s: I/O in flight still uses its memory (%s)", z->name,
 		   strerror(err));
 	zone_answer(z, WAIT_DESTROY | WAIT_SHUTDOWN, &error);
