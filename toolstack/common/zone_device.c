@@ -63,6 +63,8 @@ static void add_int(struct json_object *json, const char *key, int64_t value)
 
 /* --------------------------------------------------------------- disk */
 
+static const char block_size_auto[] = "auto";
+
 static int disk_path(struct def_parser *p, const char *path,
 		     struct json_object *value, struct zone_device *device)
 {
@@ -130,10 +132,15 @@ static int disk_block_size(struct def_parser *p, const char *path,
 			   struct json_object *value,
 			   struct zone_device *device)
 {
-	static const char hint[] = "512 or 4096; leave it out to get the one "
-				   "that suits the image";
+	static const char hint[] = "512, 4096, or \"auto\" for what suits the "
+				   "image";
 	int64_t number = 0;
 
+	if (json_object_is_type(value, json_type_string) &&
+	    strcmp(json_object_get_string(value), block_size_auto) == 0) {
+		device->block_size = 0;
+		return 0;
+	}
 	if (def_get_int(p, path, value, 512, 4096, hint, &number) < 0) {
 		return -1;
 	}
@@ -217,6 +224,8 @@ static void disk_to_json(const struct zone_device *device,
 	add_text(json, "serial", device->serial);
 	if (device->block_size) {
 		add_int(json, "block-size", device->block_size);
+	} else {
+		add_text(json, "block-size", block_size_auto);
 	}
 	add_bool(json, "discard", device->discard);
 	zone_def_limits_to_json(device, json);

@@ -402,6 +402,31 @@ static void test_queues_have_a_maximum(void **state)
 	zone_def_destroy(def);
 }
 
+/* What a dumped definition shows of it can be given, too. */
+static void test_disk_defaults_are_written(void **state)
+{
+	struct zone_def *def = parse_devices(
+		"[{\"type\":\"disk\",\"path\":\"/a\"},"
+		"{\"type\":\"disk\",\"path\":\"/b\",\"block-size\":4096},"
+		"{\"type\":\"disk\",\"path\":\"/c\","
+		"\"block-size\":\"auto\"}]");
+	static const char *const sizes[] = { "auto", "4096", "auto" };
+	struct json_object *json = zone_def_to_json(def);
+	struct json_object *list = json_object_object_get(json, "devices");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		struct json_object *disk = json_object_array_get_idx(list, i);
+
+		assert_string_equal(
+			json_object_get_string(
+				json_object_object_get(disk, "block-size")),
+			sizes[i]);
+	}
+	json_object_put(json);
+	zone_def_destroy(def);
+}
+
 /* What is written is read again; one member changed is another definition. */
 static void test_devices_are_compared(void **state)
 {
@@ -578,6 +603,8 @@ static void test_errors(void **state)
 		  "$.devices[0].block-size", "cannot be 1024" },
 		{ "devices", DISK(",\"block-size\":256"),
 		  "$.devices[0].block-size", "512 to 4096" },
+		{ "devices", DISK(",\"block-size\":\"automatic\""),
+		  "$.devices[0].block-size", "int, not string" },
 		{ "devices", DISK(",\"serial\":\"\""), "$.devices[0].serial",
 		  "0 characters" },
 		{ "devices", DISK(",\"serial\":\"123456789012345678901\""),
@@ -930,6 +957,7 @@ int main(void)
 		cmocka_unit_test(test_change),
 		cmocka_unit_test(test_change_is_refused),
 		cmocka_unit_test(test_queues_have_a_maximum),
+		cmocka_unit_test(test_disk_defaults_are_written),
 		cmocka_unit_test(test_devices_are_compared),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_errors_have_a_subject),
