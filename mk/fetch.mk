@@ -22,11 +22,12 @@ debian-stamp := $(O)/.debian
 fetch: $(O)/versions.txt ## install and download what the build needs
 
 # Before anything else is looked at: without these there is nothing to say but
-# what to install.
+# what to install.  Each time, as packages may have been removed; the stamp is for
+# what is made once they are there.
 host-list := $(call recorded,$(O)/.host-packages.list,$(host-packages))
 ifneq ($(configured),)
-host-ready := $(shell [ $(host-stamp) -nt $(host-list) ] && echo y || \
-	{ scripts/host-packages $(host-packages) >&2 && touch $(host-stamp) && echo y; })
+host-ready := $(shell scripts/host-packages $(host-packages) >&2 && \
+	{ [ $(host-stamp) -nt $(host-list) ] || touch $(host-stamp); } && echo y)
 ifeq ($(host-ready),)
 $(error packages are missing)
 endif

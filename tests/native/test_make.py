@@ -59,6 +59,20 @@ def test_missing_packages(make, words):
         assert len(lines) == 3
 
 
+def test_a_package_that_was_removed(make, tmp_path):
+    said = 'shift 3; for name; do echo "installed $name"; done'
+    program(tmp_path / "tools", "dpkg-query", said)
+    result = make("native")
+    # there is nothing to download from
+    assert result.returncode == 2
+    assert "packages are missing" not in result.stderr
+    program(tmp_path / "tools", "dpkg-query", said + " | grep -v flex")
+    result = make("native")
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[1].split()[-1] == "flex"
+    assert len(result.stderr.splitlines()) == 3
+
+
 def test_help_needs_no_packages(make):
     result = make("help")
     assert result.returncode == 0
