@@ -262,9 +262,7 @@ void zone_start(struct zone *z, bool held, struct rpc_call *call)
 
 	/* first: a hypervisor found only now may have the zone running */
 	if (daemon_connect(z->daemon, &error) < 0) {
-		if (call) {
-			rpc_fail(call, &error);
-		}
+		refuse_start(z, call, &error);
 		return;
 	}
 	if (!zone_allowed(z, ZONE_EVENT_START, call)) {
@@ -273,9 +271,7 @@ void zone_start(struct zone *z, bool held, struct rpc_call *call)
 	if (!z->def) {
 		zerror_set(&error, ZERROR_INVALID_STATE, NULL,
 			   "define it first", "%s has no definition", z->name);
-		if (call) {
-			rpc_fail(call, &error);
-		}
+		refuse_start(z, call, &error);
 		return;
 	}
 	if (zone_devices_check_macs(z, z->def, &error) < 0) {
