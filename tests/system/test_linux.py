@@ -149,6 +149,15 @@ def test_power_off_from_inside(two):
     two.wait_state("linux2", OFF)
 
 
+def test_shutdown_while_it_boots(machine):
+    """It does not listen to its power key yet."""
+    if machine.state("linux2") != OFF:
+        machine.destroy("linux2")
+    machine.start("linux2")
+    machine.run("hvsh shutdown linux2 --timeout 300", 400)
+    assert machine.state("linux2") == OFF
+
+
 def test_panic_is_contained(two):
     ask(two, "linux1", "echo 1 >/proc/sys/kernel/panic; "
         "echo c >/proc/sysrq-trigger", "This is linux1, a zone", BOOT_LIMIT)
