@@ -44,6 +44,9 @@
 #     native-tools-y PATH, a program of PATH.c that tests/native starts
 #     guests-y       tests/guest/NAME, a bare-metal image each
 #     zone0-tools-y  PATH, a program of PATH.c for the zone0 of system tests
+#     hvd-io-steps-{src,wraps}
+#                    what hvd-io-steps has beside hvd-io, and calls of
+#                    which functions it sees
 #     NAME-src, NAME-cflags, NAME-libs
 #                    what else one of those is made of
 

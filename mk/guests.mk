@@ -48,5 +48,10 @@ $(O)/aarch64/tools/$(notdir $1): $1.c $$(aarch64-flags)
 endef
 $(foreach t,$(zone0-tools-y),$(eval $(call zone0-tool,$t)))
 
+# hvd-io that tests end at will, of hvd-io's objects.
+io-steps := $(O)/aarch64/hvd-io-steps
+io-steps-libs := $(addprefix -Wl$(comma)--wrap=,$(hvd-io-steps-wraps))
+$(eval $(call program,aarch64,hvd-io-steps,$(hvio-y) $(backends-y) $(privcmd-y) $(zcommon-y) $(hvd-io-steps-src),$(user-libs) $(hvio-libs) $$(io-steps-libs)))
+
 .PHONY: guests
 guests: $(guest-bins) ## the bare-metal guests of the system tests

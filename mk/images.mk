@@ -31,7 +31,7 @@ zone0-adds := \
 # Nothing is linked with it, so it does not come along by itself.
 zone0-adds += $(if $(filter 1,$(ZONE0_NBD)),\
 	$(call adds,$(sysroot)/$(libnbd),$(dir $(libnbd))))
-test-adds := $(call adds,$(guest-bins) $(zone0-tools),var/lib/hvd/images/tests/)
+test-adds := $(call adds,$(guest-bins) $(zone0-tools) $(io-steps),var/lib/hvd/images/tests/)
 mkinitramfs := CROSS_COMPILE=$(CROSS_COMPILE) scripts/mkinitramfs
 
 .PHONY: images
@@ -54,7 +54,7 @@ $(zone0-initrd): $(call tree,$(recipes)/zone0) $(zone-files) $(guest-initrd) \
 		--sysroot $(sysroot) --kernel $(kernel) $(zone0-adds)
 
 # Linux unpacks one archive after another: what tests need follows the rest.
-$(images)/tests.cpio.gz: $(call tree,$(test-overlay)) $(guest-bins) $(zone0-tools) \
+$(images)/tests.cpio.gz: $(call tree,$(test-overlay)) $(guest-bins) $(zone0-tools) $(io-steps) \
 		$(call recorded,$(O)/.test-adds,$(test-adds)) scripts/mkinitramfs
 	$(call say,CPIO,$@)
 	@mkdir -p $(@D)

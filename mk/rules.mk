@@ -3,6 +3,7 @@
 # Words used by the other files.
 
 Q := $(if $(filter 1,$(V)),,@)
+comma := ,
 say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' '$1' '$2')
 
 # Goals that need neither tools nor downloads, so that they ask for none.

@@ -12,6 +12,13 @@ zvtest-src := $(guest-lib) \
 
 # Programs for zone0.
 zone0-tools-y += tests/bench/loops tests/system/kmodtest
+# hvd-io that can die at each step of a request.
+hvd-io-steps-src := tests/system/io_steps.c
+hvd-io-steps-wraps := guest_mem_store16 guest_mem_write inflight_pop \
+	inflight_push inflight_resume io_uring_submit ioctl net_tx_resume \
+	net_tx_run net_window_fill net_window_give read readv \
+	state_record_commit vq_pop vq_push vq_push_all vq_should_signal \
+	vq_walk write writev
 
 # Boot code of the hypervisor, with the real libfdt.
 boot-src := hypervisor/core/fdt_walk.c hypervisor/core/mem_range.c \

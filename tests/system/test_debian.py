@@ -6,86 +6,24 @@ import random
 
 import pytest
 
-from machine import BUILD, Machine
+from debian import (BOOT_LIMIT, IMAGES, NEEDED, ROOT, TAKE_TOOLS, DiskLoad,
+                    NetLoad, address_of_debian, ask, machine_with_debian,
+                    start_debian, start_server)
+from io_steps import Victim, some_passes, steps_of
 
-ROOT = BUILD / "aarch64" / "debian.ext4"
-BOOT_LIMIT = 600
-IMAGES = "/var/lib/hvd/images"
-
-pytestmark = pytest.mark.skipif(
-    not ROOT.exists(), reason="this machine cannot run the programs that a "
-    "Debian for aarch64 is made with")
-
-
-def disk(name):
-    """The root file system, as a disk of zone0 that forgets its changes."""
-    return ["-drive", f"file={ROOT},format=raw,if=none,id={name},snapshot=on",
-            "-device", f"virtio-blk-device,drive={name},serial={name}"]
-
-
-# Programs of the Debian for those that have none: chroot /mnt.
-TAKE_TOOLS = ("modprobe ext4 && mount -o ro -t ext4 {} /mnt &&"
-              " mount -t tmpfs none /mnt/tmp && mount -o bind /dev /mnt/dev")
-
-
-def start_network(machine):
-    """zone0 is at 10.7.0.1 of a bridge, and gives out addresses there."""
-    machine.run(
-        "modprobe bridge && ip link add lan type bridge &&"
-        " ip addr add 10.7.0.1/24 dev lan && ip link set lan up")
-    settings = ("start 10.7.0.10\nend 10.7.0.99\ninterface lan\n"
-                "lease_file /tmp/leases\npidfile /tmp/udhcpd.pid\n"
-                "option subnet 255.255.255.0\noption router 10.7.0.1\n")
-    machine.run(f"printf '{settings}' >/tmp/udhcpd.conf &&"
-                " touch /tmp/leases && udhcpd /tmp/udhcpd.conf")
+pytestmark = pytest.mark.skipif(not ROOT.exists(), reason=NEEDED)
 
 
 @pytest.fixture(scope="module")
 def machine():
-    """zone0 has the root file system on two disks: one for a zone that boots
-    from it, and one to take programs from."""
-    with Machine("debian", extra=[*disk("root"), *disk("tools")]) as m:
-        m.login()
-        disks = {}
-        for name in ("root", "tools"):
-            disks[name] = m.wait_until(
-                lambda: m.try_run("grep -lx " + name +
-                                  " /sys/block/vd*/serial")[1].strip(),
-                f"zone0 sees disk {name}").split("/")[3]
-        m.tools = f"/dev/{disks['tools']}"
-        start_network(m)
-        m.run(TAKE_TOOLS.format(m.tools))
-        m.define("debian", vcpus=2, memory="512M",
-                 kernel=f"{IMAGES}/vmlinuz",
-                 initrd=f"{IMAGES}/linux-guest.cpio.gz",
-                 cmdline="console=hvc0 root=/dev/vda quiet",
-                 devices=[{"type": "console"}, {"type": "rng"},
-                          {"type": "disk", "path": f"/dev/{disks['root']}",
-                           "queues": 2},
-                          {"type": "net", "bridge": "lan"}])
+    with machine_with_debian("debian") as m:
         yield m
 
 
 @pytest.fixture(scope="module")
 def debian(machine):
-    """Its shell, logged in on the console."""
-    machine.start("debian")
-    with machine.console("debian", device="console0"):
-        machine.expect("login: ", BOOT_LIMIT)
-        machine.send("root\r")
-        machine.expect(r"# ", BOOT_LIMIT)
-        machine.send("exec bash --norc --noediting\r")
-        machine.expect(r"bash-[\d.]+# ", BOOT_LIMIT)
-        machine.send("PS1= PS2=; echo log''ged in\r")
-        machine.expect("logged in", BOOT_LIMIT)
+    start_debian(machine)
     return machine
-
-
-def ask(machine, command, answer, timeout=300):
-    """The match of what a command prints; the command may be echoed."""
-    with machine.console("debian", device="console0", options="--from end"):
-        machine.send(command + "\r")
-        return machine.expect(answer, timeout)
 
 
 def test_systemd_is_up(debian):
@@ -107,38 +45,34 @@ def test_entropy_comes_from_the_device(debian):
         r"rngnow=virtio_rng")
 
 
+def survives_kills(load, rng, kills, longest_us, *hows):
+    """The I/O process dies at any moment, and at each step of such a kind;
+    the load has to go on each time."""
+    victim = Victim(load.machine, "debian")
+    restarts = victim.io()["restarts"]
+    load.start()
+    for _ in range(kills):
+        victim.kill(rng.randrange(longest_us))
+    load.goes_on("random kills")
+    with victim:
+        for step in steps_of(*hows):
+            victim.die_at(step, some_passes(rng, step))
+            load.goes_on(step.name)
+    load.stop()
+    assert victim.io()["restarts"] >= restarts + kills + len(steps_of(*hows))
+
+
 def test_disk_survives_kills(debian):
-    """fio checks what it wrote while the I/O process dies again and again."""
-    pauses = random.Random(1)
-    fio = ("fio --name=v --directory=/var/tmp --size=16M --numjobs=2"
-           " --rw=randrw --bsrange=4k-64k --ioengine=libaio --iodepth=16"
-           " --direct=1 --verify=crc32c --verify_fatal=1"
-           " --verify_state_save=0 --loops=1000 --time_based --runtime=60")
-    with debian.console("debian", device="console0", options="--from end"):
-        debian.send(f"{fio} >/var/tmp/log 2>&1; echo fi''o=$?\r")
-    restarts = debian.zone("debian")["io"]["restarts"]
-    for _ in range(30):
-        pid = debian.zone("debian")["io"]["pid"]
-        debian.run(f"usleep {pauses.randrange(800_000)}; kill -9 {pid}")
-        debian.wait_until(
-            lambda: debian.zone("debian")["io"].get("pid") not in (None, pid),
-            "a new I/O process")
-    assert debian.zone("debian")["io"]["restarts"] >= restarts + 30
-    with debian.console("debian", device="console0"):
-        status = debian.expect(r"fio=(\d+)", 900).group(1)
-    if status != "0":
-        print(ask(debian, "cat /var/tmp/log; echo e''nd", "end"))
-    assert status == "0"
-    ask(debian, "dmesg | grep -c 'I/O error'; echo e''nd", r"\b0\r\n.*end")
+    """fio checks what it wrote."""
+    survives_kills(DiskLoad(debian), random.Random(1), 30, 800_000,
+                   "disk", "cache", "start")
 
 
 # ------------------------------------------------------------------ network
 
 @pytest.fixture(scope="module")
 def address(debian):
-    """What DHCP gave to the Debian."""
-    return ask(debian, "until ip -4 -o addr show scope global | grep ."
-               "; do sleep 1; done", r"inet (10\.7\.0\.\d+)/24").group(1)
+    return address_of_debian(debian)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +120,7 @@ def iperf3(machine, options, timeout=600):
 
 @pytest.fixture(scope="module")
 def server(debian, address):
-    ask(debian, "iperf3 -s -D && echo sta''rted", "started")
+    start_server(debian)
     return address
 
 
@@ -231,23 +165,8 @@ def test_limits(debian, server):
 
 
 def test_network_survives_kills(debian, server):
-    """A transfer goes on while the I/O process dies again and again."""
-    pauses = random.Random(2)
-    # In a shell of its own, so that bash does not tell of its end.
-    debian.run(f"(chroot /mnt iperf3 --json -c {server} -t 40"
-               " >/tmp/iperf.json 2>&1 & echo $! >/tmp/iperf.pid)")
-    for _ in range(10):
-        pid = debian.zone("debian")["io"]["pid"]
-        debian.run(f"usleep {pauses.randrange(1_500_000)}; kill -9 {pid}")
-        debian.wait_until(
-            lambda: debian.zone("debian")["io"].get("pid") not in (None, pid),
-            "a new I/O process")
-    debian.wait_until(
-        lambda: debian.try_run("kill -0 $(cat /tmp/iperf.pid)")[0] != 0,
-        "the end of the transfer", 600)
-    result = debian.json("cat /tmp/iperf.json")
-    assert "error" not in result, result
-    assert result["end"]["sum_received"]["bytes"] > 0
-    # No stall: what is sent now arrives.
+    """A transfer goes on; afterwards what is sent arrives."""
+    survives_kills(NetLoad(debian, server), random.Random(2), 10, 1_500_000,
+                   "net")
     assert iperf3(debian, f"-c {server} -t 2")["sum_received"]["bytes"] > \
         1 << 20
