@@ -10,6 +10,8 @@ sysroot := $(cache)/sysroot-$(sysroot-key)
 kernel := $(cache)/kernel
 kernel-image := $(O)/aarch64/vmlinuz
 
+nested := $(cache)/nested-$(firstword $(shell echo '$(nested-packages)' | cksum))
+
 debian-recipe := $(shell find configs/images/debian -type f | sort)
 debian := $(cache)/debian-$(firstword $(shell cat $(debian-recipe) | cksum))
 

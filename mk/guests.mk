@@ -44,7 +44,7 @@ define zone0-tool
 $(O)/aarch64/tools/$(notdir $1): $1.c $$(aarch64-flags)
 	$$(call say,CC,$$<)
 	@mkdir -p $$(@D)
-	$$(Q)$$(cc-aarch64) $$(cflags-aarch64) $$(ldflags-aarch64) -o $$@ $$<
+	$$(Q)$$(cc-aarch64) $$(cflags-aarch64) $$($(notdir $1)-cflags) $$(ldflags-aarch64) -o $$@ $$<
 endef
 $(foreach t,$(zone0-tools-y),$(eval $(call zone0-tool,$t)))
 

@@ -8,6 +8,7 @@ libnbd := usr/lib/aarch64-linux-gnu/libnbd.so.0
 guest-initrd := $(images)/linux-guest.cpio.gz
 zone0-initrd := $(images)/zone0.cpio.gz
 test-initrd := $(images)/zone0-test.cpio.gz
+nested-initrd := $(images)/zone0-nested.cpio.gz
 bundle := $(images)/bundle.itb
 test-bundle := $(images)/bundle-test.itb
 zone-files := $(wildcard configs/zones/*.json)
@@ -62,6 +63,17 @@ $(images)/tests.cpio.gz: $(call tree,$(test-overlay)) $(guest-bins) $(zone0-tool
 
 $(test-initrd): $(zone0-initrd) $(images)/tests.cpio.gz
 	$(Q)cat $^ >$@
+
+# zone0 of the tests with a QEMU for KVM, which only make bench uses: where that
+# cannot be fetched there is none.
+$(nested-initrd): $(test-initrd) $(kernel-stamp) scripts/fetch-sysroot scripts/mkinitramfs
+	$(Q)if scripts/fetch-sysroot $(nested) arm64 $(nested-packages); then \
+		$(mkinitramfs) --out $@.part --sysroot $(nested) \
+			--add $(nested)/usr/bin/qemu-system-aarch64=usr/bin/ && \
+		cat $(test-initrd) $@.part >$@; \
+	else \
+		echo "  NOTE    without $(nested-packages) for aarch64 nothing is compared with KVM"; \
+	fi
 
 # $(call pack,RAMDISK): the recipe of a bundle
 define pack

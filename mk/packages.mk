@@ -18,6 +18,9 @@ debian-host-packages := \
 # To measure disks against, in make bench-native.
 bench-host-packages := qemu-system-common
 
+# For aarch64, to compare zones with guests of KVM in make bench.
+nested-packages := qemu-system-arm
+
 # For aarch64, with everything they depend on: the first lines are linked
 # against (libnbd is loaded when it is needed), the last is for the images.
 sysroot-packages := \

@@ -95,7 +95,7 @@ demo: $(machine-needs) ## a guided tour in QEMU that types for you
 soak: $(machine-needs) ## start, kill and restart zones for SOAK_SECONDS
 	$(Q)$(PYTHON) tests/system/soak.py
 
-bench: $(machine-needs) ## count the instructions that zones cost
+bench: $(machine-needs) $(nested-initrd) ## count the instructions that zones cost
 	$(Q)$(PYTHON) tests/bench/bench.py
 
 bench-native: $(bench-backend) $(vu-load) ## disks against qemu-storage-daemon, on this machine

@@ -19,6 +19,10 @@ hvd-io-steps-wraps := guest_mem_store16 guest_mem_write inflight_pop \
 	net_tx_run net_window_fill net_window_give read readv \
 	state_record_commit vq_pop vq_push vq_push_all vq_should_signal \
 	vq_walk write writev
+# Guests, which have no libraries, get these from zone0.
+zone0-tools-y += tests/bench/blkread tests/bench/netload
+blkread-cflags := -static
+netload-cflags := -static
 
 # Boot code of the hypervisor, with the real libfdt.
 boot-src := hypervisor/core/fdt_walk.c hypervisor/core/mem_range.c \

@@ -19,9 +19,11 @@ CPU = "cortex-a72,cntfrq=1000000000"
 LOOPS = "/var/lib/hvd/images/tests/loops"
 
 
-def counted_machine(name, native=False):
-    return Machine(name, cpu=CPU, extra=ICOUNT, native=native,
-                   append="console=ttyAMA0 panic=10 mem=1G" if native else None)
+def counted_machine(name, native=False, memory="1G", initrd=None):
+    """memory: what zone0 has without the hypervisor."""
+    append = f"console=ttyAMA0 panic=10 mem={memory}" if native else None
+    return Machine(name, cpu=CPU, extra=ICOUNT, native=native, initrd=initrd,
+                   append=append)
 
 
 def zone0_loops(machine, passes=4):
