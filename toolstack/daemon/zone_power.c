@@ -52,8 +52,7 @@ static void wait_on(struct zone *z)
 		press(z);
 	}
 	zerror_set(&error, ZERROR_TIMEOUT, NULL,
-		   "it may still be at it, or not listen to its power key; "
-		   "destroy it to end it at once",
+		   "it may still be at it, or not listen to its power key",
 		   "%s did not shut down in time", z->name);
 	next = zone_answer_late(z, now, &error);
 	next = earlier(next, earlier(z->press_again, z->off_deadline));
