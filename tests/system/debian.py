@@ -100,13 +100,18 @@ class Load:
     def goes_on(self, what):
         """Waits until more has moved, each way, than what was under way."""
         before = self.moved()
-        self.machine.wait_until(
-            lambda: all(now > then + self.ENOUGH for now, then in
-                        zip(self.moved(), before)), f"{what}: the load goes on")
+        try:
+            self.machine.wait_until(
+                lambda: all(now > then + self.ENOUGH for now, then in
+                            zip(self.moved(), before)), "more load")
+        except AssertionError as error:
+            raise AssertionError(f"{self.NAME}, {what}: {error}\n"
+                                 f"{self.log()}") from None
 
 
 class DiskLoad(Load):
     """fio checks what it wrote; meanwhile the kind of cache changes."""
+    NAME = "disk"
     ENOUGH = 300  # requests: the two queues hold 256 at most
     FIO = ("fio --name=v --directory=/var/tmp --size=16M --numjobs=2"
            " --rw=randrw --bsrange=4k-64k --ioengine=libaio --iodepth=16"
@@ -121,6 +126,10 @@ class DiskLoad(Load):
             f" {self.FIO} >/var/tmp/log 2>&1 & fio=$!; echo sta''rted",
             "started")
 
+    def log(self):
+        return ask(self.machine, "cat /var/tmp/log; echo e''nd", r"(?s).*end",
+                   60).group()
+
     def moved(self):
         disk_of_zone0 = self.machine.disks["root"]
         stat = self.machine.run(f"cat /sys/block/{disk_of_zone0}/stat").split()
@@ -130,9 +139,7 @@ class DiskLoad(Load):
         # fio's status is 128 when it is told to end, and more with errors.
         status = ask(self.machine, "kill $cache_loop; kill -INT $fio;"
                      " wait $fio; echo fi''o=$?", r"fio=(\d+)", 900).group(1)
-        if status != "128":
-            print(ask(self.machine, "cat /var/tmp/log; echo e''nd", "end"))
-        assert status == "128"
+        assert status == "128", self.log()
         ask(self.machine, "grep -c 'err= 0' /var/tmp/log; echo e''nd",
             r"\b2\r\n.*end")
         ask(self.machine, "dmesg | grep -c 'I/O error'; echo e''nd",
@@ -141,6 +148,7 @@ class DiskLoad(Load):
 
 class NetLoad(Load):
     """iperf3 in zone0, in both directions; the Debian is the server."""
+    NAME = "net"
     ENOUGH = 256 << 10  # bytes; a stalled connection repeats a few KiB
 
     def __init__(self, machine, address):
@@ -150,8 +158,12 @@ class NetLoad(Load):
     def start(self):
         # In a shell of its own, so that bash does not tell of its end.
         self.machine.run(
-            f"(chroot /mnt iperf3 --bidir -t 36000 -c {self.address}"
+            f"(chroot /mnt iperf3 --bidir --forceflush -t 36000 -c {self.address}"
             " >/tmp/iperf.log 2>&1 & echo $! >/tmp/iperf.pid)")
+
+    def log(self):
+        return self.machine.run(
+            "tail -n 20 /tmp/iperf.log; netstat -tn; ip -s link")
 
     def moved(self):
         at = "/sys/class/net/lan/statistics"
@@ -160,9 +172,8 @@ class NetLoad(Load):
 
     def stop(self):
         # It ends by itself if a connection does.
-        status, log = self.machine.try_run(
-            "kill -INT $(cat /tmp/iperf.pid) || tail -n 20 /tmp/iperf.log")
-        assert status == 0 and "error" not in log, log
+        status, _ = self.machine.try_run("kill -INT $(cat /tmp/iperf.pid)")
+        assert status == 0, self.log()
         self.machine.wait_until(
             lambda: self.machine.try_run(
                 "kill -0 $(cat /tmp/iperf.pid)")[0] != 0, "the end of iperf3")
