@@ -7,12 +7,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <zonevisor.h>
 #include <zv/version.h>
 
 #include "blk/nbd_lib.h"
@@ -422,6 +425,23 @@ static int last_given_fd(void)
 	return fd;
 }
 
+/*
+ * The zone's events arrive on one CPU of zone0: there this thread wakes up
+ * without another CPU being woken.  Where it may not it goes on elsewhere.
+ */
+static void stay_with_events(void)
+{
+	struct zv_zone_info info;
+	cpu_set_t cpus;
+
+	if (ioctl(FD_ZONE, ZV_IOC_ZONE_INFO, &info) == 0 &&
+	    info.event_index < CPU_SETSIZE) {
+		CPU_ZERO(&cpus);
+		CPU_SET(info.event_index, &cpus);
+		(void)sched_setaffinity(0, sizeof(cpus), &cpus);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static struct hvd_io io;
@@ -438,6 +458,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	stay_with_events();
 	io.last_fd = last_given_fd();
 	return run(&io, sandbox_early(io.last_fd));
 }

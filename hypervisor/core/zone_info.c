@@ -37,6 +37,7 @@ void zone_info(struct zone *z, struct zv_zone_info *ret)
 	ret->id = z->id;
 	ret->vcpu_count = z->vcpu_count;
 	ret->created_ns = z->created_ns;
+	ret->event_index = z->event_index;
 	memcpy(ret->uuid, z->uuid, sizeof(ret->uuid));
 	memcpy(ret->name, z->name, sizeof(ret->name));
 

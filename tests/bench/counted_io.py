@@ -20,11 +20,11 @@ BOOT_LIMIT = 900
 RUN_LIMIT = 3600
 
 # name: (bytes, depth, count)
-READS = {"4K, depth 1": (4096, 1, 2000),
-         "4K, depth 32": (4096, 32, 8000),
-         "128K, depth 1": (131072, 1, 500)}
+READS = {"4K, depth 1": (4096, 1, 1000),
+         "4K, depth 32": (4096, 32, 4000),
+         "128K, depth 1": (131072, 1, 300)}
 BURST = 32
-PACKETS = 3200
+PACKETS = 1600
 PASSES = 3
 
 

@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
 
+import counted_io  # noqa: E402
 from counted import counted_machine, exit_costs, zone0_loops  # noqa: E402
 
 
@@ -38,3 +39,34 @@ def test_exit_costs(ours):
               "virtio_register_read": 20, "self_sgi": 1200}
     too_much = {k: costs[k] for k, v in limits.items() if costs[k] > v}
     assert not too_much, costs
+
+
+@pytest.fixture(scope="module")
+def guest(ours):
+    counted_io.prepare(ours)
+    guest = counted_io.Zone(ours)
+    yield guest
+    guest.close()
+
+
+# Five percent above what docs/performance.md says.
+READS = {"4K, depth 1": 48300, "4K, depth 32": 17500, "128K, depth 1": 157000}
+PACKETS = {"from the guest": 19500, "to the guest": 23400}
+
+
+def test_block_costs(guest):
+    reads = counted_io.reads(guest)
+    too_much = {k: reads[k] for k, v in READS.items() if reads[k][0] > v}
+    assert not too_much, reads
+    each = reads["4K, depth 1"][1]
+    # One trap for the doorbell, one for the acknowledgement, one that idles,
+    # and at times one that lets zone0 run; one wake-up of the I/O process.
+    assert each["doorbells"] < 1.05 and each["exits"] < 4, each
+    assert each["interrupts"] < 1.05 and each["wake-ups"] < 1.05, each
+
+
+def test_packet_costs(guest, ours):
+    packets = counted_io.packets(guest, ours)
+    too_much = {k: packets[k] for k, v in PACKETS.items()
+                if packets[k][0] > v}
+    assert not too_much, packets

@@ -32,3 +32,26 @@ void placement_choose(const uint32_t load[ZV_PCPUS_MAX], uint32_t pcpu_count,
 		ret_pcpu[vcpu] = best;
 	}
 }
+
+static bool runs_on(const uint32_t *pcpu, uint32_t vcpu_count, uint32_t cpu)
+{
+	for (uint32_t i = 0; i < vcpu_count; i++) {
+		if (pcpu[i] == cpu) {
+			return true;
+		}
+	}
+	return false;
+}
+
+uint32_t placement_event(const uint32_t *pcpu, uint32_t vcpu_count,
+			 uint32_t first, uint32_t event_count)
+{
+	for (uint32_t i = 0; i < event_count; i++) {
+		uint32_t event = (first % event_count + i) % event_count;
+
+		if (!runs_on(pcpu, vcpu_count, event)) {
+			return event;
+		}
+	}
+	return event_count != 0 ? first % event_count : 0;
+}

@@ -15,4 +15,12 @@
 void placement_choose(const uint32_t load[ZV_PCPUS_MAX], uint32_t pcpu_count,
 		      uint32_t vcpu_count, uint32_t ret_pcpu[ZV_VCPUS_MAX]);
 
+/*
+ * Which of zone0's event interrupts, each of which has a CPU of zone0, a zone
+ * raises: one of a CPU where none of its vCPUs runs, if there is one, so that
+ * its guest goes on while its I/O is done.  first spreads zones.
+ */
+uint32_t placement_event(const uint32_t *pcpu, uint32_t vcpu_count,
+			 uint32_t first, uint32_t event_count);
+
 #endif /* ZV_TOOLSTACK_COMMON_PLACEMENT_H */

@@ -119,10 +119,10 @@ static int create(const struct zone_build *b, uint32_t *ret_id,
 	}
 	snprintf(arg.name, sizeof(arg.name), "%s", b->def->name);
 	memcpy(arg.uuid, b->def->uuid, sizeof(arg.uuid));
-	if (info.zone0_event_count) {
-		arg.event_index = info.zone_count % info.zone0_event_count;
-	}
 	place(b, &info, arg.pcpu);
+	arg.event_index =
+		placement_event(arg.pcpu, arg.vcpu_count, info.zone_count,
+				info.zone0_event_count);
 	rc = privcmd_zone_create(b->device, &arg, ret_id);
 	if (rc == -ENOMEM) {
 		return zerror_set(ret_error, ZERROR_NO_MEMORY, NULL,

@@ -225,6 +225,7 @@ static void test_a_life_by_hypercalls(void **state)
 	(void)state;
 	*create = test_create_args(2);
 	memcpy(create->uuid, "0123456789abcdef", 16);
+	create->event_index = 1;
 	assert_int_equal(hv(ZV_HC_ZONE_CREATE, BUF_GPA, sizeof(*create), 0, 0),
 			 0);
 	assert_int_equal(hv_result.out[0], 1);
@@ -268,6 +269,7 @@ static void test_a_life_by_hypercalls(void **state)
 	assert_int_equal(hv(ZV_HC_ZONE_RESUME, 1, 0, 0, 0), 0);
 	fake_run_all(8);
 	assert_int_equal(hv(ZV_HC_ZONE_INFO, 1, BUF2_GPA, sizeof(*info), 0), 0);
+	assert_int_equal(info->event_index, 1);
 	assert_int_equal(info->id, 1);
 	assert_int_equal(info->state, ZV_ZONE_RUNNING);
 	assert_int_equal(info->vcpu_count, 2);

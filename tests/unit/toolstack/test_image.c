@@ -162,6 +162,24 @@ static void test_placement(void **state)
 	assert_int_equal(pcpu[7], 0);
 }
 
+static void test_placement_of_events(void **state)
+{
+	static const uint32_t pcpu[] = { 1, 2, 0 };
+
+	(void)state;
+	/* the first that is asked for, and the next after the last */
+	assert_int_equal(placement_event(pcpu, 1, 3, 4), 3);
+	assert_int_equal(placement_event(pcpu, 1, 4, 4), 0);
+	/* but not where a vCPU of the zone runs */
+	assert_int_equal(placement_event(pcpu, 1, 1, 4), 2);
+	assert_int_equal(placement_event(pcpu, 2, 5, 4), 3);
+	assert_int_equal(placement_event(pcpu, 3, 4, 4), 3);
+	/* unless there is no other */
+	assert_int_equal(placement_event(pcpu, 3, 4, 3), 1);
+	/* zone0 has none */
+	assert_int_equal(placement_event(pcpu, 3, 4, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +189,7 @@ int main(void)
 		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_absurd_numbers),
 		cmocka_unit_test(test_placement),
+		cmocka_unit_test(test_placement_of_events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

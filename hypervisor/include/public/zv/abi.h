@@ -130,7 +130,7 @@ struct zv_zone_info {
 	uint64_t cpu_time_ns; /* all vCPUs */
 	uint64_t created_ns; /* hypervisor uptime when created */
 	uint32_t state_seq; /* grows with each change of state */
-	uint32_t reserved;
+	uint32_t event_index; /* as given to zv_zone_create */
 	uint32_t pcpu[ZV_VCPUS_MAX];
 	uint8_t uuid[16];
 	char name[ZV_NAME_MAX];
