@@ -667,6 +667,42 @@ static int start_handshake(struct store_nbd *sn, const char *export_name,
 	return shake_hands(sn, ms);
 }
 
+const char *store_nbd_explain(int error, const char **ret_hint)
+{
+	static const struct {
+		int error;
+		const char *what;
+		const char *hint;
+	} table[] = {
+		{ ELIBACC, "libnbd is not installed",
+		  "install it (Debian's libnbd0); zone0's image has it when "
+		  "built with ZONE0_NBD=1" },
+		{ ENOENT, "the NBD server has no such export",
+		  "check the export's name: nbdinfo --list shows what a server "
+		  "has" },
+		{ EROFS, "the NBD server does not let the export be written",
+		  "make the disk readonly, or let the server write" },
+		{ EINVAL, "the NBD server cannot do with that block size",
+		  "leave the block size out: the server's is taken then" },
+		{ ETIMEDOUT, "the NBD server did not answer in time",
+		  "see what the server does: it may hang, or serve another "
+		  "client and no more than one" },
+		{ EPROTO, "what is there speaks no NBD that is known here",
+		  "check that an NBD server is there, one with named exports "
+		  "and without TLS" },
+		{ ECONNRESET, "the NBD server ended the connection",
+		  "see the server's log" },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (table[i].error == -error) {
+			*ret_hint = table[i].hint;
+			return table[i].what;
+		}
+	}
+	return NULL;
+}
+
 /* ------------------------------------------------------------ capabilities */
 
 static bool is_block_size(uint64_t size)

@@ -54,4 +54,9 @@ int store_nbd_open(struct event_loop *loop, int fd,
 		   const struct store_nbd_config *config,
 		   struct blk_store **ret);
 
+/*
+ * What such an error means, and what to do about it; NULL: what errno(3) says.
+ */
+const char *store_nbd_explain(int error, const char **ret_hint);
+
 #endif /* ZV_BACKENDS_BLK_STORE_NBD_H */

@@ -111,7 +111,8 @@ void control_send_event(struct control *control, const char *event)
 	send_object(control, object);
 }
 
-void control_send_fatal(struct control *control, const struct zerror *error)
+void control_send_fatal(struct control *control, const struct zerror *error,
+			const char *device)
 {
 	struct json_object *object = json_object_new_object();
 
@@ -119,6 +120,12 @@ void control_send_fatal(struct control *control, const struct zerror *error)
 	add(object, "error", error->message);
 	if (error->path[0] != '\0') {
 		add(object, "path", error->path);
+	}
+	if (error->hint[0] != '\0') {
+		add(object, "hint", error->hint);
+	}
+	if (device != NULL) {
+		add(object, "device", device);
 	}
 	send_object(control, object);
 }
@@ -133,6 +140,10 @@ void control_send_device(struct control *control,
 	add(object, "state", device->state);
 	if (device->why != NULL) {
 		add(object, "error", device->why);
+	}
+	if (device->lost) {
+		json_object_object_add(object, "lost",
+				       json_object_new_boolean(true));
 	}
 	if (device->has_size) {
 		json_object_object_add(object, "size",

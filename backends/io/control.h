@@ -39,13 +39,16 @@ void control_stop(struct control *control);
  * not read and nothing here may wait for it.
  */
 void control_send_event(struct control *control, const char *event);
-void control_send_fatal(struct control *control, const struct zerror *error);
+/* device: which cannot be made, or NULL. */
+void control_send_fatal(struct control *control, const struct zerror *error,
+			const char *device);
 
 /* What there is to say of a device. */
 struct control_device {
 	const char *name;
 	const char *state;
 	const char *why; /* NULL: nothing is wrong */
+	bool lost; /* see struct io_device */
 	bool has_size;
 	uint64_t size; /* bytes */
 };

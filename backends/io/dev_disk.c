@@ -35,6 +35,8 @@ static const char *op_name(enum blk_op op)
 	return names[op];
 }
 
+static const char lost[] = "the NBD server is gone";
+
 static void on_error(struct virtio_blk *blk,
 		     const struct virtio_blk_error *error)
 {
@@ -43,8 +45,9 @@ static void on_error(struct virtio_blk *blk,
 
 	snprintf(why, sizeof(why), "%s at byte %" PRIu64 ": %s",
 		 op_name(error->op), error->offset, strerror(-error->error));
-	io_device_set_state(
-		device, error->held ? IO_DEVICE_PAUSED : IO_DEVICE_ERROR, why);
+	io_device_set_state(device,
+			    error->held ? IO_DEVICE_PAUSED : IO_DEVICE_ERROR,
+			    device->lost ? lost : why);
 }
 
 static int make_blk(struct io_device *device, struct dev_disk *own)
@@ -88,8 +91,10 @@ static int open_file(struct io_device *device, struct blk_store **ret)
 
 static void on_lost(void *owner)
 {
-	io_device_set_state(owner, IO_DEVICE_ERROR,
-			    "the NBD server is gone: restart the zone");
+	struct io_device *device = owner;
+
+	device->lost = true;
+	io_device_set_state(device, IO_DEVICE_ERROR, lost);
 }
 
 static int open_nbd(struct io_device *device, struct blk_store **ret)
@@ -104,8 +109,11 @@ static int open_nbd(struct io_device *device, struct blk_store **ret)
 		.owner = device,
 	};
 
-	return store_nbd_open(device->process->loop, device->config->fd,
-			      &config, ret);
+	int rc = store_nbd_open(device->process->loop, device->config->fd,
+				&config, ret);
+
+	device->why = store_nbd_explain(rc, &device->hint);
+	return rc;
 }
 
 static int create(struct io_device *device)
@@ -178,6 +186,10 @@ static void resume(struct io_device *device)
 {
 	struct dev_disk *own = device->own;
 
+	/* It would fail again; the next process will find the requests. */
+	if (device->lost) {
+		return;
+	}
 	io_device_set_state(device, IO_DEVICE_OK, NULL);
 	virtio_blk_retry(&own->blk);
 }

@@ -22,7 +22,10 @@ struct io_process;
 struct io_device;
 
 struct io_device_type {
-	/* Sets device->virtio and device->own; 0 or a negative errno. */
+	/*
+	 * Sets device->virtio and device->own.  0, or a negative errno, which
+	 * device->why may explain.
+	 */
 	int (*create)(struct io_device *device);
 	void (*destroy)(struct io_device *device);
 	/*
@@ -57,6 +60,10 @@ struct io_device {
 	struct zone_virtio transport;
 	enum io_device_state state;
 	uint64_t size; /* bytes, of what it works on, if it has a size */
+	bool lost; /* what it works on; only another process can get it back */
+	/* Of create(), or NULL. */
+	const char *why;
+	const char *hint; /* what to do about it */
 	bool told; /* that it is broken; once until the zone is reset */
 };
 

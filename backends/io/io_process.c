@@ -114,6 +114,7 @@ static int create_device(struct io_process *process,
 		.config = config,
 		.process = process,
 	};
+	process->failed = device;
 	rc = device->type->create(device);
 	if (rc == 0) {
 		rc = zone_virtio_init(&device->transport, device->virtio,
@@ -123,6 +124,7 @@ static int create_device(struct io_process *process,
 		device->virtio = NULL; /* has no transport */
 		return rc;
 	}
+	process->failed = NULL;
 	device->transport.owner = device;
 	device->transport.on_broken = on_broken;
 	return 0;

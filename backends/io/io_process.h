@@ -34,6 +34,7 @@ struct io_process {
 	struct gpio gpio;
 	struct io_device device[IO_CONFIG_DEVICES_MAX];
 	size_t device_count; /* with fds and memory of their own */
+	const struct io_device *failed; /* NULL, or it could not be made */
 	bool open;
 	bool serving;
 	char what[STATE_NAME_MAX + 32];

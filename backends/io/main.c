@@ -71,16 +71,22 @@ static void fatal(struct hvd_io *io, const struct zerror *error)
 {
 	fprintf(stderr, "hvd-io: %s%s%s\n", error->path,
 		error->path[0] != '\0' ? ": " : "", error->message);
-	control_send_fatal(&io->control, error);
+	control_send_fatal(&io->control, error,
+			   io->process.failed != NULL
+				   ? io->process.failed->config->name
+				   : NULL);
 	end(io, EXIT_FAILURE);
 }
 
 static void fatal_errno(struct hvd_io *io, const char *what, int error)
 {
+	const struct io_device *failed = io->process.failed;
 	struct zerror zerror;
 
-	zerror_set(&zerror, ZERROR_INTERNAL, NULL, NULL, "%s: %s", what,
-		   strerror(-error));
+	zerror_set(&zerror, ZERROR_INTERNAL, NULL,
+		   failed != NULL ? failed->hint : NULL, "%s: %s", what,
+		   failed != NULL && failed->why != NULL ? failed->why
+							 : strerror(-error));
 	fatal(io, &zerror);
 }
 
@@ -104,6 +110,7 @@ static void on_device(struct io_process *process,
 			.name = device->config->name,
 			.state = io_device_state_name(device->state),
 			.why = why,
+			.lost = device->lost,
 			.has_size = device->type->resize != NULL,
 			.size = device->size,
 		});

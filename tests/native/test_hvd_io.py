@@ -22,6 +22,8 @@ HVD_IO = pathlib.Path(os.environ.get(
 
 pytestmark = pytest.mark.skipif(not HVD_IO.exists(),
                                 reason=f"{HVD_IO} is not built: make native")
+needs_nbdkit = pytest.mark.skipif(not shutil.which("nbdkit"),
+                                  reason="needs nbdkit")
 root_only = pytest.mark.skipif(os.geteuid() != 0,
                                reason="only root has something to give up")
 
@@ -294,7 +296,7 @@ def test_devices_work_inside_the_sandbox(start, image):
     assert process.end() == 0
 
 
-@pytest.mark.skipif(not shutil.which("nbdkit"), reason="needs nbdkit")
+@needs_nbdkit
 def test_a_disk_of_an_nbd_server(start):
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -317,8 +319,13 @@ def test_a_disk_of_an_nbd_server(start):
         server.kill()
         server.wait()
     event = process.hear()
-    assert event["device"] == "disk0" and event["state"] == "error"
-    assert "NBD server is gone" in event["error"]
+    gone = {"event": "device", "device": "disk0", "lost": True,
+            "error": "the NBD server is gone", "size": 3 << 20}
+    assert event == {**gone, "state": "error"}
+    # That is no help, and nothing that it could answer.
+    process.tell(cmd="resume", device="disk0")
+    process.tell(cmd="reset")
+    assert process.hear() == {"event": "reset-done"}
     process.tell(cmd="stop")
     assert process.end() == 0
 
@@ -328,8 +335,34 @@ def test_a_disk_of_no_nbd_server(start):
     with ours, theirs:
         process = start(files=(ours,))
         theirs.sendall(b"220 mail.example.org ESMTP\r\n")
-        assert "disk0" in fatal(process, devices=[
-            disk(0, fd=6, store="nbd")])["error"]
+        event = fatal(process, devices=[disk(0, fd=6, store="nbd")])
+    assert event["device"] == "disk0"
+    assert "device disk0: what is there speaks no NBD" in event["error"]
+    assert "NBD server" in event["hint"]
+
+
+@needs_nbdkit
+@pytest.mark.parametrize("args, wanted, says", [
+    (["-r"], {}, "does not let the export be written"),
+    (["--filter=exportname"], {"export": "bad"}, "no such export"),
+])
+def test_a_disk_that_an_nbd_server_refuses(start, args, wanted, says):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = start(files=(ours,))
+        filtered = ["exportname-strict=true", "exportname=good"]
+        server = subprocess.Popen(
+            ["nbdkit", "-s", "--log=null", *args, "memory", "3M",
+             *(filtered if "--filter=exportname" in args else [])],
+            stdin=theirs, stdout=theirs)
+    try:
+        event = fatal(process,
+                      devices=[disk(0, fd=6, store="nbd", **wanted)])
+    finally:
+        server.kill()
+        server.wait()
+    assert event["device"] == "disk0" and says in event["error"]
+    assert event["hint"]
 
 
 def test_fds_that_nobody_named_are_closed(start, image):
