@@ -250,6 +250,10 @@ test_openrpc-src := $(filter-out %/main.c,$(hvd-fake-y)) \
 	$(filter-out $(backends-common),$(io-config-src))
 test_openrpc-cflags := -Itoolstack/daemon
 test_openrpc-libs := json-c libfdt libuv
+unit-tests-y += tests/unit/toolstack/test_nbd
+test_nbd-src := $(filter-out %/main.c,$(hvd-fake-y))
+test_nbd-cflags := -Itoolstack/daemon
+test_nbd-libs := json-c libfdt libuv
 fuzzers-y += tests/fuzz/zone_def_fuzz
 zone_def_fuzz-src := $(zcommon-y)
 zone_def_fuzz-libs := json-c libfdt

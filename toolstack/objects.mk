@@ -54,11 +54,13 @@ hvd-y += \
 	toolstack/daemon/io_config_line.c \
 	toolstack/daemon/io_opening.c \
 	toolstack/daemon/io_process.c \
+	toolstack/daemon/io_reconnect.c \
 	toolstack/daemon/io_resource.c \
 	toolstack/daemon/io_user.c \
 	toolstack/daemon/log.c \
 	toolstack/daemon/main.c \
 	toolstack/daemon/methods.c \
+	toolstack/daemon/nbd_socket.c \
 	toolstack/daemon/net_tap.c \
 	toolstack/daemon/openrpc.c \
 	toolstack/daemon/rpc.c \
@@ -106,6 +108,7 @@ zcommon-y += \
 	toolstack/common/zone_device.c \
 	toolstack/common/zone_forward.c \
 	toolstack/common/zone_limits.c \
+	toolstack/common/zone_nbd.c \
 	toolstack/common/zone_net.c
 
 # The daemon over a hypervisor made of files, for tests.

@@ -3,7 +3,8 @@
 """Stands in for hvd-io in native tests.
 
 What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
-  exit-at-start, silent, garbage, flood, fatal: at the start
+  exit-at-start, silent, garbage, flood, fatal, fatal-disk: at the start
+  slow: is ready only after eleven seconds
   ignore-stop, ignore-reset, ignore-power, ignore-resize, ignore-set: commands
     it does not obey
   late-power: it does not obey the first time
@@ -13,10 +14,12 @@ What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
     under way: until $ZV_FAKE_DIR/linger-ZONE is removed
   error, paused, broken: disk0 gets into that state at the start
   noisy: tells of 100000 changes of it, as fast as it can, when it is ready
-Of a network over a stream it says error when that has ended, as hvd-io does.
+Of a network over a stream it says error when that has ended, as hvd-io does, and
+of a disk when its NBD server has gone.
 It appends each line it gets to $ZV_FAKE_DIR/io-ZONE.log, and of the fds that
 come with a configuration a line each: {"fd": N, "path": …, "flags": …}.
 """
+import contextlib
 import fcntl
 import json
 import os
@@ -73,7 +76,20 @@ def watch_stream(device):
 
 
 def size_of(device):
+    if device.get("store") == "nbd":
+        return 3 << 20
     return os.lseek(device["fd"], 0, os.SEEK_END)
+
+
+def watch_server(device):
+    """What an NBD server says is nothing to us; its end is."""
+    server = socket.socket(fileno=os.dup(device["fd"]))
+    with contextlib.suppress(OSError):
+        while server.recv(1000):
+            pass
+    say({"event": "device", "device": device["name"], "state": "error",
+         "error": "the NBD server is gone", "lost": True,
+         "size": size_of(device)})
 
 
 def linger(zone):
@@ -123,6 +139,10 @@ def main():
     if "fatal" in words:
         say({"event": "fatal", "error": "no such backend"})
         sys.exit(1)
+    if "fatal-disk" in words:
+        say({"event": "fatal", "error": "device disk0: no such export",
+             "device": "disk0", "hint": "see what it has"})
+        sys.exit(1)
     if "garbage" in words:
         control.sendall(b"\xff\x00{]\n")
     if "flood" in words:
@@ -138,10 +158,16 @@ def main():
         if word in ("error", "paused", "broken"):
             say({"event": "device", "device": "disk0", "state": word,
                  "error": "for a test"})
+    if "slow" in words:
+        time.sleep(11)
     if "silent" not in words:
         say({"event": "ready"})
     if "noisy" in words:
         threading.Thread(target=make_noise, daemon=True).start()
+    for device in given.values():
+        if device.get("store") == "nbd":
+            threading.Thread(target=watch_server, args=(device,),
+                             daemon=True).start()
     for line in lines:
         log.write(line)
         command = json.loads(line)["cmd"]

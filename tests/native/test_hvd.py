@@ -13,6 +13,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
@@ -1098,6 +1099,322 @@ def test_nothing_stays_open(machine, hvd):
     assert hvd_fds(machine) == before
 
 
+# ---------------------------------------------------------------------- NBD
+
+class NbdServer:
+    """One that greets, and says no more."""
+
+    def __init__(self, address, greeting=b"NBDMAGICIHAVEOPT\0\3"):
+        self.address = address
+        self.greeting = greeting
+        self.clients = []
+        self.accepted = 0
+        self.start()
+
+    def start(self):
+        unix = isinstance(self.address, str)
+        self.listener = socket.socket(
+            socket.AF_UNIX if unix else
+            socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET)
+        if unix:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.address)
+        else:
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(self.address)
+        self.listener.listen()
+        self.thread = threading.Thread(target=self.serve,
+                                       args=(self.listener,), daemon=True)
+        self.thread.start()
+
+    def serve(self, listener):
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            self.accepted += 1
+            with contextlib.suppress(OSError):
+                client.sendall(self.greeting)
+            self.clients.append(client)
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join()
+        for client in self.clients:
+            client.close()
+        self.clients = []
+
+
+@pytest.fixture
+def nbd(machine):
+    server = NbdServer(str(machine.tmp / "nbd.sock"))
+    yield server
+    with contextlib.suppress(OSError):
+        server.stop()
+
+
+def nbd_of(server, export=None, **more):
+    place = ({"socket": server.address} if isinstance(server.address, str)
+             else {"host": server.address[0], "port": server.address[1]})
+    return {"type": "disk",
+            "nbd": {**place, **({"export": export} if export else {})},
+            **more}
+
+
+def uri_of(server, export=""):
+    return f"nbd+unix:///{export}?socket={server.address}"
+
+
+def test_nbd_is_connected(machine, hvd, nbd):
+    detail = start_with(machine, hvd, nbd_of(nbd, "root"),
+                        {"type": "rng"}, nbd_of(nbd, "data", readonly=True))
+    devices = machine.io_log("z1")[0]["devices"]
+    assert [d.get("fd") for d in devices] == [6, 7, 8]
+    assert [d.get("store") for d in devices] == ["nbd", None, "nbd"]
+    assert [d.get("export") for d in devices] == ["root", None, "data"]
+    fds = machine.io_fds("z1")
+    assert [f["path"].split(":")[0] for f in fds] == [
+        "socket", "/dev/urandom", "socket"]
+    assert fds[0]["path"] != fds[2]["path"] and nbd.accepted == 2
+    assert detail["devices"][0] == {
+        "name": "disk0", "type": "disk", "state": "ok",
+        "path": uri_of(nbd, "root"), "readonly": False, "size": 3 << 20}
+    assert detail["definition"]["devices"][0]["nbd"] == {
+        "socket": nbd.address, "export": "root"}
+    assert "path" not in detail["definition"]["devices"][0]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_nbd_over_tcp(machine, hvd, host):
+    try:
+        server = NbdServer((host, 0))
+    except OSError:
+        pytest.skip(f"{host} is not there")
+    server.address = server.listener.getsockname()[:2]
+    start_with(machine, hvd, nbd_of(server))
+    wait(lambda: server.accepted == 1)
+    hvd.call("zone.destroy", name="z1")
+    server.stop()
+    error = does_not_start(machine, hvd, nbd_of(server))
+    assert "Connection refused" in str(error)
+    assert f"nbd://{'[::1]' if host == '::1' else host}:" in str(error)
+
+
+@pytest.mark.parametrize("make, says, advice", [
+    (lambda path: None, "No such file", "start the NBD server"),
+    (lambda path: path.write_text(""), "refused", "start the NBD server"),
+    (lambda path: path.symlink_to(path), "symbolic links", None),
+])
+def test_nbd_server_is_not_there(machine, hvd, make, says, advice):
+    path = machine.tmp / "nbd.sock"
+    make(path)
+    image = machine.disk()
+    bad = {"type": "disk", "name": "data", "nbd": {"socket": str(path)}}
+    error = does_not_start(machine, hvd, bad, disk_of(image))
+    assert error.path == "$.devices[0].nbd"
+    assert f"nbd+unix:///?socket={path} (data)" in str(error)
+    assert says in str(error)
+    assert advice is None or advice in error.hint
+    assert machine.zones() == [] and not is_locked(image)
+
+
+def test_nbd_server_takes_nobody(machine, hvd):
+    """Its queue is full: that is waited for, and not by the loop."""
+    path = str(machine.tmp / "nbd.sock")
+    with socket.socket(socket.AF_UNIX) as listener, \
+            socket.socket(socket.AF_UNIX) as first:
+        listener.bind(path)
+        listener.listen(0)
+        first.connect(path)
+        hvd.call("zone.define", definition=machine.definition(
+            devices=[{"type": "disk", "nbd": {"socket": path}}]))
+        request = hvd.begin("zone.start", name="z1")
+        other = machine.client()
+        begun = time.monotonic()
+        assert state(other, "z1") == "starting"
+        assert time.monotonic() - begun < 1
+        other.close()
+        with pytest.raises(RpcError) as info:
+            hvd.finish(request)
+    assert info.value.code == "IO_ERROR"
+    assert "timed out" in str(info.value) and path in str(info.value)
+    assert "takes no connection" in info.value.hint
+
+
+def test_nbd_start_that_hvd_io_refuses(machine, hvd, nbd):
+    machine.inject("io-z1", "fatal-disk")
+    error = does_not_start(machine, hvd, nbd_of(nbd, "root"))
+    assert error.path == "$.devices[0].nbd"
+    assert "device disk0: no such export" in str(error)
+    assert uri_of(nbd, "root") in str(error)
+    assert error.hint == "see what it has"
+    assert machine.zones() == []
+
+
+def test_nbd_handshake_may_take_its_time(machine, hvd, nbd):
+    """hvd-io gives up after ten seconds, and hvd not before it."""
+    machine.inject("io-z1", "slow")
+    start_with(machine, hvd, nbd_of(nbd))
+    assert state(hvd, "z1") == "running"
+
+
+def test_same_export_twice(machine, hvd, nbd):
+    error = fails("INVALID_DEFINITION", hvd, "zone.define",
+                  definition=machine.definition(devices=[
+                      nbd_of(nbd), nbd_of(nbd)]))
+    assert error.path == "$.devices[1].nbd"
+    link = machine.tmp / "link"
+    link.symlink_to(machine.tmp)
+    twin = {"type": "disk", "nbd": {"socket": f"{link}/nbd.sock"}}
+    error = does_not_start(machine, hvd, nbd_of(nbd), twin)
+    assert error.path == "$.devices[1].nbd"
+    assert "export of disk0 already" in str(error)
+    assert nbd.accepted == 0
+
+
+def test_export_in_use_by_a_zone(machine, hvd, nbd):
+    link = machine.tmp / "link"
+    link.symlink_to(nbd.address)
+    twin = {"type": "disk", "nbd": {"socket": str(link), "export": "root"}}
+    start_with(machine, hvd, nbd_of(nbd, "root"), name="first")
+    for how in ({}, {"readonly": True}):
+        error = does_not_start(machine, hvd, {**twin, **how}, name="second",
+                               code="BUSY")
+        assert error.path == "$.devices[0].nbd"
+        assert "in use by zone first" in str(error) and "root" in str(error)
+    assert nbd.accepted == 1
+    # Its server has gone, and with it the socket; the zone will want it back.
+    nbd.stop()
+    nbd.start()
+    hvd.event("first", "io-restarted")
+    does_not_start(machine, hvd, twin, name="second", code="BUSY")
+    start_with(machine, hvd, nbd_of(nbd, "data"), name="third")
+    hvd.call("zone.destroy", name="first")
+    start_with(machine, hvd, twin, name="second")
+
+
+def test_exports_can_be_shared_to_read(machine, hvd, nbd):
+    for name in "first", "second":
+        start_with(machine, hvd, nbd_of(nbd, readonly=True), name=name)
+    error = does_not_start(machine, hvd, nbd_of(nbd), name="third",
+                           code="BUSY")
+    assert "in use by zone" in str(error)
+
+
+def test_nbd_is_connected_anew_for_each_process(machine, hvd, nbd):
+    pid = start_with(machine, hvd, nbd_of(nbd))["io"]["pid"]
+    for i in range(2, 5):
+        os.kill(pid, signal.SIGKILL)
+        hvd.event("z1", "io-restarted")
+        wait(lambda: nbd.accepted == i)
+        pid = hvd.call("zone.get", name="z1")["io"]["pid"]
+
+
+def disk_state(client):
+    return client.call("zone.get", name="z1")["devices"][0]
+
+
+def test_lost_nbd_server_is_found_again(machine, hvd, nbd):
+    pid = start_with(machine, hvd, nbd_of(nbd, "root"))["io"]["pid"]
+    running = hvd_fds(machine)
+    nbd.stop()
+    event = hvd.event("z1", "error")
+    assert event["device"] == "disk0"
+    assert event["reason"] == "the NBD server is gone"
+    # Its other devices go on, as long as it takes.
+    time.sleep(1.5)
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["state"] == "running" and detail["io"]["pid"] == pid
+    assert detail["io"]["restarts"] == 0
+    assert disk_state(hvd)["state"] == "error"
+    nbd.start()
+    event = hvd.event("z1", "ok")
+    assert event["device"] == "disk0"
+    hvd.event("z1", "io-restarted")
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["io"]["pid"] != pid and detail["io"]["restarts"] == 1
+    assert "error" not in disk_state(hvd)
+    assert "its NBD server is there again" in machine.text()
+    wait(lambda: hvd_fds(machine) == running)
+
+
+def test_something_else_in_the_place_of_an_nbd_server(machine, hvd, nbd):
+    """It is no reason to start a process that would find that out."""
+    start_with(machine, hvd, nbd_of(nbd))
+    nbd.stop()
+    hvd.event("z1", "error")
+    other = NbdServer(nbd.address, b"220 mail.example.org ESMTP\r\n")
+    wait(lambda: other.accepted > 2)
+    assert hvd.call("zone.get", name="z1")["io"]["restarts"] == 0
+    other.stop()
+    nbd.start()
+    hvd.event("z1", "io-restarted")
+
+
+def test_all_lost_nbd_servers_must_be_back(machine, hvd, nbd):
+    other = NbdServer(str(machine.tmp / "other.sock"))
+    start_with(machine, hvd, nbd_of(nbd), nbd_of(other))
+    for server in nbd, other:
+        server.stop()
+        hvd.event("z1", "error")
+    nbd.start()
+    wait(lambda: nbd.accepted > 3)
+    assert hvd.call("zone.get", name="z1")["io"]["restarts"] == 0
+    other.start()
+    hvd.event("z1", "io-restarted")
+    other.stop()
+
+
+def test_restart_waits_for_an_nbd_server(machine, hvd, nbd):
+    """A process that was killed while the server was away, and a new hvd."""
+    pid = start_with(machine, hvd, nbd_of(nbd))["io"]["pid"]
+    nbd.stop()
+    hvd.event("z1", "error")
+    os.kill(pid, signal.SIGKILL)
+    wait(lambda: hvd.call("zone.get", name="z1")["io"]["restarts"] > 5)
+    assert disk_state(hvd)["error"] == "the NBD server is gone"
+    # Each try is the same: said once.
+    assert machine.text().count("cannot be connected to") == 1
+    machine.kill()
+    client = machine.start()
+    client.call("event.subscribe")
+    wait(lambda: client.call("zone.get", name="z1")["io"]["restarts"] > 2)
+    nbd.start()
+    wait(lambda: "pid" in client.call("zone.get", name="z1")["io"])
+    client.call("zone.destroy", name="z1")
+
+
+@pytest.mark.parametrize("verb", ["destroy", "stop"])
+def test_end_while_an_nbd_server_is_lost(machine, hvd, nbd, verb):
+    start_with(machine, hvd, nbd_of(nbd))
+    before = hvd_fds(machine)
+    nbd.stop()
+    hvd.event("z1", "error")
+    if verb == "stop":
+        machine.stop()
+        return
+    hvd.call("zone.destroy", name="z1")
+    nbd.start()
+    time.sleep(2.5)
+    assert nbd.accepted == 1 and hvd_fds(machine) < before
+
+
+def test_an_nbd_server_that_comes_and_goes(machine, hvd, nbd):
+    """It costs a process every now and then, and not as many as it can."""
+    start_with(machine, hvd, nbd_of(nbd))
+    for _ in range(4):
+        nbd.stop()
+        nbd.start()
+        hvd.event("z1", "io-restarted")
+    begun = time.monotonic()
+    nbd.stop()
+    nbd.start()
+    hvd.event("z1", "io-restarted")
+    assert time.monotonic() - begun > 0.4
+
+
 def test_device_states(machine, hvd):
     machine.inject("io-z1", "paused")
     detail = start_with(machine, hvd, disk_of(machine.disk()))
@@ -1368,7 +1685,7 @@ def test_net_waits_for_the_tap_of_an_old_process(machine, net):
     wait(lambda: client.call("zone.get", name="z1")["io"].get("pid"))
     wait(lambda: len(machine.io_fds("z1")) == 2)
     assert set(net.links()) == {"zvbr0", "zv1.0"}
-    assert "ms for its images and networks" in machine.text()
+    assert "ms for its images" in machine.text()
     client.call("zone.destroy", name="z1")
     assert net.links() == {}
 

@@ -37,6 +37,9 @@ struct json_object;
 #define ZONE_DEF_DEVICE_NAME_MAX 32u /* NUL included */
 #define ZONE_DEF_QUEUES_MAX 8u /* of a disk; one per vCPU is enough */
 #define ZONE_DEF_SERIAL_MAX 20u /* virtio 1.2, 5.2.6: VIRTIO_BLK_T_GET_ID */
+#define ZONE_DEF_NBD_SOCKET_MAX 107u /* Linux: sun_path without the NUL */
+#define ZONE_DEF_NBD_EXPORT_MAX 255u
+#define ZONE_DEF_NBD_PORT_DEFAULT 10809u /* IANA */
 #define ZONE_DEF_PAIRS_MAX 3u /* of queues of a network device */
 #define ZONE_DEF_BRIDGE_MAX 15u /* Linux: IFNAMSIZ - 1 */
 #define ZONE_DEF_BRIDGE_DEFAULT "zvbr0" /* hvd's own */
@@ -91,6 +94,18 @@ struct zone_forward {
 	uint16_t to;
 };
 
+/* An export of an NBD server. */
+struct zone_nbd {
+	/* A unix socket's path, an IPv4 or an IPv6 address; empty: no server. */
+	char address[ZONE_DEF_NBD_SOCKET_MAX + 1];
+	uint16_t port; /* 0: it is a unix socket */
+	char export_name[ZONE_DEF_NBD_EXPORT_MAX + 1]; /* "": the default one */
+};
+
+/* Each byte may become three, and the rest is short. */
+#define ZONE_NBD_URI_MAX \
+	(3 * (ZONE_DEF_NBD_SOCKET_MAX + ZONE_DEF_NBD_EXPORT_MAX) + 32)
+
 /* A virtio device; its place in the list is its slot. */
 struct zone_device {
 	enum zone_device_type type;
@@ -104,6 +119,7 @@ struct zone_device {
 	uint64_t limits[ZONE_LIMIT_COUNT]; /* per second; 0: none */
 	uint32_t burst_ms; /* of the limits */
 	/* disk */
+	struct zone_nbd nbd; /* in the place of path */
 	bool readonly;
 	bool writethrough;
 	bool direct;
@@ -186,6 +202,11 @@ const char *zone_def_on_error_name(enum zone_on_error on_error);
 const char *zone_def_limit_name(enum zone_limit limit);
 /* Of a network device; queues counts its virtqueues. */
 uint32_t zone_def_net_pairs(const struct zone_device *device);
+/* Is it a disk of an NBD server? */
+bool zone_def_is_nbd(const struct zone_device *device);
+bool zone_nbd_same(const struct zone_nbd *a, const struct zone_nbd *b);
+/* What other programs call it: "nbd+unix:///root?socket=/run/nbd.sock". */
+void zone_nbd_uri(const struct zone_nbd *nbd, char ret[ZONE_NBD_URI_MAX]);
 /* NULL: there is none of that name. */
 const struct zone_device *zone_def_device(const struct zone_def *def,
 					  const char *name);

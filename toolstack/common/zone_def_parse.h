@@ -68,6 +68,13 @@ int zone_limits_parse(struct def_parser *p, const char *path,
 		      const char *what, const enum zone_limit *limits,
 		      size_t count);
 
+/* --------------------------------- the member "nbd" of a disk: zone_nbd.c */
+
+int zone_nbd_parse(struct def_parser *p, const char *path,
+		   struct json_object *value, struct zone_nbd *ret);
+/* Adds "nbd" to json. */
+void zone_nbd_to_json(const struct zone_nbd *nbd, struct json_object *json);
+
 /* -------------------------------------- the members of a "net": zone_net.c */
 
 int zone_net_bridge(struct def_parser *p, const char *path,

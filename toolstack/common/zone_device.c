@@ -11,7 +11,6 @@
 
 struct device_member {
 	const char *name;
-	const char *required; /* what is expected, or NULL: may be left out */
 	/* NULL: name_device() has seen to it. */
 	int (*parse)(struct def_parser *p, const char *path,
 		     struct json_object *value, struct zone_device *device);
@@ -74,11 +73,33 @@ static int disk_path(struct def_parser *p, const char *path,
 	for (uint32_t i = 0; i < p->def->device_count; i++) {
 		const struct zone_device *other = &p->def->devices[i];
 
-		if (other->type == ZONE_DEVICE_DISK &&
+		if (other->type == ZONE_DEVICE_DISK && other->path &&
 		    strcmp(other->path, device->path) == 0) {
 			return DEF_REFUSE(
 				p, path, "give each disk an image of its own",
 				"is the image of %s already", other->name);
+		}
+	}
+	return 0;
+}
+
+static int disk_nbd(struct def_parser *p, const char *path,
+		    struct json_object *value, struct zone_device *device)
+{
+	if (device->path) {
+		return DEF_REFUSE(p, path, "leave one of both out",
+				  "clashes with path: a disk has one source");
+	}
+	if (zone_nbd_parse(p, path, value, &device->nbd) < 0) {
+		return -1;
+	}
+	for (uint32_t i = 0; i < p->def->device_count; i++) {
+		const struct zone_device *other = &p->def->devices[i];
+
+		if (zone_nbd_same(&other->nbd, &device->nbd)) {
+			return DEF_REFUSE(
+				p, path, "give each disk an export of its own",
+				"is the export of %s already", other->name);
 		}
 	}
 	return 0;
@@ -106,6 +127,12 @@ static int disk_cache(struct def_parser *p, const char *path,
 static int disk_direct(struct def_parser *p, const char *path,
 		       struct json_object *value, struct zone_device *device)
 {
+	if (zone_def_is_nbd(device)) {
+		return DEF_REFUSE(p, path,
+				  "leave it out: what is cached is the "
+				  "server's business",
+				  "belongs to a disk with a path");
+	}
 	return def_get_bool(p, path, value, &device->direct);
 }
 
@@ -213,13 +240,35 @@ static void disk_defaults(const struct zone_def *def,
 		 (int)ZONE_DEF_SERIAL_MAX, device->name);
 }
 
+static int disk_check(struct def_parser *p, const char *path,
+		      struct zone_device *device)
+{
+	char at[ZERROR_PATH_MAX];
+
+	if (device->path || zone_def_is_nbd(device)) {
+		return 0;
+	}
+	zerror_path(at, "%s.path", path);
+	return DEF_REFUSE(p, at,
+			  "the image or block device, as in "
+			  "\"/var/lib/hvd/images/root.img\"; or give \"nbd\", "
+			  "an NBD server",
+			  "is missing");
+}
+
 static void disk_to_json(const struct zone_device *device,
 			 struct json_object *json)
 {
-	add_text(json, "path", device->path);
+	if (zone_def_is_nbd(device)) {
+		zone_nbd_to_json(&device->nbd, json);
+	} else {
+		add_text(json, "path", device->path);
+	}
 	add_bool(json, "readonly", device->readonly);
 	add_text(json, "cache", cache_names[device->writethrough]);
-	add_bool(json, "direct", device->direct);
+	if (!zone_def_is_nbd(device)) {
+		add_bool(json, "direct", device->direct);
+	}
 	add_int(json, "queues", device->queues);
 	add_text(json, "serial", device->serial);
 	if (device->block_size) {
@@ -326,7 +375,7 @@ static const struct device_type types[] = {
 		.name = "console",
 		.max = ZONE_DEF_CONSOLES_MAX,
 		.members = {
-			{ "name", NULL, NULL, false },
+			{ "name", NULL, false },
 		},
 		.set_defaults = console_defaults,
 	},
@@ -334,37 +383,37 @@ static const struct device_type types[] = {
 		.name = "disk",
 		.max = ZONE_DEF_DEVICES_MAX,
 		.members = {
-			{ "name", NULL, NULL, false },
-			{ "path",
-			  "the image or block device, as in "
-			  "\"/var/lib/hvd/images/root.img\"",
-			  disk_path, false },
-			{ "readonly", NULL, disk_readonly, false },
-			{ "cache", NULL, disk_cache, false },
-			{ "direct", NULL, disk_direct, false },
-			{ "queues", NULL, disk_queues, false },
-			{ "serial", NULL, disk_serial, false },
-			{ "block-size", NULL, disk_block_size, false },
-			{ "discard", NULL, disk_discard, false },
-			{ "limits", NULL, disk_limits, true },
-			{ "on-error", NULL, disk_on_error, false },
+			{ "name", NULL, false },
+			/* first, for what others depend on */
+			{ "path", disk_path, false },
+			{ "nbd", disk_nbd, false },
+			{ "readonly", disk_readonly, false },
+			{ "cache", disk_cache, false },
+			{ "direct", disk_direct, false },
+			{ "queues", disk_queues, false },
+			{ "serial", disk_serial, false },
+			{ "block-size", disk_block_size, false },
+			{ "discard", disk_discard, false },
+			{ "limits", disk_limits, true },
+			{ "on-error", disk_on_error, false },
 		},
 		.set_defaults = disk_defaults,
+		.check = disk_check,
 		.to_json = disk_to_json,
 	},
 	[ZONE_DEVICE_NET] = {
 		.name = "net",
 		.max = ZONE_DEF_DEVICES_MAX,
 		.members = {
-			{ "name", NULL, NULL, false },
-			{ "bridge", NULL, zone_net_bridge, false },
-			{ "user", NULL, zone_net_user, false },
-			{ "forward", NULL, zone_forward_parse, false },
-			{ "mac", NULL, zone_net_mac, false },
-			{ "mtu", NULL, zone_net_mtu, true },
-			{ "queues", NULL, zone_net_queues, false },
-			{ "link", NULL, zone_net_link, true },
-			{ "limits", NULL, net_limits, true },
+			{ "name", NULL, false },
+			{ "bridge", zone_net_bridge, false },
+			{ "user", zone_net_user, false },
+			{ "forward", zone_forward_parse, false },
+			{ "mac", zone_net_mac, false },
+			{ "mtu", zone_net_mtu, true },
+			{ "queues", zone_net_queues, false },
+			{ "link", zone_net_link, true },
+			{ "limits", net_limits, true },
 		},
 		.set_defaults = zone_net_defaults,
 		.check = zone_net_check,
@@ -374,9 +423,9 @@ static const struct device_type types[] = {
 		.name = "rng",
 		.max = ZONE_DEF_DEVICES_MAX,
 		.members = {
-			{ "name", NULL, NULL, false },
-			{ "source", NULL, rng_source, false },
-			{ "limits", NULL, rng_limits, true },
+			{ "name", NULL, false },
+			{ "source", rng_source, false },
+			{ "limits", rng_limits, true },
 		},
 		.set_defaults = rng_defaults,
 		.check = rng_check,
@@ -476,14 +525,8 @@ static int parse_members(struct def_parser *p, const char *path,
 		char at[ZERROR_PATH_MAX];
 
 		zerror_path(at, "%s.%s", path, m->name);
-		if (!json_object_object_get_ex(json, m->name, &value)) {
-			if (m->required) {
-				return DEF_REFUSE(p, at, m->required,
-						  "is missing");
-			}
-			continue;
-		}
-		if (m->parse && m->parse(p, at, value, device) < 0) {
+		if (json_object_object_get_ex(json, m->name, &value) &&
+		    m->parse && m->parse(p, at, value, device) < 0) {
 			return -1;
 		}
 	}
@@ -769,6 +812,7 @@ static bool same_device(const struct zone_device *a,
 {
 	return a->type == b->type && strcmp(a->name, b->name) == 0 &&
 	       a->queues == b->queues && same_path(a->path, b->path) &&
+	       zone_nbd_same(&a->nbd, &b->nbd) &&
 	       memcmp(a->limits, b->limits, sizeof(a->limits)) == 0 &&
 	       a->burst_ms == b->burst_ms && a->readonly == b->readonly &&
 	       a->writethrough == b->writethrough && a->direct == b->direct &&

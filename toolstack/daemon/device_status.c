@@ -55,9 +55,11 @@ int device_status_resize(struct device_status *status,
 }
 
 int device_status_update(struct device_status *status,
+			 const struct zone_device *device,
 			 struct json_object *message, bool *ret_changed)
 {
 	struct json_object *error = json_object_object_get(message, "error");
+	struct json_object *lost = json_object_object_get(message, "lost");
 	struct device_status now = *status;
 	bool resized;
 
@@ -71,6 +73,7 @@ int device_status_update(struct device_status *status,
 			 ? json_object_get_string(error)
 			 : "");
 	text_sanitize(now.error, strlen(now.error), false);
+	now.lost = zone_def_is_nbd(device) && json_object_get_boolean(lost);
 	*ret_changed = now.state != status->state ||
 		       strcmp(now.error, status->error) != 0;
 	*status = now;
@@ -85,8 +88,10 @@ void device_status_reset(struct device_status *status,
 		return;
 	}
 	for (uint32_t i = 0; i < def->device_count; i++) {
-		status[i].state = DEVICE_OK;
-		status[i].error[0] = '\0';
+		if (!status[i].lost) {
+			status[i].state = DEVICE_OK;
+			status[i].error[0] = '\0';
+		}
 	}
 }
 
@@ -135,6 +140,7 @@ static struct json_object *one_to_json(const struct device_status *status,
 				       const struct zone_device *device)
 {
 	struct json_object *json = json_object_new_object();
+	char uri[ZONE_NBD_URI_MAX];
 
 	add_text(json, "name", device->name);
 	add_text(json, "type", zone_def_device_type_name(device->type));
@@ -142,7 +148,10 @@ static struct json_object *one_to_json(const struct device_status *status,
 	if (status->error[0]) {
 		add_text(json, "error", status->error);
 	}
-	if (device->path) {
+	if (zone_def_is_nbd(device)) {
+		zone_nbd_uri(&device->nbd, uri);
+		add_text(json, "path", uri);
+	} else if (device->path) {
 		add_text(json, "path", device->path);
 	}
 	if (device->type == ZONE_DEVICE_DISK) {

@@ -20,21 +20,26 @@ enum device_state {
 struct device_status {
 	enum device_state state;
 	char error[160]; /* empty: none, or unknown */
+	bool lost; /* its NBD server has gone; stays until the next one is there */
 	bool sized; /* size is known */
 	uint64_t size; /* bytes */
 };
 
 /*
- * What a message says of a device: "state" and perhaps "error", and "size".
+ * What a message says of a device: "state" and perhaps "error", "lost" and "size".
  * -1: it makes no sense.  *ret_changed: the state or the reason for it has.
  */
 int device_status_update(struct device_status *status,
+			 const struct zone_device *device,
 			 struct json_object *message, bool *ret_changed);
 /* The size alone.  *ret_changed: it is another one now. */
 int device_status_resize(struct device_status *status,
 			 struct json_object *message, bool *ret_changed);
 
-/* A fresh process: nothing is wrong yet.  def NULL: sizes are forgotten, too */
+/*
+ * A fresh process: nothing is wrong yet but what is lost.  def NULL: everything is
+ * forgotten, sizes, too.
+ */
 void device_status_reset(struct device_status *status,
 			 const struct zone_def *def);
 /* All devices of def have been reset. */

@@ -53,6 +53,10 @@ static void add_limits(struct json_object *json,
 
 static void add_disk(struct json_object *json, const struct zone_device *device)
 {
+	if (zone_def_is_nbd(device)) {
+		add_text(json, "store", "nbd");
+		add_text(json, "export", device->nbd.export_name);
+	}
 	add_bool(json, "readonly", device->readonly);
 	add_bool(json, "writeback", !device->writethrough);
 	add_bool(json, "discard", device->discard);

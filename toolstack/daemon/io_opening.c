@@ -41,6 +41,7 @@ struct io_opening {
 };
 
 static void work_on(struct io_opening *opening);
+static void go_on_locking(struct io_opening *opening);
 
 static void on_timer_closed(uv_handle_t *handle)
 {
@@ -87,27 +88,30 @@ static void explain(struct io_opening *opening, struct zerror *ret_error)
 {
 	const struct io_resource *busy =
 		&opening->resources.item[opening->busy];
-	const char *image = opening->def->devices[busy->device].path;
+	const struct zone_device *device = &opening->def->devices[busy->device];
 	const char *zone = opening->ops->user_of(opening->owner, busy, true);
+	const char *what = busy->lock ? "image" : "export";
+	char name[IO_RESOURCE_NAME_MAX];
 	char path[ZERROR_PATH_MAX];
 
-	if (!image) {
+	if (device->type == ZONE_DEVICE_NET) {
 		*ret_error =
 			opening->error; /* net_tap.c, user_net.c know best */
 		return;
 	}
-	zerror_path(path, "$.devices[%u].path", busy->device);
+	io_resource_path(opening->def, busy->device, path);
+	io_resource_name(device, name);
 	if (zone) {
 		zerror_set(ret_error, ZERROR_BUSY, path,
-			   "stop that zone first; disks can share an image if "
-			   "all of them are \"readonly\"",
-			   "the image %.200s is in use by zone %s", image,
+			   "stop that zone first; disks can share an image or "
+			   "an export if all of them are \"readonly\"",
+			   "the %s %.200s is in use by zone %s", what, name,
 			   zone);
 	} else {
 		zerror_set(ret_error, ZERROR_BUSY, path,
 			   "find out which has it locked (lslocks), and end it",
-			   "the image %.200s is in use by another process",
-			   image);
+			   "the %s %.200s is in use by another process", what,
+			   name);
 	}
 }
 
@@ -124,7 +128,7 @@ static bool is_hopeless(struct io_opening *opening, uint64_t now)
 
 static void on_retry(uv_timer_t *timer)
 {
-	work_on(timer->data);
+	go_on_locking(timer->data);
 }
 
 static void locked_by_somebody(struct io_opening *opening)
@@ -157,7 +161,8 @@ static void locked_by_somebody(struct io_opening *opening)
 static void locked(struct io_opening *opening)
 {
 	if (opening->tries) {
-		log_info("%s: waited %llu ms for its images and networks",
+		log_info("%s: waited %llu ms for its images, exports and "
+			 "networks",
 			 opening->def->name,
 			 (unsigned long long)(uv_now(opening->loop) -
 					      opening->since));
@@ -184,6 +189,25 @@ static void identified(struct io_opening *opening)
 			   strerror(-opening->zone_fd));
 		fail(opening, &error);
 		return;
+	}
+	go_on_locking(opening);
+}
+
+/*
+ * From here on this zone is seen to have its exports, so of two that want one
+ * the first gets it.
+ */
+static void go_on_locking(struct io_opening *opening)
+{
+	for (uint32_t i = 0; i < opening->resources.count; i++) {
+		const struct io_resource *r = &opening->resources.item[i];
+
+		if (r->nbd.address[0] &&
+		    opening->ops->user_of(opening->owner, r, true)) {
+			opening->busy = i;
+			locked_by_somebody(opening);
+			return;
+		}
 	}
 	work_on(opening);
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The way to the start of an I/O process: opens what its devices work on and
- * the zone's I/O fd, then locks the images, makes the TAP devices and starts
- * passt, again and again if need be.
+ * the zone's I/O fd, then locks the images, makes the TAP devices, starts passt
+ * and connects to the NBD servers, again and again if need be.
  *
  *   opening --job--> zone fd --> locking --job--> opened
  *                                 ^  |
  *                                 +--+ locked by somebody: later
  *
- * A job (another thread) opens and locks, since both may block.
+ * A job (another thread) opens and locks, since both may block.  An export that
+ * another zone has is as a locked image, but hvd itself has to look.
  */
 #ifndef ZV_TOOLSTACK_DAEMON_IO_OPENING_H
 #define ZV_TOOLSTACK_DAEMON_IO_OPENING_H
@@ -26,7 +27,7 @@ struct io_opening_ops {
 	/* resources are identified; for comparing, not for use. */
 	void (*identified)(void *owner, const struct io_resources *resources);
 	/*
-	 * The name of another zone that has this image, or NULL.  dying: also
+	 * The name of another zone that has this resource, or NULL.  dying: also
 	 * of one that is about to let go of it.
 	 */
 	const char *(*user_of)(void *owner, const struct io_resource *resource,

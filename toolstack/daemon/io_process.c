@@ -10,12 +10,14 @@
 
 #include "frame.h"
 #include "io_opening.h"
+#include "io_reconnect.h"
 #include "log.h"
 #include "strict_json.h"
 
-#define READY_TIMEOUT_MS 10000u
+#define READY_TIMEOUT_MS 10000u /* beside what NBD servers take */
 /* The zone waits for it: a start a second is what it may cost at most. */
 #define RESTART_MAX_MS 1000u
+#define RECONNECT_MAX_MS 2000u
 #define STOP_TIMEOUT_MS 2000u
 #define EXIT_TIMEOUT_MS 1000u
 #define LINE_MAX_BYTES 8192u
@@ -141,10 +143,29 @@ static void cannot_start(struct io_process *io)
 	io->ops->failed(io, &error);
 }
 
+/* What is tried in vain for a night is not to fill the log. */
+static void log_gone(struct io_process *io)
+{
+	if (strcmp(io->last_error, io->logged) != 0) {
+		log_warning("%s: the I/O process: %s", io->zone,
+			    io->last_error);
+		snprintf(io->logged, sizeof(io->logged), "%s", io->last_error);
+	} else {
+		log_debug("%s: the I/O process: again", io->zone);
+	}
+}
+
+static void drop_reconnect(struct io_process *io)
+{
+	io_reconnect_drop(io->reconnect);
+	io->reconnect = NULL;
+}
+
 /* There is no process (any more), for the reason in last_error. */
 static void gone(struct io_process *io, bool may_retry)
 {
 	uv_timer_stop(&io->timer);
+	drop_reconnect(io);
 	device_status_reset(io->status, io->def);
 	io->ops->gone(io);
 	if (io->state == IO_STOPPING) {
@@ -152,7 +173,7 @@ static void gone(struct io_process *io, bool may_retry)
 		io->ops->stopped(io);
 		return;
 	}
-	log_warning("%s: the I/O process: %s", io->zone, io->last_error);
+	log_gone(io);
 	if (may_retry) {
 		retry_later(io);
 	} else {
@@ -204,7 +225,17 @@ static void on_no_exit(uv_timer_t *timer)
 	io_process_replace(timer->data, "closed its socket");
 }
 
-/* -------------------------------------------------- networks in user mode */
+/* ------------------------------------- networks and servers that were lost */
+
+static bool has_lost_server(const struct io_process *io)
+{
+	for (uint32_t i = 0; i < io->def->device_count; i++) {
+		if (io->status[i].lost) {
+			return true;
+		}
+	}
+	return false;
+}
 
 static bool has_lost_network(const struct io_process *io)
 {
@@ -219,17 +250,49 @@ static bool has_lost_network(const struct io_process *io)
 
 static void on_renew(uv_timer_t *timer)
 {
-	io_process_replace(timer->data, "makes way for one with a new network");
+	struct io_process *io = timer->data;
+
+	if (!has_lost_server(io)) {
+		io_process_replace(io, "makes way for one with a new network");
+	}
 }
 
-/* It is a guest's other devices that pay for it: not at once, again and again. */
+/*
+ * It is a guest's other devices that pay for it: not at once, again and again, and
+ * not while no other process could start for want of an NBD server.
+ */
 static void renew_networks(struct io_process *io)
 {
 	if (io->state == IO_READY && has_lost_network(io) &&
-	    !uv_is_active((uv_handle_t *)&io->timer)) {
+	    !has_lost_server(io) && !uv_is_active((uv_handle_t *)&io->timer)) {
 		uv_timer_start(&io->timer, on_renew,
 			       backoff_next(&io->renewals, uv_now(io->loop)),
 			       0);
+	}
+}
+
+/* All it has under way is carried out again by the next one. */
+static void on_servers_back(void *owner)
+{
+	struct io_process *io = owner;
+
+	io->reconnect = NULL;
+	io_process_replace(io, "its NBD server is there again");
+}
+
+/* The process may have told of it before it was ready. */
+static void reconnect_what_is_lost(struct io_process *io)
+{
+	if (io->state != IO_READY || !has_lost_server(io)) {
+		return;
+	}
+	if (!io->reconnect) {
+		io->reconnect = io_reconnect_start(
+			io->loop, io->def, io->status, &io->reconnect_backoff,
+			on_servers_back, io);
+	}
+	if (!io->reconnect) {
+		io_process_replace(io, "lost its NBD server");
 	}
 }
 
@@ -260,12 +323,16 @@ static void handle_device(struct io_process *io, struct json_object *message)
 	bool changed;
 
 	if (index < 0 ||
-	    device_status_update(&io->status[index], message, &changed) < 0) {
+	    device_status_update(&io->status[index], &io->def->devices[index],
+				 message, &changed) < 0) {
 		io_process_replace(io, "said nonsense of a device");
-	} else if (changed) {
+		return;
+	}
+	if (changed) {
 		io->ops->device(io, (uint32_t)index);
 		renew_networks(io);
 	}
+	reconnect_what_is_lost(io);
 }
 
 static void handle_resized(struct io_process *io, struct json_object *message)
@@ -335,10 +402,35 @@ static void handle_refusal(struct io_process *io, struct json_object *message)
 	}
 }
 
+/* It knows no paths, and calls its devices by name. */
+static void handle_fatal(struct io_process *io, struct json_object *message)
+{
+	const char *text = get_text(message, "error");
+	int index = find_device(io, message);
+	char name[IO_RESOURCE_NAME_MAX];
+	char path[ZERROR_PATH_MAX];
+
+	io->child->explained = true;
+	if (!text) {
+		text = "it did not say why";
+	}
+	if (index < 0 || io_resource_fd_count(&io->def->devices[index]) == 0 ||
+	    io->def->devices[index].type == ZONE_DEVICE_NET) {
+		snprintf(io->last_error, sizeof(io->last_error), "%.255s",
+			 text);
+		return;
+	}
+	io_resource_path(io->def, (uint32_t)index, path);
+	io_resource_name(&io->def->devices[index], name);
+	zerror_set(&io->error, ZERROR_IO_ERROR, path, get_text(message, "hint"),
+		   "hvd-io: %.160s (%.200s)", text, name);
+	snprintf(io->last_error, sizeof(io->last_error), "%.160s (%.90s)", text,
+		 name);
+}
+
 static void handle_event(struct io_process *io, struct json_object *message)
 {
 	const char *event = get_text(message, "event");
-	const char *text;
 
 	if (!event) {
 		io_process_replace(io, "said something without an event");
@@ -351,9 +443,10 @@ static void handle_event(struct io_process *io, struct json_object *message)
 		uv_timer_stop(&io->timer);
 		io->state = IO_READY;
 		io->was_ready = true;
-		io->last_error[0] = '\0';
+		io->last_error[0] = io->logged[0] = '\0';
 		io->ops->ready(io, restarted);
 		renew_networks(io);
+		reconnect_what_is_lost(io);
 	} else if (strcmp(event, "reset-done") == 0) {
 		device_status_mended(io->status, io->def);
 		io->ops->reset_done(io);
@@ -368,10 +461,7 @@ static void handle_event(struct io_process *io, struct json_object *message)
 	} else if (strcmp(event, "refused") == 0) {
 		handle_refusal(io, message);
 	} else if (strcmp(event, "fatal") == 0) {
-		text = get_text(message, "error");
-		snprintf(io->last_error, sizeof(io->last_error), "%.255s",
-			 text ? text : "it did not say why");
-		io->child->explained = true;
+		handle_fatal(io, message);
 	} else {
 		log_debug("%s: hvd-io: unknown event %.64s", io->zone, event);
 	}
@@ -537,6 +627,19 @@ static void out_of_memory(struct io_process *io)
 	gone(io, io->was_ready);
 }
 
+/* hvd-io knows what it waited for, so it is to give up first. */
+static uint64_t ready_timeout(const struct zone_def *def)
+{
+	uint64_t ms = READY_TIMEOUT_MS;
+
+	for (uint32_t i = 0; i < def->device_count; i++) {
+		if (zone_def_is_nbd(&def->devices[i])) {
+			ms += IO_PROCESS_NBD_MS;
+		}
+	}
+	return ms;
+}
+
 /* With the opening goes all that hvd has open of what the devices work on. */
 static void spawn(struct io_process *io, struct io_opening *opening)
 {
@@ -563,7 +666,7 @@ static void spawn(struct io_process *io, struct io_opening *opening)
 		return;
 	}
 	io->child = child;
-	uv_timer_start(&io->timer, on_silent, READY_TIMEOUT_MS, 0);
+	uv_timer_start(&io->timer, on_silent, ready_timeout(io->def), 0);
 	if (uv_read_start((uv_stream_t *)&child->control, on_child_alloc,
 			  on_child_read) < 0 ||
 	    child_send(child, io->config) < 0) {
@@ -604,7 +707,7 @@ static void on_open_failed(void *owner, const struct zerror *error)
 
 	io->opening = NULL;
 	io->error = *error;
-	snprintf(io->last_error, sizeof(io->last_error), "%.200s",
+	snprintf(io->last_error, sizeof(io->last_error), "%.255s",
 		 error->message);
 	gone(io, io->was_ready);
 }
@@ -667,7 +770,9 @@ void io_process_start(struct io_process *io, uint32_t zone_id,
 	io->restarts = 0;
 	io->backoff = (struct backoff){ .longest_ms = RESTART_MAX_MS };
 	io->renewals = (struct backoff){ 0 };
-	io->last_error[0] = '\0';
+	io->reconnect_backoff =
+		(struct backoff){ .longest_ms = RECONNECT_MAX_MS };
+	io->last_error[0] = io->logged[0] = '\0';
 	/* from the loop, so that no callback runs inside this call */
 	io->state = IO_WAITING;
 	uv_timer_start(&io->timer, on_retry, 0, 0);
@@ -704,6 +809,7 @@ void io_process_stop(struct io_process *io)
 	}
 	io->state = IO_STOPPING;
 	drop_opening(io);
+	drop_reconnect(io);
 	if (!io->child) {
 		uv_timer_start(&io->timer, on_nothing_to_stop, 0, 0);
 		return;
@@ -769,6 +875,7 @@ void io_process_close(struct io_process *io, uv_close_cb on_closed)
 		io->child = NULL;
 	}
 	drop_opening(io);
+	drop_reconnect(io);
 	free(io->config);
 	io->config = NULL;
 	uv_close((uv_handle_t *)&io->timer, on_closed);

@@ -7,6 +7,7 @@
  *   none --start--> starting --"ready"--> ready
  *   starting --dies, silent too long--> failed (the first time: told, none)
  *   starting, ready --dies--> waiting --time--> starting
+ *   ready --an NBD server it has lost is there again--> (killed)
  *   any --stop--> stopping --exited--> none
  *
  * hvd-io gets: fd 3 a socket for newline-separated JSON, fd 4 the zone's I/O
@@ -31,11 +32,14 @@
 #include "zone_def.h"
 
 #define IO_PROCESS_RESOURCE_FD 6
+/* How long hvd-io talks to each NBD server before it gives up and says so. */
+#define IO_PROCESS_NBD_MS 10000u
 
 struct json_object;
 struct io_child;
 struct io_opening;
 struct io_process;
+struct io_reconnect;
 
 enum io_state {
 	IO_NONE,
@@ -84,6 +88,8 @@ struct io_process {
 	const struct zone_def *def; /* the zone's; valid until stopped */
 	char *config; /* first line to send */
 	struct io_opening *opening; /* NULL: nothing is being opened */
+	struct io_reconnect *reconnect; /* NULL: no NBD server is lost */
+	struct backoff reconnect_backoff;
 	struct io_resources resources; /* what they are; none is open here */
 	struct device_status status[ZONE_DEF_DEVICES_MAX]; /* as in def */
 	struct io_child *child;
@@ -92,6 +98,7 @@ struct io_process {
 	struct backoff renewals; /* of networks in user mode */
 	unsigned int restarts;
 	char last_error[256];
+	char logged[256]; /* of these the last, since it was ready */
 	struct zerror error; /* says more than last_error, or code 0 */
 };
 

@@ -3,39 +3,85 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
+#include "nbd_socket.h"
 #include "user_net.h"
 
 static const char *member_of(const struct zone_device *device)
 {
-	return device->type == ZONE_DEVICE_RNG ? "source" : "path";
+	return zone_def_is_nbd(device)		 ? "nbd"
+	       : device->type == ZONE_DEVICE_RNG ? "source"
+						 : "path";
 }
 
-static void path_of(const struct zone_def *def, uint32_t index,
-		    char ret[ZERROR_PATH_MAX])
+void io_resource_path(const struct zone_def *def, uint32_t device,
+		      char ret[ZERROR_PATH_MAX])
 {
-	zerror_path(ret, "$.devices[%u].%s", index,
-		    member_of(&def->devices[index]));
+	zerror_path(ret, "$.devices[%u].%s", device,
+		    member_of(&def->devices[device]));
+}
+
+void io_resource_name(const struct zone_device *device,
+		      char ret[IO_RESOURCE_NAME_MAX])
+{
+	char uri[ZONE_NBD_URI_MAX];
+
+	if (zone_def_is_nbd(device)) {
+		zone_nbd_uri(&device->nbd, uri);
+	}
+	snprintf(ret, IO_RESOURCE_NAME_MAX, "%.*s",
+		 (int)IO_RESOURCE_NAME_MAX - 1,
+		 zone_def_is_nbd(device) ? uri : device->path);
 }
 
 static int fail(const struct zone_def *def, uint32_t index, const char *hint,
 		const char *what, struct zerror *ret_error)
 {
 	char path[ZERROR_PATH_MAX];
+	char name[IO_RESOURCE_NAME_MAX];
 
-	path_of(def, index, path);
+	io_resource_path(def, index, path);
+	io_resource_name(&def->devices[index], name);
 	return zerror_set(ret_error, ZERROR_IO_ERROR, path, hint, "%.200s %s",
-			  def->devices[index].path, what);
+			  name, what);
+}
+
+static const char *advice_nbd(int err)
+{
+	switch (err) {
+	case ENOENT:
+		return "start the NBD server first, or check the socket's "
+		       "path: it is zone0's file system that counts";
+	case ECONNREFUSED:
+		return "nothing listens there (any more): start the NBD server "
+		       "first";
+	case EACCES:
+	case EPERM:
+		return "let the user that hvd runs as connect to the socket: "
+		       "that is a right to write it";
+	case ETIMEDOUT:
+		return "see what the NBD server does: it takes no connection";
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+		return "see whether zone0's network is up (ip route)";
+	default:
+		return NULL;
+	}
 }
 
 static const char *advice(const struct zone_device *device, int err)
 {
+	if (zone_def_is_nbd(device)) {
+		return advice_nbd(err);
+	}
 	if (device->type == ZONE_DEVICE_RNG) {
 		return err == ENOENT || err == ENODEV
 			       ? "this machine has no hardware random number "
@@ -75,8 +121,8 @@ static int fail_errno(const struct zone_def *def, uint32_t index,
 uint32_t io_resource_fd_count(const struct zone_device *device)
 {
 	return device->type == ZONE_DEVICE_NET ? zone_def_net_pairs(device)
-	       : device->path != NULL	       ? 1
-					       : 0;
+	       : device->path != NULL || zone_def_is_nbd(device) ? 1
+								 : 0;
 }
 
 uint32_t io_resource_net_number(const struct zone_def *def, uint32_t device)
@@ -91,6 +137,9 @@ uint32_t io_resource_net_number(const struct zone_def *def, uint32_t device)
 
 bool io_resource_same(const struct io_resource *a, const struct io_resource *b)
 {
+	if (a->nbd.address[0] && b->nbd.address[0]) {
+		return zone_nbd_same(&a->nbd, &b->nbd);
+	}
 	return a->lock && b->lock && a->kind == b->kind && a->dev == b->dev &&
 	       a->ino == b->ino;
 }
@@ -208,6 +257,17 @@ static int open_one(const struct zone_def *def, uint32_t index,
 	return examine(def, r, ret_error);
 }
 
+/* By its path, for a server that starts again has another socket there. */
+static void identify_server(struct zone_nbd *nbd)
+{
+	char path[PATH_MAX];
+
+	if (nbd->port == 0 && realpath(nbd->address, path) &&
+	    strlen(path) < sizeof(nbd->address)) {
+		strcpy(nbd->address, path);
+	}
+}
+
 /* Two paths may lead to one image. */
 static int check_twins(const struct zone_def *def,
 		       const struct io_resources *all,
@@ -220,12 +280,30 @@ static int check_twins(const struct zone_def *def,
 		if (other == r || !io_resource_same(other, r)) {
 			continue;
 		}
-		snprintf(what, sizeof(what), "is the image of %s already",
+		snprintf(what, sizeof(what), "is the %s of %s already",
+			 r->lock ? "image" : "export",
 			 def->devices[other->device].name);
-		return fail(def, r->device,
-			    "give each disk an image of its own", what,
-			    ret_error);
+		return fail(def, r->device, "give each disk one of its own",
+			    what, ret_error);
 	}
+	return 0;
+}
+
+static int open_any(const struct zone_def *def, uint32_t index,
+		    struct io_resource *r, struct zerror *ret_error)
+{
+	const struct zone_device *device = &def->devices[index];
+
+	if (!zone_def_is_nbd(device)) {
+		return open_one(def, index, r, ret_error);
+	}
+	*r = (struct io_resource){
+		.device = index,
+		.exclusive = !device->readonly,
+		.fd = -1,
+		.nbd = device->nbd,
+	};
+	identify_server(&r->nbd);
 	return 0;
 }
 
@@ -244,7 +322,7 @@ int io_resources_open(const struct zone_def *def, struct io_resources *ret,
 			*r = (struct io_resource){ .device = i, .fd = -1 };
 			continue;
 		}
-		if (open_one(def, i, r, ret_error) < 0 ||
+		if (open_any(def, i, r, ret_error) < 0 ||
 		    check_twins(def, ret, r, ret_error) < 0) {
 			io_resources_close(ret);
 			ret->count = 0;
@@ -318,6 +396,27 @@ static int open_net(const struct zone_def *def, uint32_t zone, bool without,
 		       : open_tap(def, zone, r, ret_error);
 }
 
+static int connect_one(const struct zone_def *def, struct io_resource *r,
+		       struct zerror *ret_error)
+{
+	const struct zone_device *device = &def->devices[r->device];
+	char what[64];
+	int fd;
+
+	if (!zone_def_is_nbd(device) || r->locked) {
+		return 0;
+	}
+	fd = nbd_socket_connect(&device->nbd);
+	if (fd < 0) {
+		snprintf(what, sizeof(what), "(%s) cannot be connected to",
+			 device->name);
+		return fail_errno(def, r->device, what, -fd, ret_error);
+	}
+	r->fd = fd;
+	r->locked = true;
+	return 0;
+}
+
 int io_resources_lock(const struct zone_def *def, uint32_t zone, bool without,
 		      struct io_resources *resources, uint32_t *ret_busy,
 		      struct zerror *ret_error)
@@ -347,6 +446,11 @@ int io_resources_lock(const struct zone_def *def, uint32_t zone, bool without,
 		} else {
 			return fail_errno(def, r->device, "cannot be locked",
 					  errno, ret_error);
+		}
+	}
+	for (uint32_t i = 0; i < resources->count; i++) {
+		if (connect_one(def, &resources->item[i], ret_error) < 0) {
+			return -1;
 		}
 	}
 	return 1;

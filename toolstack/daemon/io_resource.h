@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the devices of a zone work on and hvd-io must not open itself: images,
- * block devices, sources of random numbers, TAP devices, sockets to passt.
+ * block devices, connections to NBD servers, sources of random numbers, TAP
+ * devices, sockets to passt.
  *
  * A killed process's I/O goes on for a while, and the next process must not
  * touch an image before that is over.  So each start gets open file
@@ -10,6 +11,9 @@
  * exclusive, or shared for disks that are read-only.  Descriptions are never
  * kept here or duplicated: that would keep the lock.  TAP devices are the same in
  * this: the name of one is taken until the last process that has it is gone.
+ *
+ * Nothing locks what an NBD server has.  It can only be known whether another
+ * zone of this machine has it: io_opening.h.
  *
  * Opening and locking may block (network file systems): not for the loop.
  */
@@ -25,15 +29,18 @@
 
 struct io_resource {
 	uint32_t device; /* its place in the definition */
-	int fd; /* -1: not open (any more), or it is a TAP */
+	int fd; /* -1: not open (any more, or yet), or it is a TAP */
 	bool lock; /* it is an image */
 	bool exclusive;
-	bool locked; /* ... or the TAP or the socket to passt is open */
+	/* ... or the TAP or the socket to passt is open, or the server connected */
+	bool locked;
 	struct net_tap tap; /* queues 0: not open */
 	/* What it is, whatever its path; stays when it is closed. */
 	mode_t kind; /* S_IFREG, S_IFBLK or S_IFCHR */
 	dev_t dev;
 	ino_t ino;
+	struct zone_nbd
+		nbd; /* without symbolic links; address "": it is none */
 };
 
 struct io_resources {
@@ -45,15 +52,27 @@ struct io_resources {
 uint32_t io_resource_fd_count(const struct zone_device *device);
 #define IO_RESOURCE_FDS_MAX (ZONE_DEF_DEVICES_MAX * NET_TAP_QUEUES_MAX)
 
+/* What a device works on, in words: of people's, or a URI. */
+#define IO_RESOURCE_NAME_MAX 256u /* NUL included; a longer one is cut */
+void io_resource_name(const struct zone_device *device,
+		      char ret[IO_RESOURCE_NAME_MAX]);
+/* Where the definition says so: "$.devices[1].path". */
+void io_resource_path(const struct zone_def *def, uint32_t device,
+		      char ret[ZERROR_PATH_MAX]);
+
 /* How many network devices there are before this one. */
 uint32_t io_resource_net_number(const struct zone_def *def, uint32_t device);
 
-/* All of a definition's but those of networks, in its order.  On failure none is open. */
+/*
+ * Finds out what they are, and opens all but networks and connections to NBD
+ * servers, in the definition's order.  On failure none is open.
+ */
 int io_resources_open(const struct zone_def *def, struct io_resources *ret,
 		      struct zerror *ret_error);
 
 /*
- * Locks images, makes TAPs for the zone of that id and starts passt.  1: all is
+ * Locks images, makes TAPs for the zone of that id, starts passt, and when all of
+ * that is done connects to NBD servers, which do not like to wait then.  1: all is
  * done.  0: somebody else has one, which ret_busy says and, for a network,
  * ret_error; those before it are done.  -1: it cannot be.
  * without: a network in user mode that cannot be had is left out, and its device
@@ -69,7 +88,7 @@ uint32_t io_resources_fds(const struct io_resources *resources,
 
 void io_resources_close(struct io_resources *resources);
 
-/* Are they the same image? */
+/* Are they the same image or export? */
 bool io_resource_same(const struct io_resource *a, const struct io_resource *b);
 
 #endif /* ZV_TOOLSTACK_DAEMON_IO_RESOURCE_H */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blk/store_nbd.h"
 #include "cmocka_all.h"
 #include "io/io_config.h"
 #include "io_process.h"
@@ -257,6 +258,33 @@ static void test_hvd_io_understands_disks(void **state)
 	zone_def_destroy(def);
 }
 
+static void test_hvd_io_understands_nbd(void **state)
+{
+	static struct io_config config;
+	struct zone_def *def =
+		tell(ZONE "[{\"type\":\"disk\",\"path\":\"/a\"},"
+			  "{\"type\":\"disk\",\"nbd\":{\"socket\":\"/s\"}},"
+			  "{\"type\":\"disk\",\"readonly\":true,"
+			  "\"nbd\":{\"host\":\"::1\",\"export\":\"\\\"x\"}}]}",
+		     &config);
+	const struct io_config_device *d = config.device;
+
+	(void)state;
+	assert_int_equal(config.device_count, 3);
+	assert_int_equal(d[0].disk.store, IO_STORE_FILE);
+	assert_int_equal(d[1].disk.store, IO_STORE_NBD);
+	assert_int_equal(d[1].fd, 7);
+	assert_string_equal(d[1].disk.export_name, "");
+	assert_int_equal(d[2].disk.store, IO_STORE_NBD);
+	assert_int_equal(d[2].fd, 8);
+	assert_string_equal(d[2].disk.export_name, "\"x");
+	assert_true(d[2].disk.readonly);
+	assert_int_equal(ZONE_DEF_NBD_EXPORT_MAX, IO_CONFIG_EXPORT_MAX);
+	/* hvd waits for as long as hvd-io does */
+	assert_int_equal(IO_PROCESS_NBD_MS, STORE_NBD_HANDSHAKE_MS);
+	zone_def_destroy(def);
+}
+
 static void test_hvd_io_understands_networks(void **state)
 {
 	static struct io_config config;
@@ -302,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_hvd_io_understands),
 		cmocka_unit_test(test_hvd_io_understands_disks),
+		cmocka_unit_test(test_hvd_io_understands_nbd),
 		cmocka_unit_test(test_hvd_io_understands_networks),
 	};
 

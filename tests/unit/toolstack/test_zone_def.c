@@ -160,6 +160,84 @@ static void test_disk(void **state)
 	zone_def_destroy(def);
 }
 
+static void test_nbd(void **state)
+{
+	struct zone_def *def = parse_devices(
+		"[{\"type\":\"disk\",\"path\":\"/a\"},"
+		"{\"type\":\"disk\",\"nbd\":{\"socket\":\"/run/a b\"},"
+		"\"readonly\":true,\"on-error\":\"pause\"},"
+		"{\"type\":\"disk\",\"nbd\":{\"socket\":\"/run/a b\","
+		"\"export\":\"a/b?\\u00fc\"}},"
+		"{\"type\":\"disk\",\"nbd\":{\"host\":\"192.0.2.1\"}},"
+		"{\"type\":\"disk\",\"nbd\":{\"host\":\"2001:DB8:0::1\","
+		"\"port\":65535,\"export\":\"x\"}}]");
+	const struct zone_device *d = def->devices;
+	static const char *const uris[] = {
+		"nbd+unix:///?socket=/run/a%20b",
+		"nbd+unix:///a/b%3F%C3%BC?socket=/run/a%20b",
+		"nbd://192.0.2.1/",
+		"nbd://[2001:db8::1]:65535/x",
+	};
+
+	(void)state;
+	assert_int_equal(def->device_count, 5);
+	assert_false(zone_def_is_nbd(&d[0]));
+	for (size_t i = 0; i < COUNT(uris); i++) {
+		char uri[ZONE_NBD_URI_MAX];
+
+		assert_true(zone_def_is_nbd(&d[i + 1]));
+		assert_null(d[i + 1].path);
+		zone_nbd_uri(&d[i + 1].nbd, uri);
+		assert_string_equal(uri, uris[i]);
+	}
+	assert_true(d[1].readonly);
+	assert_int_equal(d[1].on_error, ZONE_ON_ERROR_PAUSE);
+	assert_string_equal(d[1].nbd.address, "/run/a b");
+	assert_int_equal(d[1].nbd.port, 0);
+	assert_string_equal(d[1].nbd.export_name, "");
+	assert_int_equal(d[3].nbd.port, 10809);
+	assert_false(zone_nbd_same(&d[1].nbd, &d[2].nbd));
+	assert_false(zone_nbd_same(&d[1].nbd, &d[3].nbd));
+	zone_def_destroy(def);
+}
+
+/* The longest of everything, and a byte more. */
+static void test_nbd_lengths(void **state)
+{
+	char text[512];
+	char uri[ZONE_NBD_URI_MAX];
+
+	(void)state;
+	for (int more = 0; more <= 2; more++) {
+		struct zone_def *def = NULL;
+		struct zerror error;
+		const char *definition;
+
+		snprintf(text, sizeof(text),
+			 "[{\"type\":\"disk\",\"nbd\":{\"socket\":"
+			 "\"/%0*d\",\"export\":\"%0*d\"}}]",
+			 106 + (more == 1), 7, 255 + (more == 2), 7);
+		definition = with("devices", text);
+		assert_int_equal(zone_def_parse_text(definition,
+						     strlen(definition), &def,
+						     &error),
+				 more ? -1 : 0);
+		if (more) {
+			assert_string_equal(
+				error.path,
+				more == 1 ? "$.devices[0].nbd.socket"
+					  : "$.devices[0].nbd.export");
+			assert_non_null(strstr(error.message, "longer than"));
+			continue;
+		}
+		memset(def->devices[0].nbd.export_name, '%', 255);
+		memset(def->devices[0].nbd.address, '%', 107);
+		zone_nbd_uri(&def->devices[0].nbd, uri);
+		assert_int_equal(strlen(uri), 3 * (107 + 255) + 20);
+		zone_def_destroy(def);
+	}
+}
+
 static void test_rng(void **state)
 {
 	struct zone_def *def = parse_devices(
@@ -447,6 +525,13 @@ static void test_devices_are_compared(void **state)
 		"\"limits\":{\"read-iops-sec\":7}}]",
 		"[{\"type\":\"disk\",\"path\":\"/a\","
 		"\"limits\":{\"read-iops-sec\":7,\"burst-ms\":1}}]",
+		"[{\"type\":\"disk\",\"nbd\":{\"socket\":\"/a\"}}]",
+		"[{\"type\":\"disk\",\"nbd\":{\"socket\":\"/b\"}}]",
+		"[{\"type\":\"disk\","
+		"\"nbd\":{\"socket\":\"/a\",\"export\":\"b\"}}]",
+		"[{\"type\":\"disk\",\"nbd\":{\"host\":\"192.0.2.1\"}}]",
+		"[{\"type\":\"disk\","
+		"\"nbd\":{\"host\":\"192.0.2.1\",\"port\":7}}]",
 		"[{\"type\":\"rng\"}]",
 		"[{\"type\":\"rng\",\"source\":\"/dev/hwrng\"}]",
 		"[{\"type\":\"console\"}]",
@@ -573,6 +658,7 @@ static void test_errors(void **state)
 		  "{\"type\":\"console\",\"name\":\"a\"}]",
 		  "$.devices[1].name", "taken" },
 #define DISK(more) "[{\"type\":\"disk\",\"path\":\"/a\"" more "}]"
+#define NBD(nbd) "[{\"type\":\"disk\",\"nbd\":" nbd "}]"
 #define NET(more) "[{\"type\":\"net\"," more "}]"
 #define RNG(more) "[{\"type\":\"rng\"," more "}]"
 		{ "devices", "[{\"type\":\"warp\"}]", "$.devices[0].type",
@@ -587,6 +673,42 @@ static void test_errors(void **state)
 		  "[{\"type\":\"disk\",\"path\":\"/a\",\"readonly\":true},"
 		  "{\"type\":\"disk\",\"path\":\"/a\",\"readonly\":true}]",
 		  "$.devices[1].path", "image of disk0 already" },
+		{ "devices", DISK(",\"nbd\":{\"socket\":\"/s\"}"),
+		  "$.devices[0].nbd", "clashes with path" },
+		{ "devices", NBD("\"/s\""), "$.devices[0].nbd", "object" },
+		{ "devices", NBD("{}"), "$.devices[0].nbd",
+		  "a socket or a host" },
+		{ "devices", NBD("{\"export\":\"a\"}"), "$.devices[0].nbd",
+		  "a socket or a host" },
+		{ "devices", NBD("{\"socket\":\"/s\",\"name\":\"a\"}"),
+		  "$.devices[0].nbd.name", "no such member" },
+		{ "devices", NBD("{\"socket\":\"/s\",\"host\":\"::1\"}"),
+		  "$.devices[0].nbd.host", "clashes with socket" },
+		{ "devices", NBD("{\"socket\":\"/s\",\"port\":1}"),
+		  "$.devices[0].nbd.port", "belongs to a host" },
+		{ "devices", NBD("{\"socket\":\"s\"}"),
+		  "$.devices[0].nbd.socket", "absolute" },
+		{ "devices", NBD("{\"socket\":\"\"}"),
+		  "$.devices[0].nbd.socket", "absolute" },
+		{ "devices", NBD("{\"socket\":5}"), "$.devices[0].nbd.socket",
+		  "string" },
+		{ "devices", NBD("{\"host\":\"localhost\"}"),
+		  "$.devices[0].nbd.host", "neither" },
+		{ "devices", NBD("{\"host\":\"\"}"), "$.devices[0].nbd.host",
+		  "neither" },
+		{ "devices", NBD("{\"host\":\"::1\",\"port\":0}"),
+		  "$.devices[0].nbd.port", "1 to 65535" },
+		{ "devices", NBD("{\"host\":\"::1\",\"port\":65536}"),
+		  "$.devices[0].nbd.port", "1 to 65535" },
+		{ "devices", NBD("{\"socket\":\"/s\",\"export\":5}"),
+		  "$.devices[0].nbd.export", "string" },
+		{ "devices", NBD("{\"socket\":\"/s\"},\"direct\":true"),
+		  "$.devices[0].direct", "a disk with a path" },
+		{ "devices",
+		  "[{\"type\":\"disk\",\"nbd\":{\"host\":\"::1\"}},"
+		  "{\"type\":\"disk\",\"nbd\":{\"host\":\"0::1\","
+		  "\"port\":10809,\"export\":\"\"}}]",
+		  "$.devices[1].nbd", "export of disk0 already" },
 		{ "devices", DISK(",\"readonly\":1"), "$.devices[0].readonly",
 		  "boolean" },
 		{ "devices", DISK(",\"direct\":\"yes\""), "$.devices[0].direct",
@@ -949,6 +1071,8 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_disk),
+		cmocka_unit_test(test_nbd),
+		cmocka_unit_test(test_nbd_lengths),
 		cmocka_unit_test(test_rng),
 		cmocka_unit_test(test_net),
 		cmocka_unit_test(test_net_in_user_mode),
