@@ -1323,6 +1323,8 @@ def test_lost_nbd_server_is_found_again(machine, hvd, nbd):
     event = hvd.event("z1", "error")
     assert event["device"] == "disk0"
     assert event["reason"] == "the NBD server is gone"
+    error = fails("IO_ERROR", hvd, "device.resume", name="z1", device="disk0")
+    assert "NBD server of disk0 is gone" in str(error) and error.hint
     # Its other devices go on, as long as it takes.
     time.sleep(1.5)
     detail = hvd.call("zone.get", name="z1")
@@ -1336,6 +1338,8 @@ def test_lost_nbd_server_is_found_again(machine, hvd, nbd):
     detail = hvd.call("zone.get", name="z1")
     assert detail["io"]["pid"] != pid and detail["io"]["restarts"] == 1
     assert "error" not in disk_state(hvd)
+    hvd.call("device.resume", name="z1", device="disk0")
+    fails("UNSUPPORTED", hvd, "device.resize", name="z1", device="disk0")
     assert "its NBD server is there again" in machine.text()
     wait(lambda: hvd_fds(machine) == running)
 

@@ -341,6 +341,14 @@ void zone_resize_device(struct zone *z, const char *name, struct rpc_call *call)
 	if (!device) {
 		return;
 	}
+	if (zone_def_is_nbd(device)) {
+		zerror_set(&error, ZERROR_UNSUPPORTED, "$.device",
+			   "start the zone again to get the export's new size",
+			   "an NBD server says once how large %s is",
+			   device->name);
+		rpc_fail(call, &error);
+		return;
+	}
 	if (z->resize.call || zone_set_is_under_way(z)) {
 		zerror_set(&error, ZERROR_BUSY, NULL, "try again in a moment",
 			   "another change of a device of %s is under way",
@@ -358,8 +366,14 @@ void zone_resize_device(struct zone *z, const char *name, struct rpc_call *call)
 void zone_resume_device(struct zone *z, const char *name, struct rpc_call *call)
 {
 	const struct zone_device *device = get_disk(z, name, call);
+	struct zerror error;
 
-	if (device && command(z, device, "resume", call) == 0) {
+	if (device && z->io.status[device - z->running_def->devices].lost) {
+		zerror_set(&error, ZERROR_IO_ERROR, "$.device",
+			   "start the NBD server: hvd looks for it and goes on",
+			   "the NBD server of %s is gone", device->name);
+		rpc_fail(call, &error);
+	} else if (device && command(z, device, "resume", call) == 0) {
 		rpc_result(call, NULL);
 	}
 }
