@@ -1371,6 +1371,29 @@ def test_all_lost_nbd_servers_must_be_back(machine, hvd, nbd):
     other.stop()
 
 
+def test_zones_look_for_nbd_servers_in_turn(machine, hvd):
+    """A server that hangs takes three seconds of a thread each time."""
+    paths = [str(machine.tmp / name) for name in ("a.sock", "b.sock")]
+    servers = [NbdServer(path) for path in paths]
+    for number, server in enumerate(servers):
+        start_with(machine, hvd, nbd_of(server), name=f"z{number}")
+    for server in servers:
+        server.stop()
+    hanging = [NbdServer(path, b"") for path in paths]
+    time.sleep(4)
+    assert 1 <= sum(server.accepted for server in hanging) <= 2
+    for server in hanging:
+        server.stop()
+    for server in servers:
+        server.start()
+    for name in "z0", "z1":
+        wait(lambda name=name: hvd.call("zone.get", name=name)["io"]
+             ["restarts"] == 1)
+        hvd.call("zone.destroy", name=name)
+    for server in servers:
+        server.stop()
+
+
 def test_restart_waits_for_an_nbd_server(machine, hvd, nbd):
     """A process that was killed while the server was away, and a new hvd."""
     pid = start_with(machine, hvd, nbd_of(nbd))["io"]["pid"]

@@ -22,6 +22,10 @@ struct io_reconnect {
 	bool found; /* all of them */
 };
 
+#define TURN_MS 100u
+
+static bool looking; /* one of all does; the loop's */
+
 static void on_closed(uv_handle_t *handle)
 {
 	free(handle->data);
@@ -58,7 +62,7 @@ static void on_done(uv_work_t *work, int status)
 	void *owner = reconnect->owner;
 
 	(void)status; /* nothing cancels queued work */
-	reconnect->working = false;
+	reconnect->working = looking = false;
 	if (reconnect->dropped) {
 		uv_close((uv_handle_t *)&reconnect->timer, on_closed);
 	} else if (reconnect->found) {
@@ -73,6 +77,10 @@ static void on_time(uv_timer_t *timer)
 {
 	struct io_reconnect *reconnect = timer->data;
 
+	if (looking) {
+		uv_timer_start(timer, on_time, TURN_MS, 0);
+		return;
+	}
 	reconnect->count = 0;
 	for (uint32_t i = 0; i < reconnect->def->device_count; i++) {
 		if (reconnect->status[i].lost) {
@@ -80,9 +88,10 @@ static void on_time(uv_timer_t *timer)
 				reconnect->def->devices[i].nbd;
 		}
 	}
-	reconnect->working = uv_queue_work(reconnect->loop, &reconnect->work,
-					   on_work, on_done) == 0;
-	if (!reconnect->working) {
+	looking = uv_queue_work(reconnect->loop, &reconnect->work, on_work,
+				on_done) == 0;
+	reconnect->working = looking;
+	if (!looking) {
 		look_later(reconnect);
 	}
 }

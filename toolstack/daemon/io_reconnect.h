@@ -6,7 +6,10 @@
  *
  *   waiting --time--> looking --job--> back (all of them; gone)
  *      ^                |
- *      +----------------+ not yet
+ *      +----------------+ not yet, or another zone looks
+ *
+ * One zone looks at a time: where many lost a server that hangs, jobs of others
+ * shall find a thread.
  */
 #ifndef ZV_TOOLSTACK_DAEMON_IO_RECONNECT_H
 #define ZV_TOOLSTACK_DAEMON_IO_RECONNECT_H

@@ -17,6 +17,7 @@
 #include "store.h"
 #include "zone.h"
 
+#define JOB_THREADS "16"
 #define CONFIG_DIR "/etc/hvd"
 #define RUN_DIR "/run/hvd"
 #define IO_PROGRAM "hvd-io"
@@ -260,6 +261,8 @@ int main(int argc, char **argv)
 		find_io_program(o->io_program);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	/* Jobs may wait for servers and network file systems, for seconds. */
+	setenv("UV_THREADPOOL_SIZE", JOB_THREADS, 0);
 	if (uv_loop_init(&daemon.loop) < 0) {
 		log_error("no event loop");
 		return 1;

@@ -594,6 +594,25 @@ static void exports(void **state)
 	assert_int_equal(try_open(f, &config), -ENOENT);
 }
 
+/* All that store_nbd_open() promises beside what errno(3) says. */
+static void errors_are_explained(void **state)
+{
+	static const int errors[] = { -ELIBACC,	  -ENOENT, -EROFS,     -EINVAL,
+				      -ETIMEDOUT, -EPROTO, -ECONNRESET };
+	const char *hint = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		hint = NULL;
+		assert_non_null(store_nbd_explain(errors[i], &hint));
+		assert_non_null(hint);
+	}
+	hint = NULL;
+	assert_null(store_nbd_explain(0, &hint));
+	assert_null(store_nbd_explain(-ENOMEM, &hint));
+	assert_null(hint);
+}
+
 static void closed_early(void **state)
 {
 	struct fixture *f = *state;
@@ -1033,6 +1052,7 @@ int main(void)
 		TEST(a_server_that_leaves),
 		TEST(read_only),
 		TEST(exports),
+		TEST(errors_are_explained),
 		TEST(closed_early),
 		TEST(stable_by_fua),
 		TEST(stable_by_a_flush),
