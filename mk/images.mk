@@ -11,6 +11,7 @@ test-initrd := $(images)/zone0-test.cpio.gz
 nested-initrd := $(images)/zone0-nested.cpio.gz
 bundle := $(images)/bundle.itb
 test-bundle := $(images)/bundle-test.itb
+nbd-disk := $(images)/nbd.ext4
 zone-files := $(wildcard configs/zones/*.json)
 test-overlay := $(wildcard tests/system/zone0-overlay)
 
@@ -74,6 +75,19 @@ $(nested-initrd): $(test-initrd) $(kernel-stamp) scripts/fetch-sysroot scripts/m
 	else \
 		echo "  NOTE    without $(nested-packages) for aarch64 nothing is compared with KVM"; \
 	fi
+
+# For disks of NBD servers, with such a server. On a disk of its own: an archive of
+# that size would be unpacked by each machine that tests boot.
+nbd-adds := \
+	$(call adds,$(sysroot)/$(libnbd),$(dir $(libnbd))) \
+	$(call adds,$(sysroot)/usr/bin/nbdkit,usr/bin/) \
+	$(call adds,$(sysroot)/$(dir $(libnbd))nbdkit/plugins/nbdkit-file-plugin.so,plugins/)
+
+$(nbd-disk): $(sysroot-stamp) $(call recorded,$(O)/.nbd-adds,$(nbd-adds)) \
+		scripts/mkinitramfs
+	$(call say,EXT4,$@)
+	@mkdir -p $(@D)
+	$(Q)$(mkinitramfs) --out $@ --sysroot $(sysroot) $(nbd-adds)
 
 # $(call pack,RAMDISK): the recipe of a bundle
 define pack

@@ -4,7 +4,7 @@
 
 # On the machine that builds.
 host-packages := \
-	bc bison clang clang-format cpio device-tree-compiler flex gcc \
+	bc bison clang clang-format cpio device-tree-compiler e2fsprogs flex gcc \
 	gcc-aarch64-linux-gnu kmod libc6-dev libc6-dev-arm64-cross \
 	libclang-rt-14-dev libcmocka-dev libedit-dev libfdt-dev libjson-c-dev \
 	libnbd-dev liburing-dev libuv1-dev make nbdkit pkg-config python3 \
@@ -13,7 +13,7 @@ host-packages := \
 
 # To make a Debian root file system for aarch64, which only tests use.
 debian-host-packages := \
-	arch-test binfmt-support e2fsprogs fakeroot mmdebstrap qemu-user-static
+	arch-test binfmt-support fakeroot mmdebstrap qemu-user-static
 
 # To measure disks against, in make bench-native.
 bench-host-packages := qemu-system-common
@@ -22,11 +22,12 @@ bench-host-packages := qemu-system-common
 nested-packages := qemu-system-arm
 
 # For aarch64, with everything they depend on: the first lines are linked
-# against (libnbd is loaded when it is needed), the last is for the images.
+# against (libnbd is loaded when it is needed), the last is for the images; nbdkit
+# is for those of tests.
 sysroot-packages := \
 	libc6-dev libedit-dev libfdt-dev libjson-c-dev libnbd-dev liburing-dev \
 	libuv1-dev \
-	bash busybox-static ncurses-base
+	bash busybox-static nbdkit ncurses-base
 
 # Libraries that fragments may name in *-libs. libfdt has no pkg-config file.
 pkg-config-names := cmocka json-c libedit liburing libuv

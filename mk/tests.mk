@@ -67,7 +67,7 @@ run-tests := HVSH=$(abspath $(O))/host/hvsh \
 	--log $(O)/test
 host-needs := $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake $(native-programs)
 machine-needs := $(zonevisor-bin) $(test-bundle) $(kernel-image)
-system-needs := $(machine-needs) $(debian-stamp)
+system-needs := $(machine-needs) $(nbd-disk) $(debian-stamp)
 
 lint: | $(host-stamp) ## formatting, licences, dead links in documents
 	$(Q)$(run-tests) --lint

@@ -8,7 +8,8 @@ from machine import Machine
 @pytest.fixture(scope="module")
 def machine(request):
     name = request.module.__name__.removeprefix("test_")
-    with Machine(name) as m:
+    extra = getattr(request.module, "MACHINE_EXTRA", ())
+    with Machine(name, extra=extra) as m:
         m.login()
         yield m
 
