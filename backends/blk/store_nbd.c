@@ -471,13 +471,6 @@ static void on_socket(struct event_watch *watch, unsigned int events)
 {
 	struct store_nbd *sn = container_of(watch, struct store_nbd, watch);
 
-	/*
-	 * libuv stops watching on an error, which it reports as everything at
-	 * once, while there may still be answers to read before it.
-	 */
-	if ((events & EVENT_HUP) != 0) {
-		sn->watched = 0;
-	}
 	/* Each is allowed only where it is waited for. */
 	if ((events & wanted(sn) & EVENT_READ) != 0) {
 		(void)sn->lib->aio_notify_read(sn->nbd);
