@@ -17,6 +17,7 @@
 struct vhost_user_mem {
 	struct guest_mem gm; /* region i of it is region i of ours */
 	struct vhost_user_region region[GUEST_MEM_REGIONS_MAX];
+	uint64_t uses[GUEST_MEM_REGIONS_MAX]; /* how often it was added */
 	struct shared_map map[GUEST_MEM_REGIONS_MAX];
 };
 
@@ -24,6 +25,9 @@ void vhost_user_mem_init(struct vhost_user_mem *mem);
 void vhost_user_mem_clear(struct vhost_user_mem *mem);
 
 /*
+ * A front-end with several queue pairs (QEMU) may add and remove the same
+ * region for each of them: it stays until it has been removed as often.
+ *
  * 0, or what shared_map_open() and guest_mem_add() say; -EOVERFLOW if the
  * front-end's addresses wrap around.
  */

@@ -659,11 +659,42 @@ static void regions_come_and_go(void **state)
 	assert_wrong("ADD_MEM_REG", "too many");
 	again();
 	front_end_negotiate(fe, BASE_FEATURES, ALL_PROTOCOL);
+	for (uint64_t i = 0; i < 2; i++) {
+		send_region(VHOST_USER_ADD_MEM_REG, FE_LOW, 0x1000, FE_UVA,
+			    i * 0x1000, fe->mem_fd);
+	}
+	assert_wrong("ADD_MEM_REG", "overlaps");
+}
+
+/* Front-ends with several queue pairs do it once for each. */
+static void regions_added_twice(void **state)
+{
+	(void)state;
+	front_end_negotiate(fe, BASE_FEATURES, ALL_PROTOCOL);
 	for (int i = 0; i < 2; i++) {
 		send_region(VHOST_USER_ADD_MEM_REG, FE_LOW, 0x1000, FE_UVA, 0,
 			    fe->mem_fd);
+		send_region(VHOST_USER_ADD_MEM_REG, FE_HIGH, 0x1000,
+			    FE_HIGH_UVA, 0x1000, fe->mem_fd);
 	}
-	assert_wrong("ADD_MEM_REG", "overlaps");
+	assert_alive();
+	assert_int_equal(fe->vu.mem.gm.region_count, 2);
+	assert_int_equal(count_maps(), maps_before + 3);
+	for (int i = 0; i < 2; i++) {
+		assert_non_null(guest_mem_map(&fe->vu.mem.gm, FE_LOW, 1));
+		send_region(VHOST_USER_REM_MEM_REG, FE_LOW, 0x1000, FE_UVA, 0,
+			    -1);
+	}
+	assert_null(guest_mem_map(&fe->vu.mem.gm, FE_LOW, 1));
+	for (int i = 0; i < 2; i++) {
+		assert_non_null(guest_mem_map(&fe->vu.mem.gm, FE_HIGH, 1));
+		send_region(VHOST_USER_REM_MEM_REG, FE_HIGH, 0x1000,
+			    FE_HIGH_UVA, 0, -1);
+	}
+	assert_null(guest_mem_map(&fe->vu.mem.gm, FE_HIGH, 1));
+	assert_alive();
+	send_region(VHOST_USER_REM_MEM_REG, FE_LOW, 0x1000, FE_UVA, 0, -1);
+	assert_wrong("REM_MEM_REG", "No such");
 }
 
 /* Rings move with memory, and nothing is unmapped that a request still uses. */
@@ -1375,6 +1406,7 @@ int main(void)
 		TEST(wrong_tables),
 		TEST(wrong_regions),
 		TEST(regions_come_and_go),
+		TEST(regions_added_twice),
 		TEST(memory_changes_under_a_running_device),
 		TEST(file_shrinks),
 		TEST(wrong_ring_messages),
