@@ -16,8 +16,9 @@
 #define ERROR_QUIET_MS 1000u
 
 /*
- * Without indirect descriptors a chain is as long as the queue at most, and two
- * descriptors are the header's and the status's.
+ * Without indirect descriptors a chain is as long as the queue at most, which
+ * is no longer than that in a zone, and two descriptors are the header's and the
+ * status's.
  */
 #define SEG_MAX (INFLIGHT_QUEUE_MAX - 2u)
 
@@ -442,7 +443,7 @@ static int take_chain(struct virtio_blk *blk, uint32_t q)
 	struct blk_command command;
 	int rc;
 
-	if (head >= INFLIGHT_QUEUE_MAX || blk->req[q][head].busy) {
+	if (head >= blk->dev.queue_size_max || blk->req[q][head].busy) {
 		return -EPROTO;
 	}
 	req = &blk->req[q][head];
@@ -699,7 +700,6 @@ static void blk_stop(struct virtio_device *dev, virtio_stop_cb done)
 static const struct virtio_device_ops blk_ops = {
 	.name = "blk",
 	.id = VIRTIO_ID_BLOCK,
-	.queue_size_max = INFLIGHT_QUEUE_MAX,
 	.config_len = CONFIG_LEN,
 	.tracked = true,
 	.features = blk_features,
@@ -801,6 +801,8 @@ int virtio_blk_init(struct virtio_blk *blk, struct event_loop *loop,
 	blk->dev.ops = &blk_ops;
 	blk->dev.loop = loop;
 	blk->dev.queue_count = queues;
+	blk->dev.queue_size_max = config->queue_size != 0 ? config->queue_size
+							  : INFLIGHT_QUEUE_MAX;
 	blk->store = store;
 	blk->now_ns = monotonic_ns;
 	blk->more.cb = on_more;
@@ -811,7 +813,8 @@ int virtio_blk_init(struct virtio_blk *blk, struct event_loop *loop,
 	take_config(blk, config);
 	for (uint32_t q = 0; q < queues; q++) {
 		/* Pages of it exist once a guest has used them. */
-		blk->req[q] = calloc(INFLIGHT_QUEUE_MAX, sizeof(*blk->req[q]));
+		blk->req[q] =
+			calloc(blk->dev.queue_size_max, sizeof(*blk->req[q]));
 		if (blk->req[q] == NULL) {
 			virtio_blk_fini(blk);
 			return -ENOMEM;

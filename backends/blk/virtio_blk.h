@@ -46,6 +46,7 @@ struct virtio_blk_error {
 
 struct virtio_blk_config {
 	uint32_t queues; /* 1 .. VIRTIO_QUEUES_MAX; 0: 1 */
+	uint32_t queue_size; /* at most; 0: what a zone has room for */
 	const char *serial; /* NULL: empty; cut after VIRTIO_BLK_ID_LEN */
 	bool readonly; /* also if the store is not */
 	/*

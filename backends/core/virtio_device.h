@@ -44,11 +44,10 @@ typedef void (*virtio_stop_cb)(struct virtio_device *dev);
 struct virtio_device_ops {
 	const char *name;
 	uint32_t id;
-	uint32_t queue_size_max; /* 0: VQ_SIZE_MAX */
 	uint32_t config_len;
 	/*
 	 * The chains in flight outlive the process: dev->inflight has an area
-	 * for each queue, and queue_size_max is at most INFLIGHT_QUEUE_MAX.
+	 * for each queue.
 	 */
 	bool tracked;
 	/*
@@ -104,6 +103,7 @@ struct virtio_device {
 	void *transport_data;
 	struct event_loop *loop;
 	uint32_t queue_count; /* of this instance */
+	uint32_t queue_size_max; /* 0: whatever the transport has room for */
 	struct vq vq[VIRTIO_QUEUES_MAX];
 	/*
 	 * Queues (bit q, of ops->discards) that are ready but out of use.  Set

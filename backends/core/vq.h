@@ -25,7 +25,7 @@
 
 #include "core/guest_mem.h"
 
-#define VQ_SIZE_MAX 256u
+#define VQ_SIZE_MAX 1024u
 #define VQ_SEGS_MAX 256u /* segments of one chain, and of an indirect table */
 
 /* Feature bits that a queue understands (virtio 1.2, section 6). */

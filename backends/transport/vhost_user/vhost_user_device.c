@@ -31,7 +31,7 @@ uint64_t vhost_user_features(const struct vhost_user *vu)
 
 uint32_t vhost_user_queue_size_max(const struct vhost_user *vu)
 {
-	uint32_t max = vu->dev->ops->queue_size_max;
+	uint32_t max = vu->dev->queue_size_max;
 
 	return max != 0 ? max : VQ_SIZE_MAX;
 }

@@ -8,6 +8,8 @@
 
 #include "core/container_of.h"
 
+/* Of queues that nothing is recorded of. */
+#define QUEUE_SIZE_MAX 256u
 #define RECORD_KIND_VIRTIO 0x100u /* | device id */
 
 _Static_assert(sizeof(struct zone_virtio_state) <= STATE_RECORD_MAX, "record");
@@ -428,6 +430,15 @@ static int open_eventfds(struct zone_virtio *zv)
 	return 0;
 }
 
+static uint32_t queue_size_max(const struct virtio_device *dev)
+{
+	uint32_t max = dev->ops->tracked ? INFLIGHT_QUEUE_MAX : QUEUE_SIZE_MAX;
+
+	return dev->queue_size_max != 0 && dev->queue_size_max < max
+		       ? dev->queue_size_max
+		       : max;
+}
+
 int zone_virtio_init(struct zone_virtio *zv, struct virtio_device *dev,
 		     struct guest_mem *gm,
 		     const struct zone_virtio_place *place)
@@ -443,9 +454,7 @@ int zone_virtio_init(struct zone_virtio *zv, struct virtio_device *dev,
 	zv->info = (struct virtio_mmio_info){
 		.device_id = dev->ops->id,
 		.queue_count = dev->queue_count,
-		.queue_size_max = dev->ops->queue_size_max != 0
-					  ? dev->ops->queue_size_max
-					  : VQ_SIZE_MAX,
+		.queue_size_max = queue_size_max(dev),
 		.config_len = dev->ops->config_len,
 		.features = dev->ops->features(dev) | ZONE_VIRTIO_FEATURES,
 	};

@@ -129,7 +129,7 @@ static void layout_rules(void **state)
 	} while (0)
 	BAD(size, 0);
 	BAD(size, 3);
-	BAD(size, 512);
+	BAD(size, 2048);
 	BAD(desc, good.desc + 8);
 	BAD(avail, good.avail + 1);
 	BAD(used, good.used + 2);
@@ -141,6 +141,9 @@ static void layout_rules(void **state)
 	/* The last place each part fits. */
 	l = good;
 	l.used = RAM + RAM_SIZE - 72;
+	assert_int_equal(vq_check(&f->gm, &l), 0);
+	/* The longest one: 16 KiB, 2 KiB and six bytes, 8 KiB and six bytes. */
+	l = (struct vq_layout){ 1024, RAM, RAM + 0x4000, RAM + 0x5000 };
 	assert_int_equal(vq_check(&f->gm, &l), 0);
 }
 

@@ -586,6 +586,45 @@ static void slow_device_stops(void **state)
 	free(area);
 }
 
+/* What is in flight has to fit into the record; else 256 are enough. */
+static void queue_sizes(void **state)
+{
+	static const struct virtio_device_ops tracked_ops = {
+		.name = "tracked",
+		.id = 42,
+		.tracked = true,
+		.features = slow_features,
+	};
+	static const struct {
+		const struct virtio_device_ops *ops;
+		uint32_t wanted;
+		uint32_t given;
+	} cases[] = {
+		{ &slow_ops, 0, 256 },	     { &slow_ops, 1024, 256 },
+		{ &slow_ops, 64, 64 },	     { &tracked_ops, 0, 128 },
+		{ &tracked_ops, 1024, 128 }, { &tracked_ops, 64, 64 },
+	};
+	const struct zone_virtio_place place = {
+		.shadow = 5, .slot = 7, .intid = 60, .doorbell = 40
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct virtio_device dev = {
+			.ops = cases[i].ops,
+			.loop = &p->pump.loop,
+			.queue_count = 1,
+			.queue_size_max = cases[i].wanted,
+		};
+		struct zone_virtio zv;
+
+		assert_int_equal(zone_virtio_init(&zv, &dev, &p->gm, &place),
+				 0);
+		assert_int_equal(zv.info.queue_size_max, cases[i].given);
+		zone_virtio_fini(&zv);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -613,6 +652,7 @@ int main(void)
 		TEST(restart_with_impossible_record),
 		TEST(restart_with_spoilt_used_index),
 		TEST(slow_device_stops),
+		TEST(queue_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,7 +190,6 @@ static int set_mtu(struct virtio_device *dev, uint64_t mtu)
 static const struct virtio_device_ops test_ops = {
 	.name = "test",
 	.id = VIRTIO_ID_ENTROPY,
-	.queue_size_max = TEST_DEVICE_QUEUE_SIZE,
 	.config_len = TEST_DEVICE_CONFIG,
 	.tracked = true,
 	.discards = 1u << 1,
@@ -216,6 +215,7 @@ static const struct virtio_device_ops plain_ops = {
 void test_device_make_plain(struct test_device *device)
 {
 	device->dev.ops = &plain_ops;
+	device->dev.queue_size_max = 0;
 }
 
 void test_device_init(struct test_device *device, struct event_loop *loop)
@@ -224,6 +224,7 @@ void test_device_init(struct test_device *device, struct event_loop *loop)
 	device->dev.ops = &test_ops;
 	device->dev.loop = loop;
 	device->dev.queue_count = TEST_DEVICE_QUEUES;
+	device->dev.queue_size_max = TEST_DEVICE_QUEUE_SIZE;
 	for (uint8_t i = 0; i < TEST_DEVICE_CONFIG; i++) {
 		device->config[i] = (uint8_t)(i + 1);
 	}
