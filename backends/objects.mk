@@ -68,5 +68,6 @@ hvio-libs += liburing
 hvbackend-y += \
 	backends/standalone/backend.c \
 	backends/standalone/device.c \
+	backends/standalone/device_net.c \
 	backends/standalone/main.c \
 	backends/io/sandbox.c

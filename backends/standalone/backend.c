@@ -26,7 +26,8 @@ static struct backend *from_vu(struct vhost_user *vu)
 /* A socket file that nobody listens on is what a killed backend leaves. */
 static bool is_stale(const struct sockaddr_un *addr)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* One that has no time for us is not stale. */
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	bool stale;
 
 	if (fd < 0) {
@@ -88,6 +89,16 @@ static void on_finish(struct event_defer *defer)
 	uv_close((uv_handle_t *)&backend->term, NULL);
 	uv_close((uv_handle_t *)&backend->interrupt, NULL);
 	uv_stop(&backend->uv);
+}
+
+static void on_lost(struct event_defer *defer)
+{
+	end(container_of(defer, struct backend, lost), EXIT_FAILURE);
+}
+
+void backend_lost(struct backend *backend)
+{
+	event_defer(&backend->event.loop, &backend->lost);
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
@@ -184,6 +195,7 @@ int backend_init(struct backend *backend, const char *program)
 	backend->program = program;
 	backend->watch.cb = on_connect;
 	backend->finish.cb = on_finish;
+	backend->lost.cb = on_lost;
 	signal(SIGPIPE, SIG_IGN);
 	rc = fault_guard_install();
 	if (rc == 0) {

@@ -21,6 +21,7 @@ struct backend {
 	uv_signal_t interrupt;
 	struct vhost_user vu;
 	struct event_watch watch; /* of listen_fd, while waiting */
+	struct event_defer lost; /* the device is of no more use */
 	struct event_defer finish;
 	const char *program; /* for messages */
 	int listen_fd; /* -1: there is but one front-end */
@@ -44,6 +45,8 @@ int backend_init(struct backend *backend, const char *program);
  */
 int backend_run(struct backend *backend, struct virtio_device *dev,
 		int listen_fd, int front_end_fd, bool once);
+/* Ends it with a failure, soon; from anywhere in the device. */
+void backend_lost(struct backend *backend);
 /* After the device has let go of the loop. */
 int backend_fini(struct backend *backend);
 

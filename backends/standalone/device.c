@@ -201,7 +201,8 @@ static int open_disk(const struct device_options *options,
 		     const char **ret_what)
 {
 	struct virtio_blk_config config = {
-		.queues = 1,
+		.queues = VIRTIO_QUEUES_MAX,
+		.queue_size = VQ_SIZE_MAX,
 		.serial = options->serial,
 		.readonly = options->readonly,
 		.writeback = options->writeback,
@@ -228,21 +229,28 @@ static void close_disk(void)
 
 /* -------------------------------------------------------------------- table */
 
-static const struct device_kind kinds[] = {
-	{ "blk", "block", open_disk, close_disk },
-	{ "console", "console", open_console, close_console },
+static const struct device_kind device_blk = { "blk", "block", open_disk,
+					       close_disk };
+static const struct device_kind device_console = { "console", "console",
+						   open_console,
+						   close_console };
+
+static const struct device_kind *const kinds[] = {
+	&device_blk,
+	&device_console,
+	&device_net,
 };
 
 const struct device_kind *device_kind_at(size_t i)
 {
-	return i < sizeof(kinds) / sizeof(kinds[0]) ? &kinds[i] : NULL;
+	return i < sizeof(kinds) / sizeof(kinds[0]) ? kinds[i] : NULL;
 }
 
 const struct device_kind *device_kind_find(const char *name)
 {
 	for (size_t i = 0; device_kind_at(i) != NULL; i++) {
-		if (strcmp(kinds[i].name, name) == 0) {
-			return &kinds[i];
+		if (strcmp(kinds[i]->name, name) == 0) {
+			return kinds[i];
 		}
 	}
 	return NULL;

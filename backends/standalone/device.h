@@ -4,6 +4,7 @@
 #define ZV_BACKENDS_STANDALONE_DEVICE_H
 
 #include "core/virtio_device.h"
+#include "net/net_link.h"
 
 struct device_options {
 	const char *console_socket;
@@ -16,6 +17,12 @@ struct device_options {
 	bool readonly;
 	bool writeback;
 	bool direct; /* beside the page cache */
+	const char *tap; /* name of an interface */
+	int tap_fd[NET_PAIRS_MAX]; /* instead of tap: ours */
+	uint32_t tap_fds;
+	uint32_t pairs; /* of tap; 0: one */
+	/* Told once when the device is of no more use. */
+	void (*on_lost)(const char *why);
 };
 
 struct device_kind {
@@ -28,6 +35,8 @@ struct device_kind {
 	/* The device is at rest; lets go of the loop. */
 	void (*close)(void);
 };
+
+extern const struct device_kind device_net;
 
 /* NULL: there is none of that name. */
 const struct device_kind *device_kind_find(const char *name);

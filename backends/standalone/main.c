@@ -17,7 +17,8 @@
 #include "standalone/device.h"
 
 #define PROGRAM "hvd-backend"
-#define FD_FRONT_END 3
+#define FD_FIRST 3 /* after the standard ones */
+#define FDS_MAX (1 + NET_PAIRS_MAX)
 
 struct options {
 	const char *socket;
@@ -52,7 +53,12 @@ static const char options_text[] =
 	"  --writeback            what is written may be lost until a flush\n"
 	"\n"
 	"console:\n"
-	"  --console-socket PATH  where its clients connect, see hvd-io(8)\n";
+	"  --console-socket PATH  where its clients connect, see hvd-io(8)\n"
+	"\n"
+	"net:\n"
+	"  --tap NAME             a TAP device that there is\n"
+	"  --pairs N              its queue pairs, 1 to 3; more need multi_queue\n"
+	"  --tap-fd N[,N]...      instead: open queues of a TAP device\n";
 
 static void print_usage(void)
 {
@@ -80,7 +86,10 @@ enum option_id {
 	OPTION_READONLY,
 	OPTION_WRITEBACK,
 	OPTION_DIRECT,
-	OPTION_NULL
+	OPTION_NULL,
+	OPTION_TAP,
+	OPTION_TAP_FD,
+	OPTION_PAIRS
 };
 
 static const struct option long_options[] = {
@@ -101,6 +110,9 @@ static const struct option long_options[] = {
 	{ "writeback", no_argument, NULL, OPTION_WRITEBACK },
 	{ "direct", no_argument, NULL, OPTION_DIRECT },
 	{ "null", required_argument, NULL, OPTION_NULL },
+	{ "tap", required_argument, NULL, OPTION_TAP },
+	{ "tap-fd", required_argument, NULL, OPTION_TAP_FD },
+	{ "pairs", required_argument, NULL, OPTION_PAIRS },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -109,20 +121,64 @@ static void complain(const char *option, const char *why)
 	fprintf(stderr, PROGRAM ": %s: %s (see --help)\n", option, why);
 }
 
+/* A list of open descriptors, separated by commas: how many; or -1. */
+static int parse_fds(const char *text, int *ret_fds, int room)
+{
+	int count = 0;
+	char *rest;
+
+	for (;;) {
+		long value;
+
+		errno = 0;
+		value = strtol(text, &rest, 10);
+		if (count == room || errno != 0 || *text < '0' || *text > '9' ||
+		    value < FD_FIRST || value > INT32_MAX ||
+		    fcntl((int)value, F_GETFD) < 0) {
+			return -1;
+		}
+		ret_fds[count++] = (int)value;
+		if (*rest == '\0') {
+			return count;
+		}
+		if (*rest != ',') {
+			return -1;
+		}
+		text = rest + 1;
+	}
+}
+
 static int parse_fd(const char *text, int *ret_fd)
 {
-	char *rest;
-	long value;
-
-	errno = 0;
-	value = strtol(text, &rest, 10);
-	if (errno != 0 || rest == text || *rest != '\0' ||
-	    value < FD_FRONT_END || value > INT32_MAX ||
-	    fcntl((int)value, F_GETFD) < 0) {
+	if (parse_fds(text, ret_fd, 1) < 0) {
 		complain("--fd", "it must be an open descriptor, 3 or more");
 		return -1;
 	}
-	*ret_fd = (int)value;
+	return 0;
+}
+
+static int parse_tap_fds(const char *text, struct device_options *ret)
+{
+	int count = parse_fds(text, ret->tap_fd, NET_PAIRS_MAX);
+
+	if (count < 0) {
+		complain("--tap-fd",
+			 "it must be one to three open descriptors, 3 or more, "
+			 "with commas between them");
+		return -1;
+	}
+	ret->tap_fds = (uint32_t)count;
+	return 0;
+}
+
+static int parse_pairs(const char *text, uint32_t *ret_pairs)
+{
+	if (text[0] < '1' || text[0] > '0' + (int)NET_PAIRS_MAX ||
+	    text[1] != '\0') {
+		complain("--pairs", "it must be a number from 1 to 3");
+		return -1;
+	}
+	*ret_pairs = (uint32_t)(text[0] - '0');
 	return 0;
 }
 
@@ -171,6 +227,13 @@ static int take_device_option(struct device_options *options, int id)
 		return 0;
 	case OPTION_NULL:
 		return parse_size(optarg, &options->null_size);
+	case OPTION_TAP:
+		options->tap = optarg;
+		return 0;
+	case OPTION_TAP_FD:
+		return parse_tap_fds(optarg, options);
+	case OPTION_PAIRS:
+		return parse_pairs(optarg, &options->pairs);
 	default:
 		/* getopt has told. */
 		return -1;
@@ -246,40 +309,85 @@ static void fail(const char *what, int error)
 	fprintf(stderr, PROGRAM ": %s: %s\n", what, strerror(-error));
 }
 
-/*
- * Everything that is inherited but standard fds and the front-end goes.  There
- * is no limit on threads, unlike in hvd-io: a kernel that makes none for
- * io_uring cancels the disk's writes.
- */
-static int confine(struct options *options)
+static int by_value(const void *a, const void *b)
 {
-	const struct rlimit no_core = { 0, 0 };
-	unsigned int last_fd = STDERR_FILENO;
+	const int *x = a;
+	const int *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Descriptors first to last, of which there may be none. */
+static int close_from_to(unsigned int first, unsigned int last)
+{
+	return first <= last && syscall(SYS_close_range, first, last, 0) < 0
+		       ? -errno
+		       : 0;
+}
+
+/* What is inherited goes, but standard fds and what the options name. */
+static int close_others(const struct options *options, const char **ret_what)
+{
+	unsigned int first = FD_FIRST;
+	int kept[FDS_MAX];
+	size_t count = 0;
+	int rc = 0;
 
 	if (options->fd >= 0) {
-		if (options->fd != FD_FRONT_END &&
-		    dup2(options->fd, FD_FRONT_END) < 0) {
-			return -errno;
-		}
-		options->fd = FD_FRONT_END;
-		last_fd = FD_FRONT_END;
+		kept[count++] = options->fd;
 	}
-	return syscall(SYS_close_range, last_fd + 1, ~0u, 0) < 0 ||
-			       prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	for (uint32_t i = 0; i < options->device.tap_fds; i++) {
+		kept[count++] = options->device.tap_fd[i];
+	}
+	qsort(kept, count, sizeof(kept[0]), by_value);
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		unsigned int fd = (unsigned int)kept[i];
+
+		if (fd < first) {
+			*ret_what = "--fd, --tap-fd: one is named twice";
+			return -EINVAL;
+		}
+		rc = close_from_to(first, fd - 1);
+		first = fd + 1;
+	}
+	return rc == 0 ? close_from_to(first, ~0u) : rc;
+}
+
+/*
+ * There is no limit on threads, unlike in hvd-io: a kernel that makes none for
+ * io_uring cancels the disk's writes.
+ */
+static int confine(const struct options *options, const char **ret_what)
+{
+	const struct rlimit no_core = { 0, 0 };
+	int rc = close_others(options, ret_what);
+
+	if (rc != 0) {
+		return rc;
+	}
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 			       setrlimit(RLIMIT_CORE, &no_core) < 0
 		       ? -errno
 		       : 0;
 }
 
+static struct backend backend;
+
+static void on_lost(const char *why)
+{
+	fprintf(stderr, PROGRAM ": %s\n", why);
+	backend_lost(&backend);
+}
+
 static int run(struct options *options)
 {
-	static struct backend backend;
 	struct virtio_device *dev;
 	const char *what = "start";
 	int listen_fd = -1;
 	int status;
-	int rc = confine(options);
+	int rc = confine(options, &what);
 
+	options->device.on_lost = on_lost;
 	if (rc == 0) {
 		rc = backend_init(&backend, PROGRAM);
 	}

@@ -272,12 +272,71 @@ def test_a_given_connection(tmp_path, backend):
     (["--device", "blk", "--socket", "x", "--null", "1000"], "--null"),
     (["--device", "blk", "--socket", "x", "--null", "512k"], "--null"),
     (["--device", "console", "more"], "more"),
+    (["--device", "net", "--socket", "x"], "either --tap or --tap-fd"),
+    (["--device", "net", "--socket", "x", "--tap", "nowhere"],
+     "ip tuntap add"),
+    (["--device", "net", "--socket", "x", "--tap", "x" * 16], "--tap: "),
+    (["--device", "net", "--socket", "x", "--tap-fd", "77"], "--tap-fd"),
+    (["--device", "net", "--socket", "x", "--tap-fd", "1"], "--tap-fd"),
+    (["--device", "net", "--socket", "x", "--tap-fd", ""], "--tap-fd"),
+    (["--device", "net", "--socket", "x", "--pairs", "4"], "--pairs"),
+    (["--device", "net", "--socket", "x", "--pairs", "0"], "--pairs"),
+    (["--device", "net", "--socket", "x", "--pairs", "12"], "--pairs"),
 ])
 def test_arguments(tmp_path, args, words):
     run = subprocess.run([BACKEND, *args], cwd=tmp_path, timeout=ANSWER,
                          capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert words in run.stderr
+
+
+def test_wrong_tap_fds(tmp_path):
+    ends = socket.socketpair()
+    one, two = (str(end.fileno()) for end in ends)
+    for fds, words in ((one, "queues of one TAP"),
+                       (f"{one},{two},", "--tap-fd: it must be"),
+                       (f"{one}:{two}", "--tap-fd: it must be"),
+                       (f"{one},{one},{one},{one}", "--tap-fd: it must be"),
+                       (f"{one},{one}", "named twice")):
+        run = subprocess.run([BACKEND, "--socket", "x", "--device", "net",
+                              "--tap-fd", fds], cwd=tmp_path, timeout=ANSWER,
+                             capture_output=True, text=True, check=False,
+                             pass_fds=[end.fileno() for end in ends])
+        assert run.returncode == 1
+        assert words in run.stderr
+    for args, words in ((["--tap", "a"], "either --tap or --tap-fd"),
+                        (["--pairs", "1"], "--pairs: it goes with --tap"),
+                        (["--fd", one], "named twice")):
+        if args[0] != "--fd":
+            args = ["--socket", "x", *args]
+        run = subprocess.run([BACKEND, "--device", "net", "--tap-fd", one,
+                              *args], cwd=tmp_path, timeout=ANSWER,
+                             capture_output=True, text=True, check=False,
+                             pass_fds=[ends[0].fileno()])
+        assert run.returncode == 1
+        assert words in run.stderr
+    for end in ends:
+        end.close()
+
+
+def test_a_busy_socket_stays(tmp_path):
+    """Nobody takes what waits there, but somebody listens."""
+    path = str(tmp_path / "device")
+    with socket.socket(socket.AF_UNIX) as server, \
+         socket.socket(socket.AF_UNIX) as first, \
+         socket.socket(socket.AF_UNIX) as second:
+        server.bind(path)
+        server.listen(0)
+        first.connect(path)
+        second.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            second.connect(path)
+        run = subprocess.run([BACKEND, "--socket", path, "--device", "blk",
+                              "--null", "512"], timeout=ANSWER,
+                             capture_output=True, text=True, check=False)
+        assert run.returncode == 1
+        assert "in use" in run.stderr
+        assert os.path.exists(path)
 
 
 def test_a_socket_in_use_stays(tmp_path, backend):
