@@ -205,8 +205,11 @@ rng_backend-src := $(filter-out tests/%,$(vhost-user-test)) \
 rng_backend-libs := libuv
 unit-tests-y += tests/unit/backends/test_vhost_user
 test_vhost_user-src := $(vhost-user-test)
+unit-tests-y += tests/unit/backends/test_vhost_user_devices
+test_vhost_user_devices-src := $(sort $(vhost-user-test) $(blk-src) \
+	$(backends-net) $(net-support) tests/unit/backends/support/test_store.c)
 fuzzers-y += tests/fuzz/vhost_user_fuzz
-vhost_user_fuzz-src := $(vhost-user-test)
+vhost_user_fuzz-src := $(sort $(vhost-user-test) $(backends-net) $(net-support))
 
 # hvd, zone definitions.
 unit-tests-y += tests/unit/toolstack/test_suggest

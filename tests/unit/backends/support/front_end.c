@@ -34,14 +34,19 @@ static void on_log(struct vhost_user *vu, const char *line)
 	(void)snprintf(fe->log, sizeof(fe->log), "%s", line);
 }
 
+void front_end_serve(struct front_end *fe, struct virtio_device *dev)
+{
+	vhost_user_init(&fe->vu, dev, &fe->pump.loop);
+	fe->vu.owner = fe;
+	fe->vu.on_end = on_end;
+	fe->vu.on_log = on_log;
+}
+
 static void start_backend(struct front_end *fe)
 {
 	event_pump_init(&fe->pump);
 	test_device_init(&fe->device, &fe->pump.loop);
-	vhost_user_init(&fe->vu, &fe->device.dev, &fe->pump.loop);
-	fe->vu.owner = fe;
-	fe->vu.on_end = on_end;
-	fe->vu.on_log = on_log;
+	front_end_serve(fe, &fe->device.dev);
 }
 
 struct front_end *front_end_new(void)
@@ -315,12 +320,13 @@ void front_end_set_ring(struct front_end *fe, uint32_t q, uint16_t base)
 void front_end_bring_up(struct front_end *fe)
 {
 	uint64_t features = front_end_ask(fe, VHOST_USER_GET_FEATURES);
+	uint64_t protocol = front_end_ask(fe, VHOST_USER_GET_PROTOCOL_FEATURES);
 
-	front_end_negotiate(
-		fe, features,
-		front_end_ask(fe, VHOST_USER_GET_PROTOCOL_FEATURES));
-	front_end_make_tracking(fe);
-	front_end_give_tracking(fe);
+	front_end_negotiate(fe, features, protocol);
+	if ((protocol & VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD) != 0) {
+		front_end_make_tracking(fe);
+		front_end_give_tracking(fe);
+	}
 	front_end_send_table(fe);
 	for (uint32_t q = 0; q < TEST_DEVICE_QUEUES; q++) {
 		ring_driver_init(&fe->ring[q], &fe->gm, FE_RING(q),

@@ -42,6 +42,11 @@ struct front_end {
 
 struct front_end *front_end_new(void);
 void front_end_free(struct front_end *fe);
+/*
+ * Another device instead of the test's own, on fe->pump and with as many queues;
+ * before a connection, and until front_end_kill().
+ */
+void front_end_serve(struct front_end *fe, struct virtio_device *dev);
 /* A new connection; the device's side is connected. */
 void front_end_connect(struct front_end *fe);
 void front_end_hang_up(struct front_end *fe);
@@ -76,7 +81,7 @@ void front_end_make_tracking(struct front_end *fe);
 /* Gives the buffer that there is. */
 void front_end_give_tracking(struct front_end *fe);
 void front_end_set_ring(struct front_end *fe, uint32_t q, uint16_t base);
-/* All of the above with fresh rings, and both enabled. */
+/* All of the above that the device has, with fresh rings, and both enabled. */
 void front_end_bring_up(struct front_end *fe);
 
 /* --------------------------------------------------------------- the driver */
