@@ -190,7 +190,10 @@ static void resume(struct io_device *device)
 	if (device->lost) {
 		return;
 	}
-	io_device_set_state(device, IO_DEVICE_OK, NULL);
+	/* What its driver broke is not mended by that, and holds nothing. */
+	if (device->state != IO_DEVICE_BROKEN) {
+		io_device_set_state(device, IO_DEVICE_OK, NULL);
+	}
 	virtio_blk_retry(&own->blk);
 }
 

@@ -85,8 +85,8 @@ class Process:
             assert event["event"] != "fatal", event
             said.append(event)
 
-    def event(self, kind, addr, value=0, write=0):
-        self.zone.send(struct.pack("<IIIIQQBB6x", kind, 0, addr, 1, value, 0,
+    def event(self, kind, addr, value=0, write=0, seq=1):
+        self.zone.send(struct.pack("<IIIIQQBB6x", kind, 0, addr, seq, value, 0,
                                    4, write))
 
     def status(self):
@@ -294,6 +294,26 @@ def test_devices_work_inside_the_sandbox(start, image):
     assert process.hear() == {"event": "reset-done"}
     process.tell(cmd="stop")
     assert process.end() == 0
+
+
+def test_a_disk_that_its_driver_broke_stays_broken(start, image):
+    """Only the driver, or a reset of the zone, can mend it."""
+    process = start(files=(image,))
+    process.serve(devices=[disk(0, fd=6)])
+    # a queue whose rings are in no memory
+    for seq, (register, value) in enumerate([
+            (0x70, 3), (0x24, 1), (0x20, 1), (0x70, 0xb), (0x38, 128),
+            (0x44, 1), (0x70, 0xf)], start=2):
+        process.event(ACCESS, 3 * 4096 + register, value, 1, seq)
+    event = process.hear()
+    assert event["device"] == "disk0" and event["state"] == "broken"
+    process.tell(cmd="resume", device="disk0")
+    process.tell(cmd="set", device="disk0", limits={})
+    assert process.hear() == {"event": "set", "device": "disk0"}
+    process.tell(cmd="reset")
+    assert process.hear() == {"event": "reset-done"}
+    process.tell(cmd="resume", device="disk0")
+    assert process.hear()["state"] == "ok"
 
 
 @needs_nbdkit
