@@ -372,7 +372,8 @@ static int start_window(struct zone_io *io, struct zone_window *window)
 	zone_window_publish(window, false);
 	rc = window->ops->attach(window, found);
 	if (rc == 0) {
-		raise_line(window);
+		/* Attaching may have brought back what the driver had set. */
+		zone_window_publish(window, false);
 	}
 	return rc;
 }

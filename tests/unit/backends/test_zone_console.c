@@ -625,6 +625,82 @@ static void queue_sizes(void **state)
 	}
 }
 
+/* ------------------- a device whose configuration is the driver's to change */
+
+static uint8_t chosen; /* what the config space shows */
+
+static void chosen_config_read(struct virtio_device *dev, uint32_t offset,
+			       void *ret, size_t len)
+{
+	(void)dev;
+	(void)offset;
+	memcpy(ret, &chosen, len < 1 ? len : 1);
+}
+
+/* As a disk's cache mode: what it was is found when the device starts. */
+static int chosen_start(struct virtio_device *dev, uint64_t features)
+{
+	(void)dev;
+	(void)features;
+	chosen = 7;
+	return 0;
+}
+
+static const struct virtio_device_ops chosen_ops = {
+	.name = "chosen",
+	.id = 43,
+	.config_len = 1,
+	.features = slow_features,
+	.config_read = chosen_config_read,
+	.start = chosen_start,
+	.kick = slow_kick,
+	.stop = slow_stop,
+};
+
+static void restart_shows_what_the_driver_chose(void **state)
+{
+	const struct zone_virtio_place place = {
+		.shadow = 5, .slot = 7, .intid = 60, .doorbell = 40
+	};
+	uint8_t *area = aligned_alloc(4096, STATE_AREA_SIZE);
+
+	(void)state;
+	memset(area, 0, STATE_AREA_SIZE);
+	process_kill(p);
+	for (uint32_t life = 0; life < 2; life++) {
+		struct virtio_device dev = {
+			.ops = &chosen_ops,
+			.queue_count = 1,
+			.loop = &p->pump.loop,
+		};
+		struct zone_virtio zv;
+		struct state_area sa;
+		struct zone_io io;
+
+		chosen = 0;
+		state_area_open(&sa, area);
+		zone_io_init(&io, &p->pump.loop, &p->zone.port, &sa);
+		assert_int_equal(zone_virtio_init(&zv, &dev, &p->gm, &place),
+				 0);
+		assert_int_equal(zone_io_add(&io, &zv.window), 0);
+		assert_int_equal(zone_io_start(&io), 0);
+		if (life == 0) {
+			slow_write(0, VIRTIO_MMIO_STATUS, 3);
+			slow_write(0, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+			slow_write(0, VIRTIO_MMIO_DRIVER_FEATURES, 1);
+			slow_write(0, VIRTIO_MMIO_STATUS, 0xf);
+		}
+		assert_int_equal(
+			*fake_zone_word(&p->zone, ZV_SHADOW_ADDR(5, 0) +
+							  VIRTIO_MMIO_CONFIG),
+			7);
+		zone_io_stop(&io);
+		zone_virtio_fini(&zv);
+		fake_zone_detach(&p->zone);
+	}
+	free(area);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -653,6 +729,7 @@ int main(void)
 		TEST(restart_with_spoilt_used_index),
 		TEST(slow_device_stops),
 		TEST(queue_sizes),
+		TEST(restart_shows_what_the_driver_chose),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
