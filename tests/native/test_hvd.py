@@ -1482,6 +1482,26 @@ def test_noise_about_devices_is_bounded(machine, hvd):
     hvd.call("zone.destroy", name="z1")
 
 
+def test_io_process_that_does_not_listen(machine, hvd):
+    """What it is told waits, but not without end."""
+    pid = start_with(machine, hvd, disk_of(machine.disk()))["io"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    count = 4000
+    calls = [hvd.begin("device.resume", name="z1", device="disk0")
+             for _ in range(count)]
+    refused = 0
+    for call in calls:
+        try:
+            hvd.finish(call)
+        except RpcError as error:
+            assert error.code == "INTERNAL"
+            refused += 1
+    assert 0 < refused < count
+    os.kill(pid, signal.SIGCONT)
+    wait(lambda: len(machine.io_log("z1")) == 1 + count - refused)
+    assert hvd.call("device.resume", name="z1", device="disk0") == {}
+
+
 def test_resize(machine, hvd):
     path = machine.disk()
     start_with(machine, hvd, disk_of(path), {"type": "rng"})

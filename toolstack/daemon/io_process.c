@@ -27,6 +27,7 @@
 #define LINES_MS 1000u /* in so much time */
 #define COUNTERS_MAX 32
 #define COUNTER_NAME_MAX 31u
+#define UNREAD_MAX 65536u /* bytes of what it was told and has not read */
 
 /* One started process.  It outlives its place in struct io_process while its
  * handles close. */
@@ -89,9 +90,15 @@ static void on_sent(uv_write_t *request, int status)
 static int child_send(struct io_child *child, const char *text)
 {
 	size_t len = strlen(text);
-	struct message *m = malloc(sizeof(*m) + len + 1);
+	struct message *m;
 	uv_buf_t buffer;
 
+	/* One that does not listen is not to fill our memory. */
+	if (uv_stream_get_write_queue_size((uv_stream_t *)&child->control) >
+	    UNREAD_MAX) {
+		return -1;
+	}
+	m = malloc(sizeof(*m) + len + 1);
 	if (!m) {
 		return -1;
 	}
