@@ -122,7 +122,7 @@ int zone_start(struct zone *z)
 	if (err != 0) {
 		goto out;
 	}
-	/* A vCPU that was still leaving may have made an access since. */
+	/* Likewise when nobody has stopped it before: it went off by itself. */
 	io_zone_reset(z);
 	arch_zone_reset(z);
 	state_set_locked(z, ZV_ZONE_RUNNING, ZV_REASON_NONE);
@@ -190,6 +190,14 @@ static int zone_halt(struct zone *z, u32 state, u32 reason)
 			halt_locked(z, state, reason);
 		}
 		err = quiet_or_again(z);
+		if (err == 0) {
+			/*
+			 * A vCPU that was still leaving may have made an access
+			 * since: device models are reset next, and must not
+			 * find it afterwards.
+			 */
+			io_zone_reset(z);
+		}
 	}
 	spin_unlock(&z->lock);
 	return err;

@@ -633,6 +633,40 @@ static void test_reset_forgets_accesses(void **state)
 	assert_int_equal(io_complete(zone, &c), -ESTALE);
 }
 
+/* Another pCPU resets the zone while this one is about to make an access. */
+static void access_in_a_reset(struct vcpu *v, struct vcpu_exit *e)
+{
+	if (v->zone == zone && script_made == 0) {
+		fake_cpu_set(0);
+		assert_int_equal(zone_reset(zone), -EAGAIN);
+		fake_cpu_set(3);
+	}
+	one_access(v, e);
+}
+
+/* A reset is done when its device models can be reset, too. */
+static void test_reset_leaves_no_access_behind(void **state)
+{
+	(void)state;
+	act((struct zv_shadow_action){ .addr = 0x70, .write = ZV_WR_FORWARD });
+	script = (struct mmio_access){
+		.gpa = SHADOW_GPA + 0x70, .size = 4, .write = true, .value = 1
+	};
+	fake_guest = access_in_a_reset;
+	test_start(zone, 1);
+	turn(4);
+	assert_int_equal(script_made, 1);
+	assert_int_equal(page->slot[0].seq, 1);
+	assert_int_equal(zone_reset(zone), 0);
+	assert_int_equal(page->slot[0].state, ZV_SLOT_FREE);
+	assert_int_equal(page->slots_waiting, 0);
+	fake_check_invariants();
+	/* The next run makes its own. */
+	guest_access(SHADOW_GPA + 0x70, 4, true, 1);
+	assert_int_equal(page->slot[0].seq, 2);
+	assert_int_equal(page->slot[0].state, ZV_SLOT_WAITING);
+}
+
 /* --------------------------------------------------------------- injection */
 
 static void test_pulse(void **state)
@@ -710,6 +744,7 @@ int main(void)
 		io_test(test_answer_before_it_sleeps),
 		io_test(test_completion_while_paused),
 		io_test(test_reset_forgets_accesses),
+		io_test(test_reset_leaves_no_access_behind),
 		io_test(test_pulse),
 		io_test(test_level),
 		io_test(test_injection_checks),
