@@ -698,7 +698,7 @@ static uint32_t probe_direct_io(int fd)
 	return size;
 }
 
-static int find_direct_io(struct store_uring *su, int fd)
+static int find_direct_io(struct store_uring *su, int fd, int flags)
 {
 	struct statx stx = { 0 };
 
@@ -711,7 +711,12 @@ static int find_direct_io(struct store_uring *su, int fd)
 		su->len_align = probe_direct_io(fd);
 		su->mem_align = su->len_align > 4096 ? su->len_align : 4096;
 	}
-	return su->len_align > su->store.caps.block_size ? -EINVAL : 0;
+	if (su->len_align <= su->store.caps.block_size) {
+		return 0;
+	}
+	/* The guest may use smaller blocks: by way of the page cache, then. */
+	su->mem_align = su->len_align = 0;
+	return fcntl(fd, F_SETFL, flags & ~O_DIRECT) < 0 ? -errno : 0;
 }
 
 /* Beyond the end there is nothing to lose. */
@@ -784,7 +789,7 @@ static int look_at_file(struct store_uring *su, int fd,
 	caps->write_zeroes = !caps->readonly;
 	caps->discard = !caps->readonly && config->discard && !su->no_punch;
 	caps->unmap = caps->discard;
-	return (flags & O_DIRECT) != 0 ? find_direct_io(su, fd) : 0;
+	return (flags & O_DIRECT) != 0 ? find_direct_io(su, fd, flags) : 0;
 }
 
 /* All that the ring may do once it is enabled: see the list of steps. */

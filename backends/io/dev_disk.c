@@ -4,6 +4,7 @@
  * server that hvd has connected to.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,8 +77,16 @@ static int make_blk(struct io_device *device, struct dev_disk *own)
 	return rc;
 }
 
+static bool is_direct(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_DIRECT) != 0;
+}
+
 static int open_file(struct io_device *device, struct blk_store **ret)
 {
+	const bool direct = is_direct(device->config->fd);
 	const struct io_config_disk *disk = &device->config->disk;
 	const struct store_uring_config config = {
 		.block_size = disk->block_size,
@@ -85,8 +94,17 @@ static int open_file(struct io_device *device, struct blk_store **ret)
 		.discard = disk->discard,
 	};
 
-	return store_uring_open(device->process->loop, device->config->fd,
-				&config, ret);
+	int rc = store_uring_open(device->process->loop, device->config->fd,
+				  &config, ret);
+
+	if (rc == 0 && direct && !is_direct(device->config->fd)) {
+		fprintf(stderr,
+			"hvd-io: %s: %s: direct I/O needs larger blocks than "
+			"%u bytes here: the page cache is used\n",
+			device->process->config->zone, device->config->name,
+			(*ret)->caps.block_size);
+	}
+	return rc;
 }
 
 static void on_lost(void *owner)

@@ -14,7 +14,29 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static uint32_t told_align; /* 0: what the kernel says */
+
+/* As on a file system whose device has sectors of that size. */
+static int test_statx(int fd, const char *path, int flags, unsigned int mask,
+		      struct statx *ret)
+{
+	int rc = statx(fd, path, flags, mask, ret);
+
+	if (rc == 0 && told_align != 0) {
+		ret->stx_mask |= STATX_DIOALIGN;
+		ret->stx_dio_mem_align = 512;
+		ret->stx_dio_offset_align = told_align;
+	}
+	return rc;
+}
+
+#define statx(...) test_statx(__VA_ARGS__)
 #include "blk/store_uring.c"
+#undef statx
+
 #include "core/event_uv.h"
 
 #define MIB (1024u * 1024u)
@@ -86,6 +108,7 @@ static int setup(void **state)
 	f->buffer = aligned_alloc(4096, MIB);
 	memset(f->buffer, 0, MIB);
 	drained = 0;
+	told_align = 0;
 	*state = f;
 	return 0;
 }
@@ -262,6 +285,30 @@ static void direct(void **state)
 	open_store(f, &(struct store_uring_config){ .block_size = 4096 });
 	assert_int_not_equal(f->su->mem_align, 0);
 	transfers(f);
+}
+
+/* The guest may write 512 bytes, the file system's device cannot. */
+static void not_so_direct(void **state)
+{
+	struct fixture *f = *state;
+
+	NEEDS_URING();
+	if (!open_direct(f)) {
+		skip();
+	}
+	told_align = 4096;
+	open_store(f, &(struct store_uring_config){ 0 });
+	assert_int_equal(f->store->caps.block_size, 512);
+	assert_int_equal(f->su->mem_align, 0);
+	assert_int_equal(fcntl(f->fd, F_GETFL) & O_DIRECT, 0);
+	transfers(f);
+	f->store->ops->close(f->store);
+	if (!open_direct(f)) {
+		skip();
+	}
+	open_store(f, &(struct store_uring_config){ .block_size = 4096 });
+	assert_int_equal(f->su->mem_align, 512);
+	assert_int_not_equal(fcntl(f->fd, F_GETFL) & O_DIRECT, 0);
 }
 
 static void direct_unaligned(void **state)
@@ -963,6 +1010,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(through_the_page_cache),
 		TEST(direct),
+		TEST(not_so_direct),
 		TEST(direct_unaligned),
 		TEST(the_file_ends_early),
 		TEST(the_file_ends_early_direct),
