@@ -58,6 +58,7 @@ struct store_uring {
 	struct event_loop *loop;
 	struct io_uring ring;
 	struct event_watch watch;
+	bool watched; /* the ring, for it has not always been empty */
 	struct event_defer enter;
 	struct event_timer retry;
 	uint32_t depth;
@@ -475,6 +476,19 @@ static void batch_end(struct store_uring *su)
 	}
 }
 
+/*
+ * What the page cache or memory holds is done when it is submitted.  While
+ * that is true of everything, the loop need not hear of the ring: each entry
+ * would wake it for nothing.
+ */
+static void watch_ring(struct store_uring *su)
+{
+	if (su->in_ring != 0 && !su->watched) {
+		su->watched = event_watch(su->loop, &su->watch,
+					  su->ring.ring_fd, EVENT_READ) == 0;
+	}
+}
+
 /* The caller looks at nothing of su after this: its user may have closed it. */
 static void reap(struct store_uring *su)
 {
@@ -492,6 +506,7 @@ static void reap(struct store_uring *su)
 		any = true;
 		step_done(su, r, res);
 	}
+	watch_ring(su);
 	if (su->ready.first != NULL) {
 		event_defer(su->loop, &su->enter);
 	}
@@ -576,6 +591,7 @@ static void on_enter(struct event_defer *defer)
 	fill_ring(su);
 	send_ring(su);
 	if (su->dead != 0) {
+		watch_ring(su);
 		batch_end(su);
 		return;
 	}
@@ -760,6 +776,8 @@ static int look_at_file(struct store_uring *su, int fd,
 	    ((flags & O_ACCMODE) == O_RDONLY && !config->readonly)) {
 		return -EACCES;
 	}
+	/* When a guest read is nobody's business; only the owner may say so. */
+	(void)fcntl(fd, F_SETFL, flags | O_NOATIME);
 	caps->block_size = config->block_size;
 	caps->readonly = config->readonly;
 	if (S_ISBLK(st.st_mode)) {
@@ -836,8 +854,8 @@ static int make_ring(struct store_uring *su, int fd)
 				       IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 	}
 	if (rc == 0) {
-		rc = event_watch(su->loop, &su->watch, su->ring.ring_fd,
-				 EVENT_READ);
+		/* Made here, so that watch_ring() cannot fail. */
+		rc = event_watch(su->loop, &su->watch, su->ring.ring_fd, 0);
 	}
 	if (rc != 0) {
 		io_uring_queue_exit(&su->ring);
