@@ -90,9 +90,13 @@ void vq_fini(struct vq *vq)
 
 /* ------------------------------------------------------------- descriptors */
 
-/* Where a walk through a chain is: in the main table or in an indirect one. */
+/*
+ * Where a walk through a chain is: in the main table or in an indirect one,
+ * which is copied as a whole, for drivers make it just as long as the chain.
+ */
 struct walk {
 	uint64_t table;
+	const struct vq_desc *copy; /* of an indirect table */
 	uint32_t count; /* descriptors in the table */
 	uint32_t index;
 	uint32_t steps; /* left in this table; a chain may not visit more */
@@ -103,13 +107,16 @@ struct walk {
 static int read_desc(struct vq *vq, const struct walk *walk,
 		     struct vq_desc *ret)
 {
-	uint64_t gpa;
+	uint64_t gpa = walk->table + (uint64_t)walk->index * sizeof(*ret);
 
+	/* No sum overflows: vq_check() has seen the main table in memory. */
 	if (walk->index >= walk->count ||
-	    __builtin_add_overflow(
-		    walk->table, (uint64_t)walk->index * sizeof(*ret), &gpa) ||
-	    guest_mem_read(vq->gm, gpa, ret, sizeof(*ret)) != 0) {
+	    (walk->copy == NULL &&
+	     guest_mem_read(vq->gm, gpa, ret, sizeof(*ret)) != 0)) {
 		return -EPROTO;
+	}
+	if (walk->copy != NULL) {
+		*ret = walk->copy[walk->index];
 	}
 	ret->addr = le64toh(ret->addr);
 	ret->len = le32toh(ret->len);
@@ -119,18 +126,20 @@ static int read_desc(struct vq *vq, const struct walk *walk,
 }
 
 /* 2.7.5.3: one level, a whole number of descriptors, nothing after it. */
-static int enter_indirect(const struct vq *vq, struct walk *walk,
-			  const struct vq_desc *desc)
+static int enter_indirect(struct vq *vq, struct walk *walk,
+			  const struct vq_desc *desc,
+			  struct vq_desc copy[VQ_SEGS_MAX])
 {
 	uint32_t count = desc->len / (uint32_t)sizeof(*desc);
 
 	if (!vq->indirect || walk->indirect ||
 	    (desc->flags & VQ_DESC_NEXT) != 0 || count == 0 ||
-	    count > VQ_SEGS_MAX || desc->len % sizeof(*desc) != 0) {
+	    count > VQ_SEGS_MAX || desc->len % sizeof(*desc) != 0 ||
+	    guest_mem_read(vq->gm, desc->addr, copy, desc->len) != 0) {
 		return -EPROTO;
 	}
 	*walk = (struct walk){
-		.table = desc->addr,
+		.copy = copy,
 		.count = count,
 		.steps = count,
 		.indirect = true,
@@ -181,6 +190,7 @@ int vq_walk(struct vq *vq, uint16_t head, struct vq_chain *chain)
 		.index = head,
 		.steps = vq->at.size,
 	};
+	struct vq_desc copy[VQ_SEGS_MAX];
 	struct vq_desc desc;
 
 	chain->head = head;
@@ -195,7 +205,7 @@ int vq_walk(struct vq *vq, uint16_t head, struct vq_chain *chain)
 			return -EPROTO;
 		}
 		if ((desc.flags & VQ_DESC_INDIRECT) != 0) {
-			rc = enter_indirect(vq, &walk, &desc);
+			rc = enter_indirect(vq, &walk, &desc, copy);
 			if (rc != 0) {
 				return rc;
 			}

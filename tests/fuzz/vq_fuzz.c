@@ -32,14 +32,41 @@ static uint64_t read_from[READS_MAX];
 static size_t read_count;
 static bool hostile;
 
+static const struct vq_desc *note(uint64_t gpa, const uint8_t *at)
+{
+	require(read_count < READS_MAX);
+	memcpy(&reads[read_count], at, sizeof(reads[0]));
+	read_from[read_count] = gpa;
+	return &reads[read_count++];
+}
+
+/* An indirect table, read as a whole: what a walk through it looks at. */
+static void note_table(uint64_t gpa, const uint8_t *at, size_t count)
+{
+	size_t i = 0;
+
+	for (size_t steps = 0; steps < count && i < count; steps++) {
+		const struct vq_desc *desc = note(gpa + 16 * i, at + 16 * i);
+
+		if ((desc->flags & VQ_DESC_INDIRECT) != 0 ||
+		    (desc->flags & VQ_DESC_NEXT) == 0) {
+			break;
+		}
+		i = desc->next;
+	}
+}
+
 static void after_read(struct guest_mem *gm, uint64_t gpa, size_t len)
 {
 	uint8_t *at = guest_mem_map(gm, gpa, len);
+	const struct vq_desc *last =
+		read_count != 0 ? &reads[read_count - 1] : NULL;
 
-	if (len == sizeof(struct vq_desc)) {
-		require(read_count < READS_MAX);
-		memcpy(&reads[read_count], at, len);
-		read_from[read_count++] = gpa;
+	if (last != NULL && (last->flags & VQ_DESC_INDIRECT) != 0) {
+		require(gpa == last->addr && len == last->len);
+		note_table(gpa, at, len / sizeof(*last));
+	} else if (len == sizeof(*last)) {
+		(void)note(gpa, at);
 	}
 	if (hostile) {
 		for (size_t i = 0; i < len; i++) {
