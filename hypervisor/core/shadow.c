@@ -21,29 +21,26 @@
 #define ACTIONS_SIZE (SHADOW_WORDS * sizeof(struct shadow_action))
 
 /* An action is read while it may be replaced: in one piece. */
-typedef u64 __attribute__((may_alias)) action_bits_t;
-_Static_assert(sizeof(struct shadow_action) == sizeof(action_bits_t),
+union action_word {
+	u64 bits;
+	struct shadow_action action;
+};
+_Static_assert(sizeof(struct shadow_action) == sizeof(u64),
 	       "an action is one atomic load");
 
 static struct shadow_action action_load(const struct shadow_page *p, u32 word)
 {
-	const action_bits_t *from =
-		(const action_bits_t *)(const void *)&p->action[word];
-	u64 bits = atomic_load_relaxed(from);
-	struct shadow_action a;
+	union action_word w = { .bits = atomic_load_relaxed(&p->action[word]) };
 
-	memcpy(&a, &bits, sizeof(a));
-	return a;
+	return w.action;
 }
 
 static void action_store(struct shadow_page *p, u32 word,
 			 const struct shadow_action *a)
 {
-	action_bits_t *to = (action_bits_t *)(void *)&p->action[word];
-	u64 bits;
+	union action_word w = { .action = *a };
 
-	memcpy(&bits, a, sizeof(bits));
-	atomic_store_relaxed(to, bits);
+	atomic_store_relaxed(&p->action[word], w.bits);
 }
 
 static u32 addr_index(u32 addr)

@@ -32,7 +32,7 @@ struct shadow_page {
 	bool hidden; /* atomic update under way: readers fault and retry */
 	paddr_t pa;
 	u32 *word; /* the page, at EL2 */
-	struct shadow_action *action; /* SHADOW_WORDS of them */
+	u64 *action; /* SHADOW_WORDS of struct shadow_action */
 };
 
 struct zone_io {
