@@ -13,6 +13,7 @@ import signal
 import socket
 import struct
 import subprocess
+import time
 
 import pytest
 
@@ -346,6 +347,35 @@ def test_a_disk_of_an_nbd_server(start):
     process.tell(cmd="resume", device="disk0")
     process.tell(cmd="reset")
     assert process.hear() == {"event": "reset-done"}
+    process.tell(cmd="stop")
+    assert process.end() == 0
+
+
+@needs_nbdkit
+def test_a_disk_over_tcp(start):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(["nbdkit", "-f", "--log=null", "-i",
+                               "127.0.0.1", "-p", str(port), "memory", "3M"])
+    try:
+        end = time.monotonic() + 20
+        while True:
+            with contextlib.suppress(ConnectionRefusedError):
+                ours = socket.create_connection(("127.0.0.1", port))
+                break
+            assert server.poll() is None and time.monotonic() < end
+            time.sleep(0.05)
+        with ours:
+            process = start(files=(ours,))
+        said = process.serve(devices=[disk(0, fd=6, store="nbd")])
+        assert said[0]["size"] == 3 << 20
+        check_sandbox(process.status())
+    finally:
+        server.kill()
+        server.wait()
+    event = process.hear()
+    assert event["lost"] is True and event["state"] == "error"
     process.tell(cmd="stop")
     assert process.end() == 0
 

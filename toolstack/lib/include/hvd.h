@@ -271,7 +271,7 @@ struct hvd_device {
 	 * hvd_device_resume()), "broken" (the guest's driver must reset it) */
 	char *state;
 	char *error; /* why, or NULL */
-	char *path; /* what it works on, or NULL */
+	char *path; /* what it works on: a file, the URI of an export, or NULL */
 	bool readonly; /* of a disk */
 	int64_t size; /* of a disk, in bytes; -1 if unknown */
 	/* Of a network device; NULL and -1 for others. */
