@@ -363,14 +363,15 @@ static int virtio_attach(struct zone_window *window, enum state_found found)
 	start_device(zv);
 	/*
 	 * What was pushed or rung just before the end may not have been
-	 * noticed: look at every queue, and signal once whatever is there.
+	 * noticed: look at every queue, and signal once whatever is there.  What
+	 * the device shows may be another thing than its predecessor last did.
 	 */
 	for (uint32_t q = 0; q < zv->info.queue_count; q++) {
 		if (zv->started && zv->dev->vq[q].ready) {
 			zv->dev->ops->kick(zv->dev, q);
 		}
 	}
-	raise_interrupt(zv, VIRTIO_INTERRUPT_USED);
+	raise_interrupt(zv, VIRTIO_INTERRUPT_USED | VIRTIO_INTERRUPT_CONFIG);
 	return 0;
 }
 
