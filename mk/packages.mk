@@ -27,7 +27,7 @@ nested-packages := qemu-system-arm
 sysroot-packages := \
 	libc6-dev libedit-dev libfdt-dev libjson-c-dev libnbd-dev liburing-dev \
 	libuv1-dev \
-	bash busybox-static nbdkit ncurses-base
+	bash busybox-static nbdkit ncurses-base passt
 
 # Libraries that fragments may name in *-libs. libfdt has no pkg-config file.
 pkg-config-names := cmocka json-c libedit liburing libuv

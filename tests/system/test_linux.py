@@ -181,3 +181,94 @@ def test_life_cycle(machine, round_):
     machine.run("hvsh destroy linux2")
     machine.wait_state("linux2", OFF)
     assert machine.free_bytes() == before
+
+
+# ------------------------------------------------------ a network in user mode
+
+IMAGES = "/var/lib/hvd/images"
+LEASE = ("printf '%s\\n' '#!/bin/sh' '[ \"$1\" = bound ] || exit 0'"
+         " 'ip addr add $ip/$mask dev $interface'"
+         " 'ip route add default via $router' >/tmp/lease;"
+         " chmod +x /tmp/lease; ip link set eth0 up;"
+         " udhcpc -n -q -i eth0 -s /tmp/lease; ip -4 -o addr show eth0")
+BIG = "dd if=/dev/urandom of=/tmp/www/big bs=64k count=10 2>/dev/null"
+
+
+@pytest.fixture(scope="module")
+def user(machine):
+    """A zone with such a network, and servers at both ends of it."""
+    machine.run(f"mkdir -p /tmp/www && echo from-zone''0 >/tmp/www/word && {BIG}"
+                " && httpd -p 127.0.0.1:8080 -h /tmp/www")
+    machine.define("user", memory="256M", kernel=f"{IMAGES}/vmlinuz",
+                   initrd=f"{IMAGES}/linux-guest.cpio.gz",
+                   cmdline="console=hvc0 zv.name=user quiet",
+                   devices=[{"type": "console"},
+                            {"type": "net", "user": True, "forward": [
+                                {"port": 8081, "to": 80,
+                                 "address": "127.0.0.1"}]}])
+    machine.start("user")
+    at_prompt(machine, "user")
+    assert ask(machine, "user", LEASE, r"inet ([\d.]+/\d+)").group(1) == \
+        "10.0.2.15/24"
+    ask(machine, "user", f"mkdir /tmp/www; {BIG}; httpd -p 80 -h /tmp/www;"
+        " echo serv''ing", "serving")
+    yield machine
+    machine.destroy("user")
+
+
+def passts(machine):
+    return machine.try_run("pidof passt")[1].split()
+
+
+def fetches(machine):
+    """From zone0's loopback, by a new connection."""
+    fetch = "wget -q -O - http://10.0.2.2:8080/word 2>/dev/null"
+    ask(machine, "user", f"until {fetch}; do sleep 1; done", "from-zone0",
+        BOOT_LIMIT)
+
+
+def test_user_network_carries_both_ways(user):
+    """More than the buffers on the way hold."""
+    there = user.run("md5sum </tmp/www/big").split()[0]
+    ask(user, "user", "wget -q -O - http://10.0.2.2:8080/big | md5sum", there,
+        BOOT_LIMIT)
+    there = ask(user, "user", "md5sum </tmp/www/big",
+                r"([0-9a-f]{32})").group(1)
+    assert there in user.run("wget -q -O - http://127.0.0.1:8081/big | md5sum",
+                             BOOT_LIMIT)
+
+
+def test_passt_is_unprivileged(user):
+    pid, = passts(user)
+    status = user.run(f"cat /proc/{pid}/status")
+    for line in ("Uid:\t990", "Gid:\t990", "CapEff:\t0000000000000000",
+                 "Seccomp:\t2"):
+        assert line in status
+    assert user.run(f"ls -A /proc/{pid}/root") == ""
+
+
+def test_user_network_survives_kills(user):
+    """Of passt, of the I/O process and of hvd: there is a new passt each time,
+    and one only."""
+    for victim in ("passt", "hvd-io", "hvd"):
+        before = passts(user)
+        user.run(f"kill -9 $(pidof {victim})")
+        user.wait_until(lambda: user.try_run("hvsh list")[0] == 0, "hvd")
+        fetches(user)
+        after = passts(user)
+        assert len(after) == 1 and after != before
+        assert user.zone("user")["devices"][1]["state"] == "ok"
+
+
+def test_user_network_cable(user):
+    user.run("hvsh set user net0 link=down")
+    carrier = "cat /sys/class/net/eth0/carrier; echo e''nd"
+    ask(user, "user", carrier, r"\b0\r\n.*end")
+    user.run("hvsh set user net0 link=up limits.rx-bytes-sec=1M")
+    ask(user, "user", carrier, r"\b1\r\n.*end")
+    fetches(user)
+
+
+def test_no_passt_is_left(user):
+    user.destroy("user")
+    user.wait_until(lambda: not passts(user), "the end of passt")
