@@ -92,7 +92,7 @@ test: all $(unit-programs) $(fuzz-programs) $(host-needs) $(system-needs) ## all
 demo: $(machine-needs) ## a guided tour in QEMU that types for you
 	$(Q)$(PYTHON) tests/system/demo.py
 
-soak: $(machine-needs) ## start, kill and restart zones for SOAK_SECONDS
+soak: $(system-needs) ## zones and load under random kills, SOAK_SECONDS of each
 	$(Q)$(PYTHON) tests/system/soak.py
 
 bench: $(machine-needs) $(nested-initrd) ## count the instructions that zones cost

@@ -88,7 +88,8 @@ def address_of_debian(machine):
 
 def start_server(machine):
     """iperf3's, in the Debian."""
-    ask(machine, "iperf3 -s -D && echo sta''rted", "started")
+    ask(machine, "iperf3 -s -D; until ss -ltn | grep -q :5201; do sleep .1;"
+        " done; echo sta''rted", "started")
 
 
 class Load:
@@ -127,7 +128,7 @@ class DiskLoad(Load):
             "started")
 
     def log(self):
-        return ask(self.machine, "cat /var/tmp/log; echo e''nd", r"(?s).*end",
+        return ask(self.machine, "cat /var/tmp/log; echo o''ver", r"(?s).*over",
                    60).group()
 
     def moved(self):

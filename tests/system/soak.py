@@ -1,16 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Chaos for SOAK_SECONDS (default 600): random verbs on several zones while
-hvd and the I/O processes are killed.  Prints its seed; SOAK_SEED repeats it.
+"""Two times SOAK_SECONDS (default 600).  Prints its seed; SOAK_SEED repeats it.
 
+First random verbs on several zones while hvd and the I/O processes are killed.
 Held at every round: zone0 answers, hvd comes back, no zone is in a state that
 nobody asked for, and with all zones gone the pool is what it was.
+
+Then load on the disk and the network of a Debian, whose I/O process dies at
+random moments and at random steps of a request.  Held: after each death both
+loads go on, and no data is wrong.
 """
 import os
 import random
 import sys
 import time
 
+import debian
+from io_steps import STEPS, Victim, some_passes
 from machine import OFF, Machine
 
 ZONES = {"s1": ("tick", 1), "s2": ("hello", 2), "s3": ("flood", 1),
@@ -41,11 +47,7 @@ def chaos(machine, rng):
     return f"{what} {name}"
 
 
-def main():
-    seconds = int(os.environ.get("SOAK_SECONDS", "600"))
-    seed = int(os.environ.get("SOAK_SEED", str(time.time_ns() & 0xffffffff)))
-    rng = random.Random(seed)
-    print(f"soak: {seconds} s, SOAK_SEED={seed}", flush=True)
+def soak_verbs(rng, seconds):
     with Machine("soak") as machine:
         machine.login()
         before = machine.free_bytes()
@@ -62,13 +64,62 @@ def main():
                 machine.destroy(name)
             now = machine.free_bytes()
             if now != before:
-                print(f"soak: {before} bytes free before, {now} after"
-                      f" (last step: {what})")
                 print(machine.run("hvsh log | tail -n 40"))
-                return 1
+                raise AssertionError(
+                    f"{before} bytes free before, {now} after"
+                    f" (last step: {what})")
             rounds += 1
             print(f"soak: round {rounds}, {steps} steps, pool intact",
                   flush=True)
+
+
+def die(victim, rng):
+    """The victim's process dies somehow; returns how."""
+    if rng.random() < 0.5:
+        after = rng.randrange(1_500_000)
+        victim.kill(after)
+        return f"killed after {after} us"
+    step = rng.choice(STEPS)
+    victim.die_at(step, some_passes(rng, step))
+    return f"died at {step.name}"
+
+
+def soak_load(rng, seconds):
+    with debian.machine_with_debian("soak-debian") as machine:
+        debian.start_debian(machine)
+        address = debian.address_of_debian(machine)
+        debian.start_server(machine)
+        loads = [debian.DiskLoad(machine), debian.NetLoad(machine, address)]
+        for load in loads:
+            load.start()
+            load.goes_on("its start")
+        deaths = 0
+        with Victim(machine, "debian") as victim:
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                how = die(victim, rng)
+                for load in loads:
+                    load.goes_on(how)
+                deaths += 1
+                print(f"soak: death {deaths}, {how}: goes on", flush=True)
+        for load in loads:
+            load.stop()
+
+
+def main():
+    seconds = int(os.environ.get("SOAK_SECONDS", "600"))
+    seed = int(os.environ.get("SOAK_SEED", str(time.time_ns() & 0xffffffff)))
+    rng = random.Random(seed)
+    print(f"soak: 2 x {seconds} s, SOAK_SEED={seed}", flush=True)
+    try:
+        soak_verbs(rng, seconds)
+        if debian.ROOT.exists():
+            soak_load(rng, seconds)
+        else:
+            print(f"soak: no load: {debian.NEEDED}")
+    except AssertionError as error:
+        print(f"soak: FAILED with SOAK_SEED={seed}: {error}")
+        return 1
     print("soak: held")
     return 0
 
