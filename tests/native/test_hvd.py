@@ -2176,6 +2176,8 @@ def test_set_while_the_guest_goes(machine, hvd):
         hvd.finish(request)
     hvd.event("z1", "stopped")
     assert state(hvd, "z1") == "defined"
+    # it went with its zone: nobody misses it
+    assert "killed by signal" not in machine.text()
 
 
 def test_set_that_cannot_be_saved(machine, hvd):

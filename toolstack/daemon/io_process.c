@@ -176,6 +176,8 @@ static void gone(struct io_process *io, bool may_retry)
 	device_status_reset(io->status, io->def);
 	io->ops->gone(io);
 	if (io->state == IO_STOPPING) {
+		/* Hearing of it may have been what made the owner stop it. */
+		uv_timer_stop(&io->timer);
 		io->state = IO_NONE;
 		io->ops->stopped(io);
 		return;
