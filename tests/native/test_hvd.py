@@ -924,6 +924,26 @@ def test_not_an_image(machine, hvd, make, says):
     assert machine.zones() == []
 
 
+def test_blocks_smaller_than_the_device_has(machine, hvd):
+    image = machine.disk()
+    try:
+        device = subprocess.run(
+            ["losetup", "--find", "--show", "--sector-size", "4096", image],
+            capture_output=True, text=True, check=True).stdout.strip()
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        pytest.skip("needs loop devices")
+    try:
+        error = does_not_start(machine, hvd,
+                               disk_of(device, **{"block-size": 512}))
+        assert error.path == "$.devices[0].block-size" and error.hint
+        assert "4096 bytes" in str(error)
+        hvd.call("zone.undefine", name="z1")
+        start_with(machine, hvd, disk_of(device))
+        hvd.call("zone.destroy", name="z1")
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_unreadable_image(machine, hvd):
     path = machine.disk()

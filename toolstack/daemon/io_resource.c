@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -198,6 +200,25 @@ static void identify(const struct stat *st, struct io_resource *ret)
 	ret->ino = S_ISREG(st->st_mode) ? st->st_ino : 0;
 }
 
+/* A block device can do nothing with less than its own. */
+static int check_blocks(const struct zone_def *def, const struct io_resource *r,
+			const struct stat *st, struct zerror *ret_error)
+{
+	const struct zone_device *device = &def->devices[r->device];
+	char path[ZERROR_PATH_MAX];
+	int size = 0;
+
+	if (!S_ISBLK(st->st_mode) || device->block_size == 0 ||
+	    ioctl(r->fd, BLKSSZGET, &size) < 0 ||
+	    device->block_size >= (uint32_t)size) {
+		return 0;
+	}
+	zerror_path(path, "$.devices[%u].block-size", r->device);
+	return zerror_set(ret_error, ZERROR_IO_ERROR, path,
+			  "leave it out to get what suits the device",
+			  "%.200s has blocks of %d bytes", device->path, size);
+}
+
 static int examine(const struct zone_def *def, struct io_resource *r,
 		   struct zerror *ret_error)
 {
@@ -223,6 +244,9 @@ static int examine(const struct zone_def *def, struct io_resource *r,
 			    "an image is as large as the disk: make it so with "
 			    "truncate -s SIZE PATH",
 			    "has less than one sector", ret_error);
+	}
+	if (check_blocks(def, r, &st, ret_error) < 0) {
+		return -1;
 	}
 	/* ... but from now on its reads and writes are to wait. */
 	if (r->lock &&
