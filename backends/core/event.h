@@ -18,6 +18,7 @@
 #define EVENT_READ (1u << 0)
 #define EVENT_WRITE (1u << 1)
 #define EVENT_HUP (1u << 2) /* the other side has gone */
+#define EVENT_EDGE (1u << 3) /* see event_watch() */
 
 #define EVENT_NEVER UINT64_MAX
 
@@ -62,6 +63,10 @@ bool event_loop_run_deferred(struct event_loop *loop);
 /*
  * Watches fd for events (level-triggered), or changes what an active watch
  * waits for.  With events 0 only errors wake it.
+ *
+ * EVENT_READ | EVENT_EDGE is for an eventfd of which only the news count, not
+ * the number.  A loop that can tell each only once says EVENT_EDGE in the call
+ * too: then there is nothing to read.
  */
 int event_watch(struct event_loop *loop, struct event_watch *watch, int fd,
 		unsigned int events);

@@ -7,11 +7,15 @@
 #include "core/event_uv.h"
 
 #include <stdlib.h>
+#include <sys/epoll.h>
 
 struct uv_watch {
 	uv_poll_t poll;
 	struct event_watch *owner;
+	int fd;
 	int mask; /* 0: stopped */
+	bool want_edge;
+	bool edge; /* it is */
 };
 
 struct uv_alarm {
@@ -29,6 +33,20 @@ static void on_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
+/*
+ * libuv watches by level only, but says which epoll it has: what it has put in
+ * there it leaves alone until the watch is started anew.  What came since the
+ * owner last looked counts as news.
+ */
+static void make_edge(struct uv_watch *w)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET,
+				     .data.fd = w->fd };
+
+	w->edge = epoll_ctl(uv_backend_fd(w->poll.loop), EPOLL_CTL_MOD, w->fd,
+			    &event) == 0;
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct uv_watch *w = poll->data;
@@ -44,13 +62,18 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		got |= (events & UV_READABLE) != 0 ? EVENT_READ : 0;
 		got |= (events & UV_WRITABLE) != 0 ? EVENT_WRITE : 0;
 		got |= (events & UV_DISCONNECT) != 0 ? EVENT_HUP : 0;
+		got |= w->edge ? EVENT_EDGE : 0;
 	}
 	w->owner->cb(w->owner, got);
+	if (status >= 0 && w->owner != NULL && w->want_edge && !w->edge) {
+		make_edge(w);
+	}
 	/*
 	 * After an error libuv looks no more, but it need not be the end: the
 	 * owner, which did not give up, is to hear of what comes.
 	 */
 	if (status < 0 && w->owner != NULL && w->mask != 0) {
+		w->edge = false;
 		(void)uv_poll_start(&w->poll, w->mask, on_poll);
 	}
 }
@@ -76,10 +99,13 @@ static int watch_uv(struct event_loop *loop, struct event_watch *watch, int fd,
 			return rc;
 		}
 		w->poll.data = w;
+		w->fd = fd;
 		w->owner = watch;
 		watch->impl = w;
 	}
 	w->mask = mask;
+	w->want_edge = (events & EVENT_EDGE) != 0;
+	w->edge = false;
 	if (mask == 0) {
 		return uv_poll_stop(&w->poll);
 	}

@@ -111,8 +111,8 @@ static void on_doorbell(struct event_watch *watch, unsigned int events)
 	struct zone_virtio *zv = queue->zv;
 	uint64_t count;
 
-	(void)events;
-	if (read(queue->fd, &count, sizeof(count)) != sizeof(count)) {
+	if ((events & EVENT_EDGE) == 0 &&
+	    read(queue->fd, &count, sizeof(count)) != sizeof(count)) {
 		return;
 	}
 	if (zv->started && !zv->stopping && zv->dev->vq[queue->index].ready) {
@@ -330,7 +330,7 @@ static int bind_eventfds(struct zone_virtio *zv)
 		};
 
 		rc = event_watch(io->loop, &zv->queue[q].watch, zv->queue[q].fd,
-				 EVENT_READ);
+				 EVENT_READ | EVENT_EDGE);
 		if (rc == 0) {
 			rc = io->port->ops->ioeventfd(io->port, &bell);
 		}

@@ -8,6 +8,7 @@
 
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,6 +43,48 @@ static int teardown(void **state)
 	/* Every handle was closed, every allocation freed (ASan). */
 	assert_int_equal(uv_loop_close(&uv), 0);
 	return 0;
+}
+
+static void note(struct event_watch *watch, unsigned int events);
+
+/* What is there is told until it is read, then each signal once, unread. */
+static void edges(void **state)
+{
+	struct thing thing = { .watch.cb = note, .fd = eventfd(0, 0) };
+	uint64_t value;
+
+	(void)state;
+	assert_true(thing.fd >= 0);
+	assert_int_equal(event_watch(&ev.loop, &thing.watch, thing.fd,
+				     EVENT_READ | EVENT_EDGE),
+			 0);
+	assert_int_equal(eventfd_write(thing.fd, 1), 0);
+	uv_run(&uv, UV_RUN_ONCE);
+	assert_int_equal(thing.fired, 1);
+	assert_int_equal(thing.events, EVENT_READ);
+	/* Not read: that is news to an edge. */
+	uv_run(&uv, UV_RUN_ONCE);
+	assert_int_equal(thing.fired, 2);
+	assert_int_equal(thing.events, EVENT_READ | EVENT_EDGE);
+	for (unsigned int i = 3; i < 6; i++) {
+		uv_run(&uv, UV_RUN_NOWAIT);
+		assert_int_equal(thing.fired, i - 1);
+		assert_int_equal(eventfd_write(thing.fd, 1), 0);
+		uv_run(&uv, UV_RUN_ONCE);
+		assert_int_equal(thing.fired, i);
+	}
+	/* Watched anew it is by level again. */
+	assert_int_equal(
+		event_watch(&ev.loop, &thing.watch, thing.fd, EVENT_READ), 0);
+	thing.events = 0;
+	uv_run(&uv, UV_RUN_ONCE);
+	uv_run(&uv, UV_RUN_ONCE);
+	assert_int_equal(thing.fired, 7);
+	assert_int_equal(thing.events, EVENT_READ);
+	assert_int_equal(eventfd_read(thing.fd, &value), 0);
+	assert_int_equal(value, 4);
+	event_unwatch(&ev.loop, &thing.watch);
+	close(thing.fd);
 }
 
 /* Frees itself in its own callback, which event.h allows. */
@@ -216,6 +259,7 @@ static void deferred(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(edges),
 		TEST(freed_in_its_callback),
 		TEST(mask_changes),
 		TEST(goes_on_after_an_error),
