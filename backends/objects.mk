@@ -43,9 +43,11 @@ backends-y += \
 	backends/net/link_tap.c \
 	backends/net/net_ctrl.c \
 	backends/net/net_filter.c \
+	backends/net/net_path.c \
 	backends/net/net_rx.c \
 	backends/net/net_tx.c \
 	backends/net/net_window.c \
+	backends/net/vhost_net.c \
 	backends/net/virtio_net.c \
 	backends/io/control.c \
 	backends/io/dev_console.c \

@@ -180,6 +180,11 @@ test_virtio_net-src := $(backends-net) $(net-support)
 unit-tests-y += tests/unit/backends/test_link_stream
 test_link_stream-src := backends/net/link_stream.c
 test_link_stream-libs := -Wl,--wrap=write
+unit-tests-y += tests/unit/backends/test_net_path
+test_net_path-src := $(backends-net) $(net-support)
+unit-tests-y += tests/unit/backends/test_vhost_net
+test_vhost_net-src := backends/net/vhost_net.c backends/core/guest_mem.c
+test_vhost_net-libs := -Wl,--wrap=ioctl
 unit-tests-y += tests/unit/toolstack/test_net_mac
 test_net_mac-src := toolstack/common/net_mac.c
 unit-tests-y += tests/unit/toolstack/test_net_tap

@@ -72,6 +72,11 @@ struct virtio_device_ops {
 	void (*kick)(struct virtio_device *dev, uint32_t q);
 	void (*stop)(struct virtio_device *dev, virtio_stop_cb done);
 	/*
+	 * The driver has taken queue q, which is not ready any more, away from
+	 * a device that runs.  NULL: a queue without chains is all the same.
+	 */
+	void (*queue_gone)(struct virtio_device *dev, uint32_t q);
+	/*
 	 * The value of mark[q] when the driver makes queue q anew.  NULL: 0.
 	 */
 	uint64_t (*mark_fresh)(struct virtio_device *dev, uint32_t q);
@@ -89,12 +94,26 @@ struct virtio_device_ops {
 	int (*set_mtu)(struct virtio_device *dev, uint64_t mtu);
 };
 
+/* A queue's two eventfds, which stay the transport's. */
+struct virtio_queue_events {
+	int kick; /* counts the driver's kicks */
+	int call; /* counts up to interrupt it */
+};
+
 struct virtio_transport_ops {
 	/* Tells the driver of used buffers if it wants to know. */
 	void (*signal)(struct virtio_device *dev, uint32_t q);
 	void (*config_changed)(struct virtio_device *dev);
 	/* The device cannot go on: it needs a reset by the driver. */
 	void (*broken)(struct virtio_device *dev, const char *why);
+	/*
+	 * Lends a queue's events to somebody who serves it in our place:
+	 * kick() is not called for it before it is reclaimed.  NULL: this
+	 * transport has none.
+	 */
+	void (*lend)(struct virtio_device *dev, uint32_t q,
+		     struct virtio_queue_events *ret);
+	void (*reclaim)(struct virtio_device *dev, uint32_t q);
 };
 
 struct virtio_device {

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Network devices: over the queues of a TAP that hvd made, or a stream socket. */
+/*
+ * Network devices: over the queues of a TAP that hvd made, with a vhost-net for
+ * each if it has given some, or over a stream socket.
+ */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +12,7 @@
 #include "io/io_process.h"
 #include "net/link_stream.h"
 #include "net/link_tap.h"
+#include "net/vhost_net.h"
 #include "net/virtio_net.h"
 
 struct dev_net {
@@ -15,6 +20,7 @@ struct dev_net {
 		struct link_tap tap;
 		struct link_stream stream;
 	};
+	struct vhost_net vhost;
 	struct virtio_net net;
 };
 
@@ -33,8 +39,9 @@ static int open_link(const struct io_device *device, struct dev_net *own,
 		     struct net_link **ret)
 {
 	int fds[NET_PAIRS_MAX];
+	uint32_t pairs = device->config->queues / 2;
 
-	for (uint32_t q = 0; q < device->config->fd_count; q++) {
+	for (uint32_t q = 0; q < pairs; q++) {
 		fds[q] = device->config->fd + (int)q;
 	}
 	if (device->config->net.via == IO_LINK_STREAM) {
@@ -42,7 +49,40 @@ static int open_link(const struct io_device *device, struct dev_net *own,
 		return link_stream_init(&own->stream, fds[0]);
 	}
 	*ret = &own->tap.link;
-	return link_tap_init(&own->tap, fds, device->config->fd_count);
+	return link_tap_init(&own->tap, fds, pairs);
+}
+
+static void on_mover_lost(struct virtio_net *net)
+{
+	char why[96];
+
+	snprintf(why, sizeof(why), "vhost-net refuses it: %s",
+		 strerror(-net->mover_error));
+	io_device_set_state(net->owner, IO_DEVICE_ERROR, why);
+}
+
+/* They come after the TAP's queues. */
+static int add_vhost(struct io_device *device, struct dev_net *own)
+{
+	int fds[NET_PAIRS_MAX];
+	uint32_t pairs = device->config->queues / 2;
+	int rc;
+
+	for (uint32_t q = 0; q < pairs; q++) {
+		fds[q] = device->config->fd + (int)(pairs + q);
+	}
+	if (!own->tap.headers) {
+		return -EOPNOTSUPP;
+	}
+	rc = vhost_net_init(&own->vhost, fds, &own->tap.link,
+			    &device->process->gm);
+	if (rc == 0) {
+		rc = virtio_net_set_mover(&own->net, &own->vhost.mover);
+	}
+	if (rc != 0) {
+		vhost_net_fini(&own->vhost);
+	}
+	return rc;
 }
 
 static int make(struct io_device *device, struct dev_net *own)
@@ -66,9 +106,10 @@ static int make(struct io_device *device, struct dev_net *own)
 	}
 	own->net.owner = device;
 	own->net.on_lost = on_lost;
+	own->net.on_mover_lost = on_mover_lost;
 	virtio_net_set_plugged(&own->net, net->link);
 	device->virtio = &own->net.dev;
-	return 0;
+	return net->vhost ? add_vhost(device, own) : 0;
 }
 
 static int create(struct io_device *device)
@@ -84,7 +125,13 @@ static int create(struct io_device *device)
 
 static void destroy(struct io_device *device)
 {
-	free(device->own);
+	struct dev_net *own = device->own;
+
+	if (own != NULL && own->net.mover != NULL) {
+		virtio_net_unset_mover(&own->net);
+		vhost_net_fini(&own->vhost);
+	}
+	free(own);
 }
 
 static void set(struct io_device *device, const struct io_settings *settings)

@@ -336,6 +336,17 @@ bool io_config_has_taps(const struct io_config *config)
 	return has;
 }
 
+bool io_config_has_vhost(const struct io_config *config)
+{
+	bool has = false;
+
+	for (size_t i = 0; !has && i < config->device_count; i++) {
+		has = config->device[i].kind == IO_DEVICE_NET &&
+		      config->device[i].net.vhost;
+	}
+	return has;
+}
+
 /* ---------------------------------------------------------------- commands */
 
 static const struct io_config_type *type_of(const struct io_config *config,

@@ -20,7 +20,7 @@
 #define IO_CONFIG_DEVICES_MAX ZV_A64_VIRTIO_COUNT
 #define IO_CONFIG_FD_FIRST 6u /* after the control, zone and console fds */
 #define IO_CONFIG_FD_LAST \
-	(IO_CONFIG_FD_FIRST + IO_CONFIG_DEVICES_MAX * NET_PAIRS_MAX - 1u)
+	(IO_CONFIG_FD_FIRST + IO_CONFIG_DEVICES_MAX * 2u * NET_PAIRS_MAX - 1u)
 
 struct io_config_ram {
 	uint64_t gpa;
@@ -94,6 +94,7 @@ struct io_config_net {
 	uint8_t mac[NET_MAC_SIZE];
 	uint16_t mtu;
 	bool link; /* the cable is plugged in */
+	bool vhost; /* a vhost-net for each pair comes after the TAP's queues */
 	struct io_config_net_limits limits;
 };
 
@@ -138,6 +139,7 @@ int io_config_parse(const char *line, size_t len, struct io_config *ret,
 /* How many of its disks are there. */
 uint32_t io_config_disks(const struct io_config *config, enum io_store store);
 bool io_config_has_taps(const struct io_config *config);
+bool io_config_has_vhost(const struct io_config *config);
 
 enum io_command_kind {
 	IO_COMMAND_POWERKEY,

@@ -246,13 +246,16 @@ static int parse_mac(const struct io_cursor *at, uint8_t ret[NET_MAC_SIZE])
 	return 0;
 }
 
-/* A receive and a transmit queue for each fd, and one for control. */
+/*
+ * A receive and a transmit queue for each of a TAP's fds, and one for control;
+ * then a vhost-net for each, perhaps.
+ */
 static int parse_pairs(const struct io_cursor *at, struct io_config_device *ret)
 {
 	if (ret->queues % 2 == 0) {
 		return io_cursor_fail(at, "queues", "must be odd");
 	}
-	ret->fd_count = ret->queues / 2;
+	ret->fd_count = ret->queues / 2 * (ret->net.vhost ? 2 : 1);
 	return (uint32_t)ret->fd + ret->fd_count - 1 <= IO_CONFIG_FD_LAST
 		       ? 0
 		       : io_cursor_fail(at, "fd", "leaves no room for others");
@@ -272,6 +275,9 @@ static int parse_via(const struct io_cursor *at, struct io_config_device *ret)
 		return -1;
 	}
 	ret->net.via = (enum io_link)i;
+	if (ret->net.via == IO_LINK_STREAM && ret->net.vhost) {
+		return io_cursor_fail(at, "vhost", "goes with via tap");
+	}
 	return ret->net.via == IO_LINK_TAP || ret->fd_count == 1
 		       ? 0
 		       : io_cursor_fail(at, "queues",
@@ -282,6 +288,10 @@ static int parse_net(const struct io_cursor *at, struct io_config_device *ret)
 {
 	uint32_t mtu;
 
+	if (json_object_object_get_ex(at->object, "vhost", NULL) &&
+	    io_cursor_bool(at, "vhost", &ret->net.vhost) != 0) {
+		return -1;
+	}
 	if (parse_pairs(at, ret) != 0 || parse_via(at, ret) != 0 ||
 	    parse_mac(at, ret->net.mac) != 0 ||
 	    io_cursor_u32(at, "mtu", NET_MTU_MIN, UINT16_MAX, &mtu) != 0 ||
@@ -308,8 +318,8 @@ static const char *const disk_members[] = {
 	"serial",   "store",	 "export",  DISK_LIMITS,  NULL,
 };
 static const char *const disk_limit_members[] = { DISK_LIMITS, NULL };
-static const char *const net_members[] = { "mac", "mtu",      "link",
-					   "via", NET_LIMITS, NULL };
+static const char *const net_members[] = { "mac",   "mtu",	"link", "via",
+					   "vhost", NET_LIMITS, NULL };
 static const char *const net_limit_members[] = { NET_LIMITS, NULL };
 
 static const struct io_config_type types[] = {

@@ -213,6 +213,7 @@ static const char *prepare(struct hvd_io *io, int *ret_error)
 		.disks = io_config_disks(&io->config, IO_STORE_FILE),
 		.nbd_disks = io_config_disks(&io->config, IO_STORE_NBD),
 		.taps = io_config_has_taps(&io->config),
+		.vhost = io_config_has_vhost(&io->config),
 	};
 	const char *what;
 

@@ -9,6 +9,7 @@
 #include <linux/futex.h>
 #include <linux/if_tun.h>
 #include <linux/seccomp.h>
+#include <linux/vhost.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,8 +25,8 @@
 
 #include <zonevisor.h>
 
-/* Clients, eventfds of 32 devices, the loop's own, and some to spare. */
-#define FDS_MAX 512u
+/* Clients, files and eventfds of 32 devices, the loop's own, some to spare. */
+#define FDS_MAX 1024u
 /* Bytes of private memory, several times what 64 clients and the loop take. */
 #define DATA_MAX (64u << 20)
 /* And for each disk: a request for each descriptor of eight queues. */
@@ -240,6 +241,15 @@ static int install_filter(const struct sandbox_needs *needs)
 	const uint32_t tap_offload = needs->taps ? TUNSETOFFLOAD : FIONBIO;
 	const uint32_t tap_queue = needs->taps ? TUNSETQUEUE : FIONBIO;
 	const uint32_t tap_carrier = needs->taps ? TUNSETCARRIER : FIONBIO;
+	/* vhost_net.c, of a queue that starts or stops; the same */
+	const bool vhost = needs->vhost;
+	const uint32_t vhost_features = vhost ? VHOST_SET_FEATURES : FIONBIO;
+	const uint32_t vhost_num = vhost ? VHOST_SET_VRING_NUM : FIONBIO;
+	const uint32_t vhost_base = vhost ? VHOST_SET_VRING_BASE : FIONBIO;
+	const uint32_t vhost_addr = vhost ? VHOST_SET_VRING_ADDR : FIONBIO;
+	const uint32_t vhost_call = vhost ? VHOST_SET_VRING_CALL : FIONBIO;
+	const uint32_t vhost_kick = vhost ? VHOST_SET_VRING_KICK : FIONBIO;
+	const uint32_t vhost_tap = vhost ? VHOST_NET_SET_BACKEND : FIONBIO;
 	const bool nbd = needs->nbd_disks != 0;
 	/* libnbd's flags, or those that are permitted anyway */
 	const uint32_t nbd_recv = nbd ? 0 : MSG_DONTWAIT;
@@ -260,7 +270,10 @@ static int install_filter(const struct sandbox_needs *needs)
 		ALLOW_IF(ioctl, ARG(1), IS(ZV_IOC_IO_COMPLETE),
 			 IS(ZV_IOC_SHADOW_UPDATE), IS(ZV_IOC_INJECT),
 			 IS(ZV_IOC_IOEVENTFD), IS(ZV_IOC_IRQFD), IS(FIONBIO),
-			 IS(tap_offload), IS(tap_queue), IS(tap_carrier)),
+			 IS(tap_offload), IS(tap_queue), IS(tap_carrier),
+			 IS(vhost_features), IS(vhost_num), IS(vhost_base),
+			 IS(vhost_addr), IS(vhost_call), IS(vhost_kick),
+			 IS(vhost_tap)),
 		/* the flags of control.c and console_server.c: no MSG_OOB */
 		ALLOW_IF(recvfrom, ARG(3), IS(MSG_DONTWAIT), IS(nbd_recv)),
 		ALLOW_IF(sendto, ARG(3), IS(MSG_DONTWAIT | MSG_NOSIGNAL),

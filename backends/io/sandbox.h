@@ -37,6 +37,7 @@ struct sandbox_needs {
 	uint32_t disks; /* each with an io_uring that exists already */
 	uint32_t nbd_disks; /* each with a socket, used by libnbd */
 	bool taps; /* queues of TAP devices */
+	bool vhost; /* ... and the kernel's vhost-net, set up already */
 };
 
 /*

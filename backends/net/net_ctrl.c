@@ -279,6 +279,7 @@ static void set_pairs_in_use(struct virtio_net *net, uint32_t pairs)
 		pair->tx_blocked = false;
 		event_defer(net->dev.loop, &pair->rx.more);
 		event_defer(net->dev.loop, &pair->tx.more);
+		net_path_choose(pair);
 		net_watch(pair);
 	}
 }

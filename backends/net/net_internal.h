@@ -15,6 +15,8 @@ void net_broken(struct virtio_net *net, const char *why);
 void net_lost(struct virtio_net *net);
 /* Whether packets pass at all. */
 bool net_is_up(const struct virtio_net *net);
+/* The pair does nothing, and has taken nothing, until it is told to. */
+void net_quiet_pair(struct net_pair *pair);
 /* Watches for what the pair waits for, and for nothing else. */
 void net_watch(struct net_pair *pair);
 
@@ -34,6 +36,15 @@ void net_rx_kick(struct net_pair *pair);
 void net_tx_run(struct net_pair *pair);
 /* Takes the transmit queue up where an earlier process was: 0 or -EPROTO. */
 int net_tx_resume(struct net_pair *pair);
+
+/* ... or notes that they are the mover's: its place is the used index. */
+void net_tx_note_moved(struct net_pair *pair);
+
+/* Something changed that decides on who moves the pair's packets. */
+void net_path_choose(struct net_pair *pair);
+void net_path_choose_all(struct virtio_net *net);
+/* The mover lets go of all queues. */
+void net_path_end(struct virtio_net *net);
 
 void net_ctrl_run(struct virtio_net *net);
 /* The driver's wishes, as the marks tell them. */

@@ -231,8 +231,8 @@ void net_rx_run(struct net_pair *pair)
 	unsigned int packets = 0;
 	int rc = 1;
 
-	if (!net->running || !net_is_up(net) || pair->index >= net->pairs ||
-	    pair->rx_starved || pair->rx.waiting) {
+	if (!net->running || pair->moved || !net_is_up(net) ||
+	    pair->index >= net->pairs || pair->rx_starved || pair->rx.waiting) {
 		return;
 	}
 	while (rc > 0 && allowance != 0 && packets++ < NET_TURN_PACKETS) {

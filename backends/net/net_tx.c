@@ -11,19 +11,36 @@ static struct vq *queue_of(struct net_pair *pair)
 	return &pair->net->dev.vq[net_tx_queue(pair)];
 }
 
+/* The chains taken are those that the mover has given back. */
+#define MARK_MOVED (1ull << 16)
+
+static void store_mark(struct net_pair *pair, uint64_t mark)
+{
+	__atomic_store_n(&pair->net->dev.mark[net_tx_queue(pair)], mark,
+			 __ATOMIC_RELEASE);
+}
+
 static void set_mark(struct net_pair *pair)
 {
-	__atomic_store_n(&pair->net->dev.mark[net_tx_queue(pair)],
-			 queue_of(pair)->last_avail, __ATOMIC_RELEASE);
+	store_mark(pair, queue_of(pair)->last_avail);
+}
+
+void net_tx_note_moved(struct net_pair *pair)
+{
+	store_mark(pair, MARK_MOVED);
 }
 
 int net_tx_resume(struct net_pair *pair)
 {
 	struct vq *vq = queue_of(pair);
-	uint16_t avail = (uint16_t)pair->net->dev.mark[net_tx_queue(pair)];
+	uint64_t mark = pair->net->dev.mark[net_tx_queue(pair)];
+	uint16_t avail = (uint16_t)mark;
 	uint16_t head;
 
 	if (!vq->ready) {
+		return 0;
+	}
+	if ((mark & MARK_MOVED) != 0) {
 		return 0;
 	}
 	switch ((uint16_t)(avail - vq->used_idx)) {
@@ -230,7 +247,8 @@ void net_tx_run(struct net_pair *pair)
 	unsigned int packets = 0;
 	int rc = 1;
 
-	if (!net->running || pair->tx_blocked || pair->tx.waiting) {
+	if (!net->running || pair->moved || pair->tx_blocked ||
+	    pair->tx.waiting) {
 		return;
 	}
 	vq_disable_kick(queue_of(pair));

@@ -98,7 +98,8 @@ static unsigned int events_wanted(const struct net_pair *pair)
 {
 	const struct virtio_net *net = pair->net;
 
-	if (!net->running || !net_is_up(net) || pair->index >= net->pairs) {
+	if (!net->running || pair->moved || !net_is_up(net) ||
+	    pair->index >= net->pairs) {
 		return 0;
 	}
 	return (pair->rx_starved || pair->rx.waiting ? 0 : EVENT_READ) |
@@ -169,7 +170,7 @@ static void on_ctrl_more(struct event_defer *defer)
 	net_ctrl_run(container_of(defer, struct virtio_net, more_ctrl));
 }
 
-static void quiet_pair(struct net_pair *pair)
+void net_quiet_pair(struct net_pair *pair)
 {
 	struct event_loop *loop = pair->net->dev.loop;
 
@@ -193,9 +194,10 @@ static void quiet_pair(struct net_pair *pair)
 static void quiet(struct virtio_net *net)
 {
 	net->running = false;
+	net_path_end(net);
 	event_undefer(net->dev.loop, &net->more_ctrl);
 	for (uint32_t i = 0; i < net->link->pairs; i++) {
-		quiet_pair(&net->pair[i]);
+		net_quiet_pair(&net->pair[i]);
 	}
 }
 
@@ -220,6 +222,7 @@ static void cable_changed(struct virtio_net *net)
 		struct net_pair *pair = &net->pair[i];
 
 		pair->tx_blocked = false;
+		net_path_choose(pair);
 		net_watch(pair);
 		if (net->running) {
 			event_defer(net->dev.loop, &pair->rx.more);
@@ -407,6 +410,7 @@ static int net_start(struct virtio_device *dev, uint64_t features)
 		event_defer(dev->loop, &net->pair[i].rx.more);
 		event_defer(dev->loop, &net->pair[i].tx.more);
 	}
+	net_path_choose_all(net);
 	if (memcmp(net->filter.mac, net->default_mac, NET_MAC_SIZE) != 0) {
 		/* A predecessor showed the driver its own choice. */
 		dev->transport->config_changed(dev);
@@ -427,6 +431,15 @@ static void net_kick(struct virtio_device *dev, uint32_t q)
 		net_rx_kick(&net->pair[q / 2]);
 	} else if (q / 2 < pairs_made(net)) {
 		net_tx_run(&net->pair[q / 2]);
+	}
+}
+
+static void net_queue_gone(struct virtio_device *dev, uint32_t q)
+{
+	struct virtio_net *net = from_dev(dev);
+
+	if (q != net->ctrl && q / 2 < net->link->pairs) {
+		net_path_choose(&net->pair[q / 2]);
 	}
 }
 
@@ -475,6 +488,7 @@ static const struct virtio_device_ops net_ops = {
 	.start = net_start,
 	.kick = net_kick,
 	.stop = net_stop,
+	.queue_gone = net_queue_gone,
 };
 
 /* --------------------------------------------------------------------- API */
@@ -512,10 +526,10 @@ int virtio_net_init(struct virtio_net *net, struct event_loop *loop,
 	net->next_mtu = net->rings_only ? NET_MTU_DEFAULT : config->mtu;
 	net->more_ctrl.cb = on_ctrl_more;
 	memcpy(net->default_mac, config->mac, NET_MAC_SIZE);
-	virtio_net_set_limits(net, &config->rx_limits, &config->tx_limits);
 	for (uint32_t i = 0; i < link->pairs; i++) {
 		init_pair(net, i);
 	}
+	virtio_net_set_limits(net, &config->rx_limits, &config->tx_limits);
 	defaults(net);
 	return 0;
 }
@@ -574,4 +588,5 @@ void virtio_net_set_limits(struct virtio_net *net, const struct net_limits *rx,
 		end_wait(net, &net->pair[i].rx);
 		end_wait(net, &net->pair[i].tx);
 	}
+	net_path_choose_all(net);
 }

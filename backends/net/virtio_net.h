@@ -28,12 +28,14 @@
 #include "core/virtio_device.h"
 #include "net/net_filter.h"
 #include "net/net_link.h"
+#include "net/net_mover.h"
 #include "net/net_window.h"
 
 /* What is read apart from guest memory, to be looked at: up to a VLAN tag. */
 #define NET_PREFIX_SIZE (NET_HDR_SIZE + NET_ETH_SIZE + NET_VLAN_SIZE)
 
-struct net_counters { /* bytes are those of frames */
+/* Of what this process moves; bytes are those of frames. */
+struct net_counters {
 	uint64_t packets;
 	uint64_t bytes;
 	uint64_t dropped; /* no room, no cable */
@@ -69,6 +71,7 @@ struct net_pair {
 	unsigned int watched; /* EVENT_READ, EVENT_WRITE; 0: not watched */
 	struct net_flow rx;
 	struct net_flow tx;
+	bool moved; /* the mover has its queues */
 	bool tx_blocked; /* the link takes no more */
 	bool rx_starved; /* there is no room for the next packet */
 	struct net_window window;
@@ -108,6 +111,9 @@ struct virtio_net {
 	bool tables; /* MAC or VLAN tables were set */
 	struct net_filter filter;
 	struct event_defer more_ctrl;
+	struct net_mover *mover; /* NULL: none */
+	struct event_watch faults; /* of the mover */
+	int mover_error; /* why it is not used any more */
 	struct vq_chain chain;
 	struct iovec iov[NET_WINDOW_SEGS + 2];
 	struct net_pair pair[NET_PAIRS_MAX];
@@ -119,6 +125,8 @@ struct virtio_net {
 
 	/* Told once when the link is gone for good.  May be NULL. */
 	void (*on_lost)(struct virtio_net *net);
+	/* Told once when the mover has refused a queue.  May be NULL. */
+	void (*on_mover_lost)(struct virtio_net *net);
 	void *owner;
 };
 
@@ -129,6 +137,14 @@ struct virtio_net {
 int virtio_net_init(struct virtio_net *net, struct event_loop *loop,
 		    struct net_link *link,
 		    const struct virtio_net_config *config);
+
+/*
+ * Before the first start, if the transport lends queues: somebody who moves the
+ * packets when nothing is asked of them that only this process can do.  0 or
+ * -errno.  To be undone before the mover or the device goes.
+ */
+int virtio_net_set_mover(struct virtio_net *net, struct net_mover *mover);
+void virtio_net_unset_mover(struct virtio_net *net);
 
 /* Plugs the cable in or out; the driver is told. */
 void virtio_net_set_plugged(struct virtio_net *net, bool plugged);

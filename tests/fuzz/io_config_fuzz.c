@@ -48,12 +48,12 @@ static void check_type(const struct io_config_device *d)
 		require((d->console.cols == 0) == (d->console.rows == 0));
 		break;
 	case IO_DEVICE_RNG:
-		require(d->queues == 1 && d->fd >= 6 && d->fd < 102);
+		require(d->queues == 1 && d->fd >= 6 && d->fd < 198);
 		check_rate(&d->rng.bytes_sec);
 		break;
 	case IO_DEVICE_DISK:
 		require(d->queues >= 1 && d->queues <= 8);
-		require(d->fd >= 6 && d->fd < 102);
+		require(d->fd >= 6 && d->fd < 198);
 		require(strlen(d->disk.serial) <= IO_CONFIG_SERIAL_MAX);
 		require((d->disk.block_size & (d->disk.block_size - 1)) == 0);
 		require(d->disk.block_size <= 4096);
@@ -62,9 +62,10 @@ static void check_type(const struct io_config_device *d)
 		}
 		break;
 	case IO_DEVICE_NET:
-		require(d->fd_count >= 1 && d->fd_count <= NET_PAIRS_MAX);
-		require(d->queues == 2 * d->fd_count + 1);
-		require(d->fd >= 6 && d->fd + (int)d->fd_count <= 102);
+		require(d->queues >= 3 && d->queues <= 2 * NET_PAIRS_MAX + 1);
+		require(d->queues % 2 == 1);
+		require(d->fd_count == d->queues / 2 * (d->net.vhost ? 2 : 1));
+		require(d->fd >= 6 && d->fd + (int)d->fd_count <= 198);
 		require(d->net.via != IO_LINK_STREAM || d->fd_count == 1);
 		require((d->net.mac[0] & 1) == 0 && d->net.mtu >= NET_MTU_MIN);
 		check_net_limits(&d->net.limits);

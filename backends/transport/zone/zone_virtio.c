@@ -96,10 +96,33 @@ static void broken(struct virtio_device *dev, const char *why)
 	}
 }
 
+static void lend(struct virtio_device *dev, uint32_t q,
+		 struct virtio_queue_events *ret)
+{
+	struct zone_virtio *zv = from_device(dev);
+
+	/* It stays a watch: to reclaim it takes nothing that could fail. */
+	(void)event_watch(dev->loop, &zv->queue[q].watch, zv->queue[q].fd, 0);
+	*ret = (struct virtio_queue_events){
+		.kick = zv->queue[q].fd,
+		.call = zv->irq_fd,
+	};
+}
+
+static void reclaim(struct virtio_device *dev, uint32_t q)
+{
+	struct zone_virtio *zv = from_device(dev);
+
+	(void)event_watch(dev->loop, &zv->queue[q].watch, zv->queue[q].fd,
+			  EVENT_READ);
+}
+
 static const struct virtio_transport_ops zone_transport_ops = {
 	.signal = signal_queue,
 	.config_changed = config_changed,
 	.broken = broken,
+	.lend = lend,
+	.reclaim = reclaim,
 };
 
 /* ------------------------------------------------------ guest to transport */
@@ -196,6 +219,14 @@ static void make_queue(struct zone_virtio *zv)
 	(void)vq_clear(zv->gm, &zv->state.regs.queue[q].layout);
 }
 
+static void drop_queue(struct zone_virtio *zv, uint32_t q)
+{
+	vq_fini(&zv->dev->vq[q]);
+	if (zv->started && zv->dev->ops->queue_gone != NULL) {
+		zv->dev->ops->queue_gone(zv->dev, q);
+	}
+}
+
 static void virtio_access(struct zone_window *window,
 			  struct zone_access *access)
 {
@@ -220,7 +251,7 @@ static void virtio_access(struct zone_window *window,
 		make_queue(zv);
 		break;
 	case VIRTIO_MMIO_QUEUE_DISABLE:
-		vq_fini(&zv->dev->vq[zv->state.regs.queue_sel]);
+		drop_queue(zv, zv->state.regs.queue_sel);
 		break;
 	case VIRTIO_MMIO_CONFIG_WRITE:
 		config_write(zv, access);

@@ -183,6 +183,47 @@ static void stores(void **state)
 	}
 }
 
+static void vhost(void **state)
+{
+	struct io_config config;
+	struct zerror error;
+
+	(void)state;
+	assert_int_equal(parse(BEGIN RAM ",\"devices\":[" NET(
+				       "net0", "0", "0", "7",
+				       CABLE ",\"fd\":6,\"vhost\":true") "]}",
+			       &config, &error),
+			 0);
+	assert_true(config.device[0].net.vhost);
+	assert_int_equal(config.device[0].fd_count, 6);
+	assert_true(io_config_has_vhost(&config));
+	/* Three TAP queues and three of vhost-net, up to the last fd. */
+	assert_int_equal(parse(BEGIN RAM ",\"devices\":[" NET(
+				       "net0", "0", "0", "7",
+				       CABLE ",\"fd\":192,\"vhost\":true") "]}",
+			       &config, &error),
+			 0);
+	assert_int_equal(parse(BEGIN RAM ",\"devices\":[" NET(
+				       "net0", "0", "0", "7",
+				       CABLE ",\"fd\":193,\"vhost\":true") "]}",
+			       &config, &error),
+			 -1);
+	assert_string_equal(error.path, "$.devices[0].fd");
+	assert_int_equal(parse(BEGIN RAM ",\"devices\":[" NET(
+				       "net0", "0", "0", "7",
+				       CABLE ",\"fd\":6,\"vhost\":1") "]}",
+			       &config, &error),
+			 -1);
+	assert_string_equal(error.path, "$.devices[0].vhost");
+	assert_int_equal(parse(BEGIN RAM ",\"devices\":[" NET(
+				       "net0", "0", "0", "7",
+				       CABLE ",\"fd\":6,\"vhost\":false") "]}",
+			       &config, &error),
+			 0);
+	assert_int_equal(config.device[0].fd_count, 3);
+	assert_false(io_config_has_vhost(&config));
+}
+
 static void networks(void **state)
 {
 	static const char text[] = BEGIN RAM ",\"devices\":[" NET(
@@ -322,7 +363,7 @@ static void refused(void **state)
 		  ",\"devices\":[" RNG("a", "0", "0", ",\"fd\":5") "]}",
 		  "$.devices[0].fd" },
 		{ BEGIN RAM
-		  ",\"devices\":[" RNG("a", "0", "0", ",\"fd\":102") "]}",
+		  ",\"devices\":[" RNG("a", "0", "0", ",\"fd\":198") "]}",
 		  "$.devices[0].fd" },
 		{ BEGIN RAM
 		  ",\"devices\":[" RNG("a", "0", "0", ",\"fd\":6") "," RNG(
@@ -368,12 +409,15 @@ static void refused(void **state)
 		{ IN_NET("9", CABLE ",\"fd\":6"), "$.devices[0].queues" },
 		{ IN_NET("5", CABLE ",\"fd\":6,\"via\":\"stream\""),
 		  "$.devices[0].queues" },
+		{ IN_NET("3", CABLE ",\"fd\":6,\"via\":\"stream\","
+				    "\"vhost\":true"),
+		  "$.devices[0].vhost" },
 		{ IN_NET("3", CABLE ",\"fd\":6,\"via\":\"\""),
 		  "$.devices[0].via" },
 		{ IN_NET("3", CABLE ",\"fd\":6,\"via\":1"),
 		  "$.devices[0].via" },
 		{ IN_NET("3", CABLE), "$.devices[0].fd" },
-		{ IN_NET("5", CABLE ",\"fd\":101"), "$.devices[0].fd" },
+		{ IN_NET("5", CABLE ",\"fd\":197"), "$.devices[0].fd" },
 		{ IN_NET("3", ",\"fd\":6,\"mtu\":1500,\"link\":true"),
 		  "$.devices[0].mac" },
 		{ IN_NET("3", ",\"fd\":6,\"mac\":\"03:00:00:00:00:01\","
@@ -582,6 +626,7 @@ int main(void)
 		cmocka_unit_test(commands),
 		cmocka_unit_test(networks),
 		cmocka_unit_test(networks_over_streams),
+		cmocka_unit_test(vhost),
 		cmocka_unit_test(settings),
 		cmocka_unit_test(settings_refused),
 	};

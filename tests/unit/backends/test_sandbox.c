@@ -12,6 +12,7 @@
 #include <linux/capability.h>
 #include <linux/futex.h>
 #include <linux/if_tun.h>
+#include <linux/vhost.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -205,6 +206,13 @@ static void try_taps(void)
 	EXPECT(refused(SYS_ioctl, -1, TUNSETIFF, 0, 0));
 	EXPECT(refused(SYS_ioctl, -1, TUNSETOWNER, 0, 0));
 	EXPECT(refused(SYS_ioctl, -1, TUNATTACHFILTER, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, VHOST_SET_FEATURES, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, VHOST_SET_VRING_NUM, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, VHOST_SET_VRING_BASE, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, VHOST_SET_VRING_ADDR, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, VHOST_SET_VRING_CALL, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, VHOST_SET_VRING_KICK, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, VHOST_NET_SET_BACKEND, 0, 0));
 	EXPECT(refused(SYS_io_uring_enter, -1, 0, 0, 0));
 	for (long number = 0; number < 1024; number++) {
 		if (!is_listed(number) && number != SYS_readv &&
@@ -219,6 +227,36 @@ static void taps_need_their_requests(void **state)
 {
 	(void)state;
 	in_child(try_taps);
+}
+
+/* Those of a queue that starts and stops; the rest was done before. */
+static void try_vhost(void)
+{
+	static const struct sandbox_needs needs = { .taps = true,
+						    .vhost = true };
+
+	EXPECT(sandbox_early(LAST_FD) == 0);
+	EXPECT(sandbox_filter(&needs) == 0);
+	EXPECT(permitted(SYS_ioctl, VHOST_SET_FEATURES, 0, 0));
+	EXPECT(permitted(SYS_ioctl, VHOST_SET_VRING_NUM, 0, 0));
+	EXPECT(permitted(SYS_ioctl, VHOST_SET_VRING_BASE, 0, 0));
+	EXPECT(permitted(SYS_ioctl, VHOST_SET_VRING_ADDR, 0, 0));
+	EXPECT(permitted(SYS_ioctl, VHOST_SET_VRING_CALL, 0, 0));
+	EXPECT(permitted(SYS_ioctl, VHOST_SET_VRING_KICK, 0, 0));
+	EXPECT(permitted(SYS_ioctl, VHOST_NET_SET_BACKEND, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, VHOST_SET_OWNER, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, VHOST_RESET_OWNER, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, VHOST_SET_MEM_TABLE, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, VHOST_SET_LOG_BASE, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, VHOST_SET_LOG_FD, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, VHOST_SET_VRING_ERR, 0, 0));
+	EXPECT(refused(SYS_ioctl, -1, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, 0, 0));
+}
+
+static void vhost_needs_its_requests(void **state)
+{
+	(void)state;
+	in_child(try_vhost);
 }
 
 static bool has_line(pid_t pid, const char *file, const char *line)
@@ -820,7 +858,7 @@ static void try_limits(void)
 	EXPECT(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
 	EXPECT(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
 	EXPECT(is_limit(RLIMIT_CORE, 0));
-	EXPECT(is_limit(RLIMIT_NOFILE, 512));
+	EXPECT(is_limit(RLIMIT_NOFILE, 1024));
 }
 
 static void early_limits(void **state)
@@ -835,6 +873,7 @@ int main(void)
 		cmocka_unit_test(everything_else_is_refused),
 		cmocka_unit_test(disks_need_their_rings),
 		cmocka_unit_test(taps_need_their_requests),
+		cmocka_unit_test(vhost_needs_its_requests),
 		cmocka_unit_test(no_processes),
 		cmocka_unit_test(ioctl_by_request),
 		cmocka_unit_test(messages_by_flags),

@@ -251,6 +251,71 @@ static void queue_disabled_by_the_driver(void **state)
 	assert_string_equal(process_log(p, port()), "");
 }
 
+/* Somebody else serves the queue: its kicks are his, and so is the interrupt. */
+static void events_are_lent(void **state)
+{
+	struct virtio_device *dev = p->io.device[0].virtio;
+	struct virtio_queue_events events;
+	uint64_t one = 1;
+
+	(void)state;
+	process_probe(p, 8, 0);
+	dev->transport->lend(dev, VIRTIO_CONSOLE_TX, &events);
+	process_offer_tx(p, 0, P_DATA, "later");
+	process_kick(p, VIRTIO_CONSOLE_TX);
+	assert_string_equal(process_log(p, port()), "");
+	assert_int_equal(p->zone.edges[P_INTID], 0);
+	assert_int_equal(write(events.call, &one, sizeof(one)), sizeof(one));
+	fake_zone_sync(&p->zone);
+	assert_int_equal(p->zone.edges[P_INTID], 1);
+	assert_int_equal(*fake_zone_word(&p->zone, STATUS_WORD), 1);
+	/* The kick is still there for who listens next. */
+	dev->transport->reclaim(dev, VIRTIO_CONSOLE_TX);
+	assert_true(event_pump_run(&p->pump));
+	assert_string_equal(process_log(p, port()), "later");
+	dev->transport->lend(dev, VIRTIO_CONSOLE_TX, &events);
+	dev->transport->reclaim(dev, VIRTIO_CONSOLE_TX);
+	process_offer_tx(p, 1, P_DATA, " and after");
+	process_kick(p, VIRTIO_CONSOLE_TX);
+	assert_string_equal(process_log(p, port()), "later and after");
+}
+
+static uint32_t gone_queue;
+
+static void note_gone(struct virtio_device *dev, uint32_t q)
+{
+	assert_false(dev->vq[q].ready);
+	gone_queue = q;
+}
+
+static void device_hears_of_a_queue_taken_away(void **state)
+{
+	struct virtio_device *dev = p->io.device[0].virtio;
+	const struct virtio_device_ops *own = dev->ops;
+	struct virtio_device_ops ops = *own;
+
+	(void)state;
+	ops.queue_gone = note_gone;
+	gone_queue = UINT32_MAX;
+	process_probe(p, 8, 0);
+	dev->ops = &ops;
+	process_write(p, VIRTIO_MMIO_QUEUE_SEL, VIRTIO_CONSOLE_TX);
+	process_write(p, VIRTIO_MMIO_QUEUE_READY, 0);
+	assert_int_equal(gone_queue, VIRTIO_CONSOLE_TX);
+	/* Nobody uses one before the driver is there. */
+	gone_queue = UINT32_MAX;
+	process_write(p, VIRTIO_MMIO_STATUS, 0);
+	process_write(p, VIRTIO_MMIO_STATUS, 3);
+	process_write(p, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+	process_write(p, VIRTIO_MMIO_DRIVER_FEATURES, 1);
+	process_write(p, VIRTIO_MMIO_STATUS, 0xb);
+	process_set_queue(p, VIRTIO_CONSOLE_TX, &p->tx.at);
+	assert_int_equal(process_read(p, VIRTIO_MMIO_QUEUE_READY), 1);
+	process_write(p, VIRTIO_MMIO_QUEUE_READY, 0);
+	assert_int_equal(gone_queue, UINT32_MAX);
+	dev->ops = own;
+}
+
 static void odd_accesses(void **state)
 {
 	(void)state;
@@ -719,6 +784,8 @@ int main(void)
 		TEST(queue_outside_of_memory),
 		TEST(zone_reset),
 		TEST(queue_disabled_by_the_driver),
+		TEST(events_are_lent),
+		TEST(device_hears_of_a_queue_taken_away),
 		TEST(odd_accesses),
 		TEST(replaced_by_another),
 		TEST(restart_before_a_driver),
