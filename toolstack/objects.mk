@@ -62,6 +62,7 @@ hvd-y += \
 	toolstack/daemon/methods.c \
 	toolstack/daemon/nbd_socket.c \
 	toolstack/daemon/net_tap.c \
+	toolstack/daemon/net_vhost.c \
 	toolstack/daemon/openrpc.c \
 	toolstack/daemon/rpc.c \
 	toolstack/daemon/rtnl.c \

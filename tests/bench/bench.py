@@ -62,6 +62,8 @@ def main():
         costs = exit_costs(machine)
         counted_io.prepare(machine)
         results = {"zone": io_costs(machine, counted_io.Zone)}
+        guest = counted_io.Zone(machine, vhost=True)
+        results["zone, vhost"] = {}, counted_io.packets(guest, machine)
     if NESTED.exists():
         results.update(nested_costs())
     else:

@@ -51,16 +51,18 @@ def voluntary_switches(machine, pid):
 
 
 class Zone:
-    """The guest as a zone."""
+    """The guest as a zone, whose packets its I/O process moves, or zone0's
+    kernel."""
 
-    def __init__(self, machine):
+    def __init__(self, machine, vhost=False):
         self.machine = machine
         machine.define(NAME, vcpus=1, memory=MEMORY,
                        kernel=f"{IMAGES}/vmlinuz", initrd=INITRD,
                        cmdline="console=hvc0 quiet",
                        devices=[{"type": "console"},
                                 {"type": "disk", "path": DISK},
-                                {"type": "net", "bridge": "bench"}])
+                                {"type": "net", "bridge": "bench",
+                                 "vhost": vhost}])
         machine.start(NAME)
         machine.talk(NAME, BOOT_LIMIT)
 

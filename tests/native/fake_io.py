@@ -59,6 +59,7 @@ def say(message):
 
 def look_at(device, log):
     count = device["queues"] // 2 if device["type"] == "net" else 1
+    count *= 2 if device.get("vhost") else 1
     for fd in range(device["fd"], device["fd"] + count):
         log.write(json.dumps({
             "fd": fd, "path": os.readlink(f"/proc/self/fd/{fd}"),

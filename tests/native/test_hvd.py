@@ -1667,8 +1667,10 @@ def device(client, name="net0", zone="z1"):
 
 def test_net_is_a_tap_on_a_bridge(machine, net, net_hvd):
     detail = start_with(machine, net_hvd, {"type": "console"},
-                        {"type": "net", "queues": 2, "mtu": 1400},
-                        {"type": "rng"}, {"type": "net", "link": False})
+                        {"type": "net", "queues": 2, "mtu": 1400,
+                         "vhost": False},
+                        {"type": "rng"},
+                        {"type": "net", "link": False, "vhost": False})
     links = net.links()
     assert set(links) == {"zvbr0", "zv1.0", "zv1.1"}
     assert links["zv1.0"]["master"] == links["zv1.1"]["master"] == "zvbr0"
@@ -1687,11 +1689,33 @@ def test_net_is_a_tap_on_a_bridge(machine, net, net_hvd):
     assert all(fd["flags"] & os.O_NONBLOCK for fd in (fds[0], fds[1], fds[3]))
     assert detail["devices"][1] == {
         "name": "net0", "type": "net", "state": "ok", "mac": first["mac"],
-        "bridge": "zvbr0", "tap": "zv1.0", "mtu": 1400, "link": True}
+        "bridge": "zvbr0", "tap": "zv1.0", "mtu": 1400, "link": True,
+        "vhost": False}
     assert detail["devices"][3]["tap"] == "zv1.1"
     assert detail["definition"]["devices"][1]["mac"] == first["mac"]
     net_hvd.call("zone.destroy", name="z1")
     assert net.links() == {}
+
+
+def test_net_vhost(machine, net, net_hvd):
+    """Who wants zone0's vhost-net gets it, or hears why not."""
+    devices = [{"type": "net", "queues": 2, "vhost": True}, {"type": "rng"}]
+    if not os.path.exists("/dev/vhost-net"):
+        error = does_not_start(machine, net_hvd, *devices, code="UNSUPPORTED")
+        assert error.path == "$.devices[0].vhost"
+        assert "/dev/vhost-net" in str(error)
+        assert net.links() == {}
+        net_hvd.call("zone.undefine", name="z1")
+        del devices[0]["vhost"]
+        detail = start_with(machine, net_hvd, *devices)
+        assert detail["devices"][0]["vhost"] is False
+        return
+    detail = start_with(machine, net_hvd, *devices)
+    assert detail["devices"][0]["vhost"] is True
+    config = machine.io_log("z1")[0]["devices"]
+    assert config[0]["vhost"] is True and config[1]["fd"] == 10
+    assert [fd["path"] for fd in machine.io_fds("z1")] == [
+        *["/dev/net/tun"] * 2, *["/dev/vhost-net"] * 2, "/dev/urandom"]
 
 
 def test_net_mac_stays(machine, net, net_hvd):
@@ -1849,7 +1873,8 @@ def test_net_mac_of_another_zone_that_starts_by_itself(machine, net):
 
 
 def test_net_as_many_as_there_can_be(machine, net, net_hvd):
-    start_with(machine, net_hvd, *[{"type": "net", "queues": 3}] * 32)
+    start_with(machine, net_hvd, *[{"type": "net", "queues": 3,
+                                     "vhost": False}] * 32)
     assert len(net.links()) == 33
     config = machine.io_log("z1")[0]["devices"]
     assert [d["fd"] for d in config] == [6 + 3 * i for i in range(32)]

@@ -604,6 +604,29 @@ def test_what_is_no_stream(start, image, what):
             net(0, 1, fd=6, via="stream")])["error"]
 
 
+def test_what_is_no_vhost_net(start, tap, image):
+    process = start(files=(*tap(1).files, image))
+    assert "net0" in fatal(process, devices=[net(0, 1, fd=6,
+                                                 vhost=True)])["error"]
+
+
+def test_a_vhost_net_inside_the_sandbox(start, tap):
+    """The kernel's threads are there before a process cannot make any."""
+    if not os.path.exists("/dev/vhost-net"):
+        pytest.skip("this machine's kernel has no vhost-net")
+    with contextlib.ExitStack() as opened:
+        files = [opened.enter_context(open("/dev/vhost-net", "r+b", 0))
+                 for _ in range(2)]
+        process = start(files=(*tap(2).files, *files))
+    process.serve(devices=[net(0, 2, fd=6, vhost=True)])
+    check_sandbox(process.status())
+    fds = open_fds(process)
+    assert [fds[8 + i] for i in range(2)] == ["/dev/vhost-net"] * 2
+    assert len(os.listdir(f"/proc/{process.pid}/task")) == 3
+    process.tell(cmd="stop")
+    assert process.end() == 0
+
+
 def test_limits_of_others(start, image):
     with open("/dev/urandom", "rb") as random:
         process = start(files=(random, image))

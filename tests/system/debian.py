@@ -35,7 +35,7 @@ def start_network(machine):
 
 
 @contextlib.contextmanager
-def machine_with_debian(name):
+def machine_with_debian(name, **net):
     """zone0 has the root file system on two disks: one for a zone that boots
     from it, and one to take programs from."""
     with Machine(name, extra=[*disk("root"), *disk("tools")]) as m:
@@ -56,7 +56,7 @@ def machine_with_debian(name):
                  devices=[{"type": "console"}, {"type": "rng"},
                           {"type": "disk", "path": f"/dev/{m.disks['root']}",
                            "queues": 2},
-                          {"type": "net", "bridge": "lan"}])
+                          {"type": "net", "bridge": "lan", **net}])
         yield m
 
 

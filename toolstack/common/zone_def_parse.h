@@ -89,6 +89,8 @@ int zone_net_queues(struct def_parser *p, const char *path,
 		    struct json_object *value, struct zone_device *device);
 int zone_net_link(struct def_parser *p, const char *path,
 		  struct json_object *value, struct zone_device *device);
+int zone_net_vhost(struct def_parser *p, const char *path,
+		   struct json_object *value, struct zone_device *device);
 void zone_net_defaults(const struct zone_def *def, struct zone_device *device);
 /*
  * A bridge or user mode, with what goes with it.  Gives it an address as soon as

@@ -413,6 +413,7 @@ static const struct device_type types[] = {
 			{ "mtu", zone_net_mtu, true },
 			{ "queues", zone_net_queues, false },
 			{ "link", zone_net_link, true },
+			{ "vhost", zone_net_vhost, false },
 			{ "limits", net_limits, true },
 		},
 		.set_defaults = zone_net_defaults,
@@ -821,7 +822,7 @@ static bool same_device(const struct zone_device *a,
 	       a->on_error == b->on_error && a->user == b->user &&
 	       zone_forwards_equal(a, b) && strcmp(a->bridge, b->bridge) == 0 &&
 	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
-	       a->mtu == b->mtu && a->link == b->link;
+	       a->mtu == b->mtu && a->link == b->link && a->vhost == b->vhost;
 }
 
 bool zone_devices_equal(const struct zone_def *a, const struct zone_def *b)

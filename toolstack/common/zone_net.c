@@ -116,6 +116,18 @@ int zone_net_link(struct def_parser *p, const char *path,
 	return def_get_bool(p, path, value, &device->link);
 }
 
+int zone_net_vhost(struct def_parser *p, const char *path,
+		   struct json_object *value, struct zone_device *device)
+{
+	bool on = false;
+
+	if (def_get_bool(p, path, value, &on) < 0) {
+		return -1;
+	}
+	device->vhost = on ? ZONE_VHOST_ON : ZONE_VHOST_OFF;
+	return 0;
+}
+
 void zone_net_defaults(const struct zone_def *def, struct zone_device *device)
 {
 	(void)def;
@@ -173,6 +185,13 @@ static int check_user(struct def_parser *p, const char *path,
 		return DEF_REFUSE(p, at,
 				  "leave out one of both: a network in user "
 				  "mode needs no bridge",
+				  "cannot go with \"user\": true");
+	}
+	if (device->vhost == ZONE_VHOST_ON) {
+		zerror_path(at, "%s.vhost", path);
+		return DEF_REFUSE(p, at,
+				  "leave it out, or name a bridge instead: "
+				  "passt is a process",
 				  "cannot go with \"user\": true");
 	}
 	if (!device->queues) {
@@ -234,4 +253,9 @@ void zone_net_to_json(const struct zone_device *device,
 		json_object_new_int64(zone_def_net_pairs(device)));
 	json_object_object_add(json, "link",
 			       json_object_new_boolean(device->link));
+	if (device->vhost != ZONE_VHOST_AUTO) {
+		json_object_object_add(json, "vhost",
+				       json_object_new_boolean(device->vhost ==
+							       ZONE_VHOST_ON));
+	}
 }

@@ -112,8 +112,10 @@ static void add_text(struct json_object *json, const char *key,
 	json_object_object_add(json, key, json_object_new_string(text));
 }
 
-static void add_net(struct json_object *json, const struct zone_device *device,
-		    int64_t zone, uint32_t number)
+static void add_net(struct json_object *json,
+		    const struct device_status *status,
+		    const struct zone_device *device, int64_t zone,
+		    uint32_t number)
 {
 	char mac[NET_MAC_TEXT_SIZE];
 	char tap[IFNAMSIZ];
@@ -126,6 +128,8 @@ static void add_net(struct json_object *json, const struct zone_device *device,
 		zone_def_forwards_to_json(device, json);
 	} else {
 		add_text(json, "bridge", device->bridge);
+		json_object_object_add(json, "vhost",
+				       json_object_new_boolean(status->vhost));
 	}
 	if (!device->user && zone >= 0) {
 		net_tap_name((uint32_t)zone, number, tap);
@@ -179,7 +183,7 @@ struct json_object *device_status_to_json(const struct device_status *status,
 		struct json_object *json = one_to_json(&status[i], device);
 
 		if (device->type == ZONE_DEVICE_NET) {
-			add_net(json, device, zone, nets++);
+			add_net(json, &status[i], device, zone, nets++);
 		}
 		json_object_array_add(list, json);
 	}

@@ -23,6 +23,7 @@ struct device_status {
 	bool lost; /* its NBD server has gone; stays until the next one is there */
 	bool sized; /* size is known */
 	uint64_t size; /* bytes */
+	bool vhost; /* of a network device: it was given zone0's vhost-net */
 };
 
 /*
@@ -50,7 +51,8 @@ const char *device_state_name(enum device_state state);
 
 /*
  * {name, type, state, error?, size?, limits?, and path, readonly or mac, mtu, link
- * and bridge, tap or user, forward?} of each, of the zone of that id (-1: it has none yet).
+ * and bridge, tap, vhost or user, forward?} of each, of the zone of that id (-1: it
+ * has none yet).
  */
 struct json_object *device_status_to_json(const struct device_status *status,
 					  int64_t zone,

@@ -67,7 +67,8 @@ static void add_disk(struct json_object *json, const struct zone_device *device)
 	add_text(json, "on-error", zone_def_on_error_name(device->on_error));
 }
 
-static void add_net(struct json_object *json, const struct zone_device *device)
+static void add_net(struct json_object *json, const struct zone_device *device,
+		    const struct io_resource *resource)
 {
 	char mac[NET_MAC_TEXT_SIZE];
 
@@ -77,12 +78,16 @@ static void add_net(struct json_object *json, const struct zone_device *device)
 	add_bool(json, "link", device->link);
 	if (device->user) {
 		add_text(json, "via", "stream");
+	} else {
+		add_bool(json, "vhost", resource && resource->vhost.count > 0);
 	}
 }
 
 /* *fd: the next one to be given. */
 static struct json_object *device_config(const struct zone_device *device,
-					 uint32_t number, unsigned int *fd)
+					 uint32_t number,
+					 const struct io_resource *resource,
+					 unsigned int *fd)
 {
 	struct shadow_slot slot = shadow_layout_slot(number);
 	struct json_object *json = json_object_new_object();
@@ -95,14 +100,14 @@ static struct json_object *device_config(const struct zone_device *device,
 	add_uint(json, "intid", slot.intid);
 	add_uint(json, "doorbell", slot.doorbell);
 	add_uint(json, "queues", device->queues);
-	if (io_resource_fd_count(device) > 0) {
+	if (resource) {
 		add_uint(json, "fd", *fd);
-		*fd += io_resource_fd_count(device);
+		*fd += io_resource_fd_count(resource);
 	}
 	if (device->type == ZONE_DEVICE_DISK) {
 		add_disk(json, device);
 	} else if (device->type == ZONE_DEVICE_NET) {
-		add_net(json, device);
+		add_net(json, device, resource);
 	}
 	add_limits(json, device);
 	return json;
@@ -162,7 +167,8 @@ char *io_process_set_line(const struct zone_device *device,
 	return to_line(json);
 }
 
-char *io_process_config(const struct zone_def *def)
+char *io_process_config(const struct zone_def *def,
+			const struct io_resources *resources)
 {
 	struct json_object *json = json_object_new_object();
 	struct json_object *ram = json_object_new_array();
@@ -181,8 +187,10 @@ char *io_process_config(const struct zone_def *def)
 	add_shadow(json, "rtc", SHADOW_LAYOUT_RTC);
 	add_shadow(json, "gpio", SHADOW_LAYOUT_GPIO);
 	for (uint32_t i = 0; i < def->device_count; i++) {
-		json_object_array_add(devices,
-				      device_config(&def->devices[i], i, &fd));
+		json_object_array_add(
+			devices,
+			device_config(&def->devices[i], i,
+				      io_resource_of(resources, i), &fd));
 	}
 	json_object_object_add(json, "devices", devices);
 	add_user(json, def->name);

@@ -423,8 +423,7 @@ static void handle_fatal(struct io_process *io, struct json_object *message)
 	if (!text) {
 		text = "it did not say why";
 	}
-	if (index < 0 || io_resource_fd_count(&io->def->devices[index]) == 0 ||
-	    io->def->devices[index].type == ZONE_DEVICE_NET) {
+	if (index < 0 || !io_resource_has_name(&io->def->devices[index])) {
 		snprintf(io->last_error, sizeof(io->last_error), "%.255s",
 			 text);
 		return;
@@ -649,10 +648,31 @@ static uint64_t ready_timeout(const struct zone_def *def)
 	return ms;
 }
 
+static int configure(struct io_process *io, struct io_child *child,
+		     const struct io_resources *resources)
+{
+	char *line = io_process_config(io->def, resources);
+	int rc = line ? child_send(child, line) : -1;
+
+	free(line);
+	return rc;
+}
+
+static void note_vhost(struct io_process *io,
+		       const struct io_resources *resources)
+{
+	for (uint32_t i = 0; i < resources->count; i++) {
+		const struct io_resource *r = &resources->item[i];
+
+		io->status[r->device].vhost = r->vhost.count > 0;
+	}
+}
+
 /* With the opening goes all that hvd has open of what the devices work on. */
 static void spawn(struct io_process *io, struct io_opening *opening)
 {
 	struct io_child *child = calloc(1, sizeof(*child));
+	bool configured;
 	int rc;
 
 	io->opening = NULL;
@@ -668,6 +688,9 @@ static void spawn(struct io_process *io, struct io_opening *opening)
 	uv_pipe_init(io->loop, &child->control, 0);
 	uv_timer_init(io->loop, &child->pause);
 	rc = start_child(io, child, opening);
+	configured = rc == 0 &&
+		     configure(io, child, io_opening_resources(opening)) == 0;
+	note_vhost(io, io_opening_resources(opening));
 	io_opening_drop(opening);
 	if (rc < 0) {
 		child_close(child);
@@ -678,7 +701,7 @@ static void spawn(struct io_process *io, struct io_opening *opening)
 	uv_timer_start(&io->timer, on_silent, ready_timeout(io->def), 0);
 	if (uv_read_start((uv_stream_t *)&child->control, on_child_alloc,
 			  on_child_read) < 0 ||
-	    child_send(child, io->config) < 0) {
+	    !configured) {
 		io_process_replace(io, "could not be told its zone");
 	}
 }
@@ -755,21 +778,9 @@ void io_process_init(struct io_process *io, uv_loop_t *loop,
 	io->timer.data = io;
 }
 
-void io_process_refresh(struct io_process *io)
-{
-	char *config = io_process_config(io->def);
-
-	if (config) {
-		free(io->config);
-		io->config = config;
-	}
-}
-
 void io_process_start(struct io_process *io, uint32_t zone_id,
 		      const struct zone_def *def, int console_fd, bool adopted)
 {
-	free(io->config);
-	io->config = io_process_config(def);
 	io->def = def;
 	io->zone_id = zone_id;
 	io->resources.count = 0;
@@ -885,7 +896,5 @@ void io_process_close(struct io_process *io, uv_close_cb on_closed)
 	}
 	drop_opening(io);
 	drop_reconnect(io);
-	free(io->config);
-	io->config = NULL;
 	uv_close((uv_handle_t *)&io->timer, on_closed);
 }

@@ -12,9 +12,10 @@
  *
  * hvd-io gets: fd 3 a socket for newline-separated JSON, fd 4 the zone's I/O
  * fd, fd 5 a listening unix socket for consoles, and from 6 on what the devices
- * work on, in their order, of a TAP device one for each queue.  What it says is
- * checked: it works for a guest that may have taken it over.  A process is
- * trusted again only after a restart.
+ * work on, in their order, of a TAP device one for each queue, and after them a
+ * vhost-net for each, if the device has them.  What it says is checked: it works
+ * for a guest that may have taken it over.  A process is trusted again only after
+ * a restart.
  *
  * When a network in user mode has ended, which its device says, another process
  * gets another one: the sandbox lets none in.
@@ -86,7 +87,6 @@ struct io_process {
 	bool was_ready; /* since io_process_start() */
 	int console_fd; /* listening socket, owned by the zone */
 	const struct zone_def *def; /* the zone's; valid until stopped */
-	char *config; /* first line to send */
 	struct io_opening *opening; /* NULL: nothing is being opened */
 	struct io_reconnect *reconnect; /* NULL: no NBD server is lost */
 	struct backoff reconnect_backoff;
@@ -135,9 +135,6 @@ int io_process_set_device(struct io_process *io,
 			  const struct zone_device *device,
 			  const struct io_process_changes *changes);
 
-/* def has changed: the next process is told so. */
-void io_process_refresh(struct io_process *io);
-
 /* The process misbehaves: kill it, and start another. */
 void io_process_replace(struct io_process *io, const char *why);
 
@@ -151,7 +148,8 @@ int io_process_pid(const struct io_process *io);
 void io_process_close(struct io_process *io, uv_close_cb on_closed);
 
 /* Lines for hvd-io, to configure it for a zone, and to change a device; free(). */
-char *io_process_config(const struct zone_def *def);
+char *io_process_config(const struct zone_def *def,
+			const struct io_resources *resources);
 char *io_process_set_line(const struct zone_device *device,
 			  const struct io_process_changes *changes);
 

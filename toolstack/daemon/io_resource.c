@@ -120,11 +120,26 @@ static int fail_errno(const struct zone_def *def, uint32_t index,
 		    ret_error);
 }
 
-uint32_t io_resource_fd_count(const struct zone_device *device)
+const struct io_resource *io_resource_of(const struct io_resources *resources,
+					 uint32_t device)
 {
-	return device->type == ZONE_DEVICE_NET ? zone_def_net_pairs(device)
-	       : device->path != NULL || zone_def_is_nbd(device) ? 1
-								 : 0;
+	for (uint32_t i = 0; i < resources->count; i++) {
+		if (resources->item[i].device == device) {
+			return &resources->item[i];
+		}
+	}
+	return NULL;
+}
+
+uint32_t io_resource_fd_count(const struct io_resource *resource)
+{
+	return (resource->fd >= 0) + resource->tap.queues +
+	       resource->vhost.count;
+}
+
+bool io_resource_has_name(const struct zone_device *device)
+{
+	return device->path != NULL || zone_def_is_nbd(device);
 }
 
 uint32_t io_resource_net_number(const struct zone_def *def, uint32_t device)
@@ -337,12 +352,13 @@ int io_resources_open(const struct zone_def *def, struct io_resources *ret,
 	ret->count = 0;
 	for (uint32_t i = 0; i < def->device_count; i++) {
 		struct io_resource *r = &ret->item[ret->count];
+		bool net = def->devices[i].type == ZONE_DEVICE_NET;
 
-		if (io_resource_fd_count(&def->devices[i]) == 0) {
+		if (!net && !io_resource_has_name(&def->devices[i])) {
 			continue;
 		}
 		ret->count++;
-		if (def->devices[i].type == ZONE_DEVICE_NET) {
+		if (net) {
 			*r = (struct io_resource){ .device = i, .fd = -1 };
 			continue;
 		}
@@ -380,6 +396,10 @@ static int open_tap(const struct zone_def *def, uint32_t zone,
 	memcpy(config.mac, device->mac, sizeof(config.mac));
 	if (net_tap_open(&config, &r->tap, ret_error) < 0) {
 		return ret_error->code == ZERROR_BUSY ? 0 : -1;
+	}
+	if (net_vhost_open(device, path, &r->vhost, ret_error) < 0) {
+		net_tap_close(&r->tap);
+		return -1;
 	}
 	r->locked = true;
 	return 1;
@@ -494,6 +514,9 @@ uint32_t io_resources_fds(const struct io_resources *resources,
 		for (uint32_t q = 0; q < r->tap.queues; q++) {
 			ret_fds[count++] = r->tap.fd[q];
 		}
+		for (uint32_t q = 0; q < r->vhost.count; q++) {
+			ret_fds[count++] = r->vhost.fd[q];
+		}
 	}
 	return count;
 }
@@ -501,6 +524,7 @@ uint32_t io_resources_fds(const struct io_resources *resources,
 void io_resources_close(struct io_resources *resources)
 {
 	for (uint32_t i = 0; i < resources->count; i++) {
+		net_vhost_close(&resources->item[i].vhost);
 		net_tap_close(&resources->item[i].tap);
 		if (resources->item[i].fd >= 0) {
 			close(resources->item[i].fd);

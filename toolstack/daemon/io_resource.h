@@ -24,6 +24,7 @@
 #include <sys/types.h>
 
 #include "net_tap.h"
+#include "net_vhost.h"
 #include "zerror.h"
 #include "zone_def.h"
 
@@ -35,6 +36,7 @@ struct io_resource {
 	/* ... or the TAP or the socket to passt is open, or the server connected */
 	bool locked;
 	struct net_tap tap; /* queues 0: not open */
+	struct net_vhost vhost; /* for its queues, or none */
 	/* What it is, whatever its path; stays when it is closed. */
 	mode_t kind; /* S_IFREG, S_IFBLK or S_IFCHR */
 	dev_t dev;
@@ -48,11 +50,17 @@ struct io_resources {
 	struct io_resource item[ZONE_DEF_DEVICES_MAX];
 };
 
-/* How many descriptors this device gets; 0: it has no resource. */
-uint32_t io_resource_fd_count(const struct zone_device *device);
-#define IO_RESOURCE_FDS_MAX (ZONE_DEF_DEVICES_MAX * NET_TAP_QUEUES_MAX)
+#define IO_RESOURCE_FDS_MAX (ZONE_DEF_DEVICES_MAX * 2 * NET_TAP_QUEUES_MAX)
 
-/* What a device works on, in words: of people's, or a URI. */
+/* That of a device; NULL: it has none. */
+const struct io_resource *io_resource_of(const struct io_resources *resources,
+					 uint32_t device);
+/* How many descriptors it gets. */
+uint32_t io_resource_fd_count(const struct io_resource *resource);
+
+/* Does it work on something that people have given a name: a file, a server? */
+bool io_resource_has_name(const struct zone_device *device);
+/* That, in words: of people's, or a URI. */
 #define IO_RESOURCE_NAME_MAX 256u /* NUL included; a longer one is cut */
 void io_resource_name(const struct zone_device *device,
 		      char ret[IO_RESOURCE_NAME_MAX]);

@@ -121,7 +121,6 @@ void zone_set_done(struct io_process *io, uint32_t index)
 	(void)zone_def_change_device(z->running_def,
 				     z->running_def->devices[index].name,
 				     z->set.changes, &error);
-	io_process_refresh(io);
 	if (zone_job_start(z, ZONE_STEP_SET) < 0) {
 		zerror_set(&error, ZERROR_INTERNAL, NULL,
 			   "it lasts until the zone stops: try again",

@@ -48,6 +48,7 @@ struct kernel {
 static struct kernel kernel[NET_PAIRS_MAX];
 static uint64_t can; /* VHOST_GET_FEATURES */
 static unsigned long fails; /* this request, with EFAULT */
+static uint32_t fails_from; /* ... of this queue on */
 static uint8_t ram[2][RAM_SIZE] __attribute__((aligned(16)));
 static struct guest_mem gm;
 static struct net_link link_of = { .pairs = 2, .fd = { TAP_FD, TAP_FD + 1 } };
@@ -117,7 +118,8 @@ int __wrap_ioctl(int fd, unsigned long what, ...)
 	arg = va_arg(args, void *);
 	va_end(args);
 	assert_in_range(fd, VHOST_FD, VHOST_FD + 1);
-	if (what == fails) {
+	if (what == fails &&
+	    (fails_from == 0 || *(uint32_t *)arg >= fails_from)) {
 		errno = EFAULT;
 		return -1;
 	}
@@ -146,6 +148,7 @@ static int setup(void **state)
 	}
 	can = ~0ull;
 	fails = 0;
+	fails_from = 0;
 	guest_mem_init(&gm);
 	assert_int_equal(guest_mem_add(&gm, RAM, RAM_SIZE, ram[0]), 0);
 	assert_int_equal(guest_mem_add(&gm, 4 * RAM, RAM_SIZE, ram[1]), 0);
@@ -296,6 +299,20 @@ static void failures_at_start(void **state)
 	}
 }
 
+static void the_second_queue_is_refused(void **state)
+{
+	const int kick[2] = { 3000, 3001 };
+
+	(void)state;
+	assert_int_equal(init(), 0);
+	fails = VHOST_SET_VRING_KICK;
+	fails_from = 1;
+	assert_int_equal(start(0, kick, 77), -EFAULT);
+	assert_int_equal(kernel[0].queue[0].kick, -1);
+	fails = 0;
+	assert_int_equal(start(0, kick, 77), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -303,7 +320,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_told_once), TEST(a_pair_starts_and_stops),
 		TEST(too_little),	 TEST(failures_at_init),
-		TEST(failures_at_start),
+		TEST(failures_at_start), TEST(the_second_queue_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

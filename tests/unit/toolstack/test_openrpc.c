@@ -164,12 +164,39 @@ static struct zone_def *parse_def(const char *text)
 	return def;
 }
 
+/* As if all of it were open; zone0 has a vhost-net for who may use it. */
+static void open_resources(const struct zone_def *def, struct io_resources *ret)
+{
+	ret->count = 0;
+	for (uint32_t i = 0; i < def->device_count; i++) {
+		const struct zone_device *device = &def->devices[i];
+		bool net = device->type == ZONE_DEVICE_NET;
+		bool tap = net && !device->user;
+		uint32_t pairs = tap ? zone_def_net_pairs(device) : 0;
+
+		if (net || device->path) {
+			ret->item[ret->count++] = (struct io_resource){
+				.device = i,
+				.fd = tap ? -1 : 3,
+				.tap.queues = pairs,
+				.vhost.count = device->vhost == ZONE_VHOST_OFF
+						       ? 0
+						       : pairs,
+			};
+		}
+	}
+}
+
 /* What hvd-io makes of what hvd tells it. */
 static struct zone_def *tell(const char *definition, struct io_config *config)
 {
+	static struct io_resources resources;
 	struct zone_def *def = parse_def(definition);
-	char *line = io_process_config(def);
 	struct zerror error;
+	char *line;
+
+	open_resources(def, &resources);
+	line = io_process_config(def, &resources);
 
 	if (io_config_parse(line, strlen(line), config, &error) != 0) {
 		fail_msg("%s: %s %s", line, error.path, error.message);
@@ -288,16 +315,16 @@ static void test_hvd_io_understands_nbd(void **state)
 static void test_hvd_io_understands_networks(void **state)
 {
 	static struct io_config config;
-	struct zone_def *def =
-		tell(ZONE "[{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:44\"},"
-			  "{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:46\","
-			  "\"user\":true,\"forward\":[{\"port\":1}]},"
-			  "{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:45\","
-			  "\"queues\":3,\"mtu\":9000,\"link\":false,"
-			  "\"limits\":{\"rx-bytes-sec\":\"1K\","
-			  "\"tx-bytes-sec\":\"2K\",\"rx-packets-sec\":3,"
-			  "\"tx-packets-sec\":4,\"burst-ms\":1000}}]}",
-		     &config);
+	struct zone_def *def = tell(
+		ZONE "[{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:44\"},"
+		     "{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:46\","
+		     "\"user\":true,\"forward\":[{\"port\":1}]},"
+		     "{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:45\","
+		     "\"vhost\":false,\"queues\":3,\"mtu\":9000,\"link\":false,"
+		     "\"limits\":{\"rx-bytes-sec\":\"1K\","
+		     "\"tx-bytes-sec\":\"2K\",\"rx-packets-sec\":3,"
+		     "\"tx-packets-sec\":4,\"burst-ms\":1000}}]}",
+		&config);
 	const struct io_config_device *d = config.device;
 
 	(void)state;
@@ -308,9 +335,13 @@ static void test_hvd_io_understands_networks(void **state)
 	assert_int_equal(d[0].net.mtu, 1500);
 	assert_true(d[0].net.link);
 	assert_int_equal(d[0].net.via, IO_LINK_TAP);
-	assert_int_equal(d[1].fd, 6 + (int)d[0].fd_count);
+	assert_true(d[0].net.vhost);
+	assert_int_equal(d[0].fd_count, 4);
+	assert_int_equal(d[1].fd, 6 + 4);
 	assert_int_equal(d[1].net.via, IO_LINK_STREAM);
 	assert_int_equal(d[1].fd_count, 1);
+	assert_false(d[1].net.vhost);
+	assert_false(d[2].net.vhost);
 	assert_int_equal(d[2].fd, d[1].fd + 1);
 	assert_int_equal(d[2].fd_count, 3);
 	assert_int_equal(d[2].queues, 7);

@@ -261,7 +261,8 @@ static void test_net(void **state)
 	struct zone_def *def = parse_devices(
 		"[{\"type\":\"net\"},{\"type\":\"net\",\"name\":\"lan\","
 		"\"bridge\":\"br-lan\",\"mac\":\"52:54:00:AB:cd:ef\","
-		"\"mtu\":9000,\"queues\":3,\"link\":false,\"limits\":{"
+		"\"mtu\":9000,\"queues\":3,\"link\":false,"
+		"\"vhost\":true,\"limits\":{"
 		"\"rx-bytes-sec\":\"10M\",\"tx-bytes-sec\":\"4K\","
 		"\"rx-packets-sec\":7,\"tx-packets-sec\":8,"
 		"\"burst-ms\":20}}]");
@@ -281,6 +282,8 @@ static void test_net(void **state)
 	assert_int_equal(d[1].mtu, 9000);
 	assert_int_equal(d[1].queues, 7);
 	assert_false(d[1].link);
+	assert_int_equal(d[0].vhost, ZONE_VHOST_AUTO);
+	assert_int_equal(d[1].vhost, ZONE_VHOST_ON);
 	assert_int_equal(d[1].limits[ZONE_LIMIT_RX_BYTES], 10 << 20);
 	assert_int_equal(d[1].limits[ZONE_LIMIT_TX_BYTES], 4096);
 	assert_int_equal(d[1].limits[ZONE_LIMIT_RX_PACKETS], 7);
@@ -439,6 +442,7 @@ static void test_change_is_refused(void **state)
 		  ZERROR_INVALID_DEFINITION, "$.limits.iops" },
 		{ "net0", "{\"link\":false,\"bridge\":\"br1\"}",
 		  ZERROR_UNSUPPORTED, "$.bridge" },
+		{ "net0", "{\"vhost\":false}", ZERROR_UNSUPPORTED, "$.vhost" },
 		{ "net0", "{\"link\":false,\"name\":\"b\"}", ZERROR_UNSUPPORTED,
 		  "$.name" },
 		{ "rng0", "{\"link\":true}", ZERROR_UNSUPPORTED, "$.link" },
@@ -552,6 +556,8 @@ static void test_devices_are_compared(void **state)
 		"[{\"type\":\"net\",\"mtu\":1400}]",
 		"[{\"type\":\"net\",\"queues\":1}]",
 		"[{\"type\":\"net\",\"link\":false}]",
+		"[{\"type\":\"net\",\"vhost\":false}]",
+		"[{\"type\":\"net\",\"vhost\":true}]",
 		"[{\"type\":\"net\","
 		"\"limits\":{\"rx-packets-sec\":7}}]",
 		"[]",
@@ -775,6 +781,8 @@ static void test_errors(void **state)
 		  "boolean" },
 		{ "devices", NET("\"user\":true,\"bridge\":\"zvbr0\""),
 		  "$.devices[0].bridge", "cannot go with \"user\": true" },
+		{ "devices", NET("\"user\":true,\"vhost\":true"),
+		  "$.devices[0].vhost", "cannot go with \"user\": true" },
 		{ "devices", NET("\"user\":true,\"queues\":2"),
 		  "$.devices[0].queues", "must be 1" },
 		{ "devices", NET("\"forward\":[{\"port\":1}]"),
@@ -835,6 +843,8 @@ static void test_errors(void **state)
 		{ "devices", NET("\"queues\":0"), "$.devices[0].queues",
 		  "1 to 3" },
 		{ "devices", NET("\"link\":1"), "$.devices[0].link",
+		  "boolean" },
+		{ "devices", NET("\"vhost\":\"auto\""), "$.devices[0].vhost",
 		  "boolean" },
 		{ "devices", NET("\"limits\":{\"total-iops-sec\":5}"),
 		  "$.devices[0].limits.total-iops-sec", "no such member" },
