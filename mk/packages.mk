@@ -5,7 +5,7 @@
 # On the machine that builds.
 host-packages := \
 	bc bison clang clang-format cpio device-tree-compiler e2fsprogs flex gcc \
-	gcc-aarch64-linux-gnu kmod libc6-dev libc6-dev-arm64-cross \
+	gcc-aarch64-linux-gnu iproute2 kmod libc6-dev libc6-dev-arm64-cross \
 	libclang-rt-14-dev libcmocka-dev libedit-dev libfdt-dev libjson-c-dev \
 	libnbd-dev liburing-dev libuv1-dev make nbdkit pkg-config python3 \
 	python3-pexpect python3-pytest qemu-system-arm qemu-utils u-boot-tools \

@@ -2,12 +2,13 @@
 /*
  * A hostile front-end: messages with any header, payload and fds, whole and in
  * pieces; valid sequences with one value changed; rings and kicks; memory that
- * shrinks; sudden ends, and kills of the backend with requests in flight.
+ * shrinks; sudden ends, and kills of the backend with requests in flight.  The
+ * device is that of the tests, or a network card with packets from outside.
  *
  * Oracle: the loop always comes to rest; after every message the connection has
  * either ended, with a line in the log, or still answers; a device runs only on
  * rings that are mapped; and at the end no fd, mapping, watch or timer is left,
- * and a well-behaved front-end gets its request through.
+ * and a well-behaved front-end gets its request or packet through.
  */
 #include <dirent.h>
 #include <stdint.h>
@@ -18,9 +19,13 @@
 #include <unistd.h>
 
 #include "../unit/backends/support/front_end.h"
+#include "../unit/backends/support/pipe_link.h"
 #include "fuzz_input.h"
+#include "net/virtio_net.h"
 
 #define STEPS_MAX 64u
+#define FRAME_LEN 60u
+#define PACKET_LEN (NET_HDR_SIZE + FRAME_LEN)
 
 #define require(x)               \
 	do {                     \
@@ -28,6 +33,9 @@
 			abort(); \
 		}                \
 	} while (0)
+
+static struct pipe_link cable;
+static struct virtio_net *net; /* NULL: the device is the tests' own */
 
 static unsigned int count_fds(void)
 {
@@ -51,16 +59,34 @@ static void drain(struct front_end *fe)
 	       recv(fe->fd, buf, sizeof(buf), MSG_DONTWAIT) > 0) {}
 }
 
+/* Takes what the card has sent: how much of it is the frame, of one byte. */
+static unsigned int take_packets(uint8_t value)
+{
+	uint8_t packet[4096];
+	unsigned int found = 0;
+	ssize_t n;
+
+	while (net != NULL && (n = recv(cable.peer[0], packet, sizeof(packet),
+					MSG_DONTWAIT)) > 0) {
+		require(n >= (ssize_t)(NET_HDR_SIZE + NET_ETH_SIZE));
+		found += n == (ssize_t)PACKET_LEN && packet[n - 1] == value;
+	}
+	return found;
+}
+
 static void check(struct front_end *fe)
 {
+	const struct virtio_device *dev = fe->vu.dev;
+
 	front_end_run(fe);
 	drain(fe);
+	(void)take_packets(0);
 	for (uint32_t q = 0; q < TEST_DEVICE_QUEUES; q++) {
-		const struct vq *vq = &fe->device.dev.vq[q];
+		const struct vq *vq = &dev->vq[q];
 
 		require(!vq->ready || fe->vu.ring[q].running);
 		require(!vq->ready || vq_check(&fe->vu.mem.gm, &vq->at) == 0);
-		require(fe->device.dev.inflight[q].area == NULL || fe->vu.open);
+		require(dev->inflight[q].area == NULL || fe->vu.open);
 	}
 	if (fe->vu.open && fe->vu.held) {
 		test_device_finish(&fe->device, SIZE_MAX);
@@ -281,22 +307,55 @@ static void restart(struct front_end *fe)
 	front_end_connect(fe);
 }
 
+static void serve_net(struct front_end *fe)
+{
+	const struct virtio_net_config config = { .rings_only = true };
+
+	require(virtio_net_init(net, &fe->pump.loop, &cable.link, &config) ==
+		0);
+	front_end_serve(fe, &net->dev);
+}
+
 static void kill_step(struct fuzz_input *in, struct front_end *fe)
 {
 	front_end_kill(fe);
+	if (net != NULL) {
+		serve_net(fe);
+	}
 	front_end_connect(fe);
 	fe->device.hold = (fuzz_u8(in) & 1) != 0;
-	if (fe->ring[0].gm == NULL || fe->inflight_fd < 0) {
+	if (fe->ring[0].gm == NULL || (net == NULL && fe->inflight_fd < 0)) {
 		return;
 	}
 	front_end_negotiate(
 		fe, front_end_ask(fe, VHOST_USER_GET_FEATURES),
 		front_end_ask(fe, VHOST_USER_GET_PROTOCOL_FEATURES));
-	front_end_give_tracking(fe);
+	if (net == NULL) {
+		front_end_give_tracking(fe);
+	}
 	front_end_send_table(fe);
 	for (uint32_t q = 0; q < TEST_DEVICE_QUEUES; q++) {
 		front_end_set_ring(fe, q, ring_driver_used_idx(&fe->ring[q]));
 	}
+}
+
+/* From outside, or a good one by the guest. */
+static void packet_step(struct fuzz_input *in, struct front_end *fe)
+{
+	uint8_t packet[300] = { 0 };
+	/* Nothing at all would be the end of the cable. */
+	size_t size = 1 + fuzz_u16(in) % (sizeof(packet) - 1);
+	uint16_t i = (uint16_t)(fuzz_u8(in) % FE_RING_SIZE);
+
+	if (net == NULL || fe->ring[0].gm == NULL) {
+		return;
+	}
+	fill_payload(in, packet, size < 24 ? size : 24);
+	(void)send(cable.peer[0], packet, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ring_driver_desc(&fe->ring[0], fe->ring[0].at.desc, i,
+			 FE_DATA + 0x100u * i, 0x100, VQ_DESC_WRITE, 0);
+	ring_driver_offer(&fe->ring[0], i);
+	front_end_kick(fe, 0);
 }
 
 static void step(struct fuzz_input *in, struct front_end *fe)
@@ -315,6 +374,8 @@ static void step(struct fuzz_input *in, struct front_end *fe)
 		addr_step(in, fe);
 	} else if (what < 24) {
 		tracking_step(in, fe);
+	} else if (what < 26 && net != NULL) {
+		packet_step(in, fe);
 	} else if (what < 26) {
 		test_device_finish(&fe->device, fuzz_u8(in) % 4);
 	} else if (what == 26) {
@@ -335,6 +396,30 @@ static void step(struct fuzz_input *in, struct front_end *fe)
 	check(fe);
 }
 
+static void expect_request(struct front_end *fe)
+{
+	require(fe->vu.open && fe->device.running);
+	front_end_offer(fe, 1, 3, 0x5a);
+	front_end_kick(fe, 1);
+	require(front_end_result(fe, 1, 3) == 0x5a);
+}
+
+static void expect_packets(struct front_end *fe)
+{
+	uint8_t *at = guest_mem_map(&fe->gm, FE_DATA, PACKET_LEN);
+
+	require(fe->vu.open && net->running);
+	memset(at, 0, NET_HDR_SIZE);
+	memset(at + NET_HDR_SIZE, 0x5a, FRAME_LEN);
+	(void)take_packets(0);
+	ring_driver_desc(&fe->ring[1], fe->ring[1].at.desc, 3, FE_DATA,
+			 PACKET_LEN, 0, 0);
+	ring_driver_offer(&fe->ring[1], 3);
+	front_end_kick(fe, 1);
+	require(take_packets(0x5a) == 1);
+	require(ring_driver_used_idx(&fe->ring[1]) == 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -342,9 +427,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz_input in = { data, size };
 	unsigned int fds = count_fds();
 	struct front_end *fe = front_end_new();
+	uint8_t how = fuzz_u8(&in);
 
+	if ((how & 2) != 0) {
+		net = malloc(sizeof(*net));
+		require(net != NULL);
+		pipe_link_init(&cable, 1, NET_OFFLOADS);
+		serve_net(fe);
+	}
 	front_end_connect(fe);
-	if ((fuzz_u8(&in) & 1) == 0) {
+	if ((how & 1) == 0) {
 		bring_up(fe);
 	}
 	for (unsigned int i = 0; i < STEPS_MAX && in.left != 0; i++) {
@@ -353,11 +445,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fe->device.hold = false;
 	restart(fe);
 	bring_up(fe);
-	require(fe->vu.open && fe->device.running);
-	front_end_offer(fe, 1, 3, 0x5a);
-	front_end_kick(fe, 1);
-	require(front_end_result(fe, 1, 3) == 0x5a);
+	if (net != NULL) {
+		expect_packets(fe);
+	} else {
+		expect_request(fe);
+	}
 	front_end_free(fe);
+	if (net != NULL) {
+		free(net);
+		net = NULL;
+		pipe_link_fini(&cable);
+	}
 	require(count_fds() == fds);
 	return 0;
 }

@@ -87,13 +87,14 @@ BUSES = {
     # Interrupts by message and without KVM make QEMU 7.2 use a null pointer
     # when a network device of vhost-user starts: vectors=0.
     "pci": ("-device", "vhost-user-blk-pci,chardev=blk,num-queues=2",
-            "-device", "virtio-net-pci,netdev=net,mq=on,vectors=0,romfile="),
+            "-device", "virtio-net-pci,netdev=net,mq=on,host_mtu=1400,"
+            "vectors=0,romfile="),
     # Without force-legacy=false there is no virtio 1 on this bus, whose queues
     # have 1024 entries, whatever the device has.
     "mmio": ("-global", "virtio-mmio.force-legacy=false",
              "-device",
              "vhost-user-blk,chardev=blk,num-queues=2,queue-size=1024",
-             "-device", "virtio-net-device,netdev=net,mq=on"),
+             "-device", "virtio-net-device,netdev=net,mq=on,host_mtu=1400"),
 }
 
 
@@ -162,6 +163,7 @@ def check_killed_disk(machine, devices):
 def check_network(machine, network, peer, data):
     # The driver has as many pairs as processors.
     assert "numqueues 2" in network.ip("-d", "link", "show", "t0")
+    assert "1400" in machine.run("cat /sys/class/net/eth0/mtu")
     machine.run(f"ifconfig eth0 {THEIRS} netmask 255.255.255.0 up")
     assert "3 packets received" in machine.run(f"ping -c 3 {OURS}")
     machine.run(f"wget -q -O /tmp/file {URL}")
