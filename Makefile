@@ -71,7 +71,7 @@ ifneq ($(filter default undefined,$(origin CC)),)
 CC := $(CROSS_COMPILE)gcc
 endif
 ZV_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/zonevisor
-ZONE0_BOOTARGS ?= console=ttyAMA0 panic=10
+ZONE0_BOOTARGS ?= console=ttyAMA0 panic=10 noautogroup psi=0
 ZONE0_MEMORY ?= 1G
 FUZZ_SECONDS ?= 300
 PREFIX ?= /usr

@@ -15,13 +15,15 @@ from machine import Machine  # noqa: E402
 
 ICOUNT = ["-icount", "shift=0,sleep=off", "-seed", "1",
           "-rtc", "base=2026-01-01,clock=vm"]
+# As ZONE0_BOOTARGS is by default.
+BOOTARGS = "console=ttyAMA0 panic=10 noautogroup psi=0"
 CPU = "cortex-a72,cntfrq=1000000000"
 LOOPS = "/var/lib/hvd/images/tests/loops"
 
 
 def counted_machine(name, native=False, memory="1G", initrd=None):
     """memory: what zone0 has without the hypervisor."""
-    append = f"console=ttyAMA0 panic=10 mem={memory}" if native else None
+    append = f"{BOOTARGS} mem={memory}" if native else None
     return Machine(name, cpu=CPU, extra=ICOUNT, native=native, initrd=initrd,
                    append=append)
 
