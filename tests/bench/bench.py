@@ -18,12 +18,23 @@ READ_GOALS = {"4K, depth 1": 30000, "4K, depth 32": 9000,
 NESTED = BUILD / "aarch64" / "zone0-nested.cpio.gz"
 
 
-def io_costs(machine, kind, **options):
-    """What reads and packets cost a guest of one kind."""
+def with_guest(machine, kind, measure, **options):
     guest = kind(machine, **options)
-    costs = counted_io.reads(guest), counted_io.packets(guest, machine)
+    costs = measure(guest)
     guest.close()
     return costs
+
+
+def io_costs(machine, name, kind):
+    """{path: {operation: cost}} for a kind of guest."""
+    counted_io.prepare(machine)
+
+    def both(guest):
+        return {**counted_io.reads(guest), **counted_io.packets(guest, machine)}
+
+    return {name: with_guest(machine, kind, both),
+            f"{name}, page cache": with_guest(machine, kind, counted_io.reads,
+                                              direct=False)}
 
 
 def nested_costs():
@@ -31,19 +42,18 @@ def nested_costs():
     with counted_machine("bench-nested", native=True, memory="2816M",
                          initrd=NESTED) as machine:
         machine.login()
-        counted_io.prepare(machine)
-        reads, packets = io_costs(machine, counted_io.Nested)
-        guest = counted_io.Nested(machine, vhost=True)
-        vhost = counted_io.packets(guest, machine)
-    return {"QEMU under KVM": (reads, packets),
-            "QEMU under KVM, vhost": ({}, vhost)}
+        costs = io_costs(machine, "QEMU", counted_io.Nested)
+        costs["QEMU, vhost"] = with_guest(
+            machine, counted_io.Nested,
+            lambda guest: counted_io.packets(guest, machine), vhost=True)
+    return costs
 
 
 def print_io(results):
     print("\n| path | operation | instructions | goal | for each |")
     print("|---|---|---|---|---|")
-    for path, tables in results.items():
-        for name, (cost, counters) in {**tables[0], **tables[1]}.items():
+    for path, table in results.items():
+        for name, (cost, counters) in table.items():
             each = ", ".join(f"{key} {n:.3f}" for key, n in counters.items())
             print(f"| {path} | {name} | {cost:.0f} |"
                   f" {READ_GOALS.get(name, '')} | {each} |")
@@ -60,10 +70,10 @@ def main():
         machine.login()
         ours = zone0_loops(machine)
         costs = exit_costs(machine)
-        counted_io.prepare(machine)
-        results = {"zone": io_costs(machine, counted_io.Zone)}
-        guest = counted_io.Zone(machine, vhost=True)
-        results["zone, vhost"] = {}, counted_io.packets(guest, machine)
+        results = io_costs(machine, "zone", counted_io.Zone)
+        results["zone, vhost"] = with_guest(
+            machine, counted_io.Zone,
+            lambda guest: counted_io.packets(guest, machine), vhost=True)
     if NESTED.exists():
         results.update(nested_costs())
     else:

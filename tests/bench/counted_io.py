@@ -54,13 +54,14 @@ class Zone:
     """The guest as a zone, whose packets its I/O process moves, or zone0's
     kernel."""
 
-    def __init__(self, machine, vhost=False):
+    def __init__(self, machine, direct=True, vhost=False):
         self.machine = machine
         machine.define(NAME, vcpus=1, memory=MEMORY,
                        kernel=f"{IMAGES}/vmlinuz", initrd=INITRD,
                        cmdline="console=hvc0 quiet",
                        devices=[{"type": "console"},
-                                {"type": "disk", "path": DISK},
+                                {"type": "disk", "path": DISK,
+                                 "direct": direct},
                                 {"type": "net", "bridge": "bench",
                                  "vhost": vhost}])
         machine.start(NAME)
@@ -94,24 +95,25 @@ class Zone:
 class Nested:
     """The guest under KVM, with a QEMU of zone0's; QEMU has its console."""
 
-    def __init__(self, machine, vhost=False):
+    def __init__(self, machine, vhost=False, direct=True):
         self.machine = machine
         self.number = 0
         machine.run("rm -f /tmp/con.*; mkfifo /tmp/con.in /tmp/con.out")
         # The end of the pipe stays open between two commands.
         self.pid = machine.run(
-            "(cd /tmp && exec 3<>con.in && (cat con.out >con.log &) &&"
+            "((cd /tmp && exec 3<>con.in && (cat con.out >con.log &) &&"
             " exec qemu-system-aarch64 -M virt,gic-version=3 -cpu host"
             f" -accel kvm -smp 1 -m {MEMORY} -nodefaults -display none"
             " -monitor none -chardev pipe,id=c,path=con -serial chardev:c"
             f" -kernel {IMAGES}/vmlinuz -initrd {INITRD}"
             " -append 'console=ttyAMA0 quiet'"
-            f" -drive file={DISK},format=raw,if=none,id=d,cache=none,"
-            "aio=io_uring -device virtio-blk-pci,drive=d,romfile="
+            f" -drive file={DISK},format=raw,if=none,id=d,aio=io_uring,"
+            f"cache={'none' if direct else 'writeback'}"
+            " -device virtio-blk-pci,drive=d,romfile="
             " -netdev tap,id=n,ifname=tap0,script=no,downscript=no,"
             f"vhost={'on' if vhost else 'off'}"
             " -device virtio-net-pci,netdev=n,romfile="
-            " >qemu.log 2>&1) & echo $!").strip()
+            " >qemu.log 2>&1) & echo $!)").strip()
         machine.run("until grep -q '# ' /tmp/con.log; do"
                     f" kill -0 {self.pid} 2>/dev/null ||"
                     " { cat /tmp/qemu.log; false; break; }; sleep 1; done;"
@@ -134,8 +136,7 @@ class Nested:
 
     def close(self):
         self.machine.run(f"kill {self.pid}; while kill -0 {self.pid}"
-                         " 2>/dev/null; do usleep 100000; done;"
-                         " ip link del tap0")
+                         " 2>/dev/null; do usleep 100000; done")
 
 
 def per_operation(before, after, operations):

@@ -50,8 +50,8 @@ def guest(ours):
 
 
 # Five percent above what docs/performance.md says.
-READS = {"4K, depth 1": 48300, "4K, depth 32": 17500, "128K, depth 1": 157000}
-PACKETS = {"from the guest": 19500, "to the guest": 23400}
+READS = {"4K, depth 1": 44000, "4K, depth 32": 17300, "128K, depth 1": 151000}
+PACKETS = {"from the guest": 19200, "to the guest": 23100}
 
 
 def test_block_costs(guest):
