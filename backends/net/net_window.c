@@ -74,23 +74,24 @@ void net_window_write(const struct net_window *window, uint64_t offset,
 	}
 }
 
-int net_window_tail(const struct net_window *window, uint64_t offset,
+int net_window_part(const struct net_window *window, uint64_t from, uint64_t to,
 		    struct iovec *ret)
 {
+	uint64_t at = 0;
 	int count = 0;
 
-	for (uint32_t i = 0; i < window->segs; i++) {
+	for (uint32_t i = 0; i < window->segs && at < to; i++) {
 		const struct iovec *seg = &window->seg[i];
+		uint64_t start = from > at ? from - at : 0;
+		uint64_t end = to - at < seg->iov_len ? to - at : seg->iov_len;
 
-		if (offset >= seg->iov_len) {
-			offset -= seg->iov_len;
-			continue;
+		if (start < end) {
+			ret[count++] = (struct iovec){
+				(uint8_t *)seg->iov_base + start,
+				end - start,
+			};
 		}
-		ret[count++] = (struct iovec){
-			(uint8_t *)seg->iov_base + offset,
-			seg->iov_len - offset,
-		};
-		offset = 0;
+		at += seg->iov_len;
 	}
 	return count;
 }

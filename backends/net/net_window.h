@@ -49,8 +49,8 @@ int net_window_fill(struct net_window *window, struct vq *vq,
 void net_window_write(const struct net_window *window, uint64_t offset,
 		      const void *src, size_t len);
 
-/* The window from offset on, as at most NET_WINDOW_SEGS pieces: how many. */
-int net_window_tail(const struct net_window *window, uint64_t offset,
+/* Bytes from .. to of it, as at most NET_WINDOW_SEGS pieces: how many. */
+int net_window_part(const struct net_window *window, uint64_t from, uint64_t to,
 		    struct iovec *ret);
 
 /* How many buffers hold the first len bytes, which must be in the window. */

@@ -75,6 +75,8 @@ struct net_pair {
 	bool tx_blocked; /* the link takes no more */
 	bool rx_starved; /* there is no room for the next packet */
 	struct net_window window;
+	uint64_t offered; /* bytes of the window that the last read was given */
+	unsigned int short_run; /* short packets in a row */
 	/*
 	 * A packet that was longer than the window: its first bytes are in
 	 * prefix and in the window's buffers, those from pending_from on in

@@ -671,6 +671,53 @@ static void rx_waits_for_room(void **state)
 	assert_int_equal(f->net->rx.dropped, 0);
 }
 
+static void some_short_ones(struct fixture *f)
+{
+	static struct packet packet;
+
+	for (uint8_t i = 0; i < 10; i++) {
+		offer_many(f, 0, 1, 1526);
+		make_packet(&packet, 1000, i);
+		peer_send(f, 0, &packet);
+		assert_true(event_pump_run(&f->pump));
+		assert_int_equal(expect_rx(f, 0, &packet), 1);
+	}
+}
+
+/* While packets are short so is the room; a long one is complete all the same. */
+static void rx_room_follows_length(void **state)
+{
+	static struct packet big;
+	struct fixture *f = *state;
+
+	start(f, USUAL | NET_OFFLOADS);
+	offer_many(f, 0, 60, 1526);
+	make_packet(&big, 30000, 9);
+	big.hdr.gso_type = NET_HDR_GSO_TCPV4;
+	big.hdr.flags = NET_HDR_F_NEEDS_CSUM;
+	for (unsigned int round = 0; round < 2; round++) {
+		some_short_ones(f);
+		assert_int_equal(f->pipe.pieces, 4);
+		peer_send(f, 0, &big);
+		assert_true(event_pump_run(&f->pump));
+		assert_int_equal(expect_rx(f, 0, &big), 20);
+		/* Looking for the next one. */
+		assert_true(f->pipe.pieces > 20);
+		offer_many(f, 0, 20, 1526);
+	}
+	/* Longer than the window too. */
+	reset(f);
+	start(f, USUAL | NET_OFFLOADS);
+	offer_many(f, 0, 10, 1526);
+	some_short_ones(f);
+	peer_send(f, 0, &big);
+	assert_true(event_pump_run(&f->pump));
+	assert_true(nothing_used(f, 0));
+	offer_many(f, 0, 10, 1526);
+	assert_int_equal(expect_rx(f, 0, &big), 20);
+	assert_int_equal(f->net->rx.dropped, 0);
+}
+
 static void rx_waits_with_tiny_room(void **state)
 {
 	static struct packet packet;
@@ -2291,6 +2338,7 @@ int main(void)
 		NET_TEST(rx_needs_buffers),
 		NET_TEST(rx_kick_suppression),
 		NET_TEST(rx_waits_for_room),
+		NET_TEST(rx_room_follows_length),
 		NET_TEST(rx_waits_with_tiny_room),
 		NET_TEST(rx_waits_short),
 		NET_TEST(rx_ring_too_small),

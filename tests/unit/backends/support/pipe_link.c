@@ -52,6 +52,7 @@ static ssize_t pipe_read(struct net_link *link, uint32_t q, struct iovec *iov,
 	ssize_t n;
 
 	from_link(link)->reads++;
+	from_link(link)->pieces = count;
 	if (from_link(link)->fail_read != 0) {
 		return from_link(link)->fail_read;
 	}

@@ -19,6 +19,7 @@ struct pipe_link {
 	int fail_set; /* of set_offloads() and set_pairs() */
 	bool swallow; /* takes whatever is written, and forgets it */
 	unsigned int reads; /* calls */
+	int pieces; /* of the room of the last */
 };
 
 void pipe_link_init(struct pipe_link *pipe, uint32_t pairs, uint64_t can);
