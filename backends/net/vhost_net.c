@@ -135,27 +135,29 @@ static const struct net_mover_ops vhost_ops = {
 
 /* --------------------------------------------------------------------- init */
 
-struct memory {
+union memory {
 	struct vhost_memory table;
-	struct vhost_memory_region region[GUEST_MEM_REGIONS_MAX];
+	uint8_t room[sizeof(struct vhost_memory) +
+		     GUEST_MEM_REGIONS_MAX *
+			     sizeof(struct vhost_memory_region)];
 };
 
 static int set_memory(const struct vhost_net *vhost, int fd)
 {
-	struct memory memory = {
+	union memory memory = {
 		.table.nregions = (uint32_t)vhost->gm->region_count,
 	};
 
 	for (size_t i = 0; i < vhost->gm->region_count; i++) {
 		const struct guest_mem_region *region = &vhost->gm->region[i];
 
-		memory.region[i] = (struct vhost_memory_region){
+		memory.table.regions[i] = (struct vhost_memory_region){
 			.guest_phys_addr = region->gpa,
 			.memory_size = region->size,
 			.userspace_addr = (uintptr_t)region->base,
 		};
 	}
-	return request(fd, VHOST_SET_MEM_TABLE, &memory);
+	return request(fd, VHOST_SET_MEM_TABLE, &memory.table);
 }
 
 static int set_up(const struct vhost_net *vhost, int fd)

@@ -92,6 +92,16 @@ def start_server(machine):
         " done; echo sta''rted", "started")
 
 
+def process_moves_packets(machine, does):
+    """Has the Debian's I/O process move packets, as any limit does, or zone0's
+    kernel."""
+    limit = "1T" if does else "none"
+    machine.wait_until(
+        lambda: machine.try_run(
+            f"hvsh set debian net0 limits.rx-bytes-sec={limit}")[0] == 0,
+        "an I/O process that can be told")
+
+
 class Load:
     """Goes on until it is stopped, which says whether all was well."""
 

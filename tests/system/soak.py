@@ -80,6 +80,7 @@ def die(victim, rng):
         victim.kill(after)
         return f"killed after {after} us"
     step = rng.choice(STEPS)
+    debian.process_moves_packets(victim.machine, step.how == "net")
     victim.die_at(step, some_passes(rng, step))
     return f"died at {step.name}"
 

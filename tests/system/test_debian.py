@@ -9,7 +9,7 @@ import pytest
 
 from debian import (BOOT_LIMIT, IMAGES, NEEDED, ROOT, TAKE_TOOLS, DiskLoad,
                     NetLoad, address_of_debian, ask, machine_with_debian,
-                    start_debian, start_server)
+                    process_moves_packets, start_debian, start_server)
 from io_steps import Victim, some_passes, steps_of
 
 pytestmark = pytest.mark.skipif(not ROOT.exists(), reason=NEEDED)
@@ -180,12 +180,13 @@ def test_interrupts_come_where_the_guest_wants_them(debian, server, cpu):
               " /proc/interrupts")
     before = ask(debian, f"echo {cpu} >$(dirname /proc/irq/*/virtio3)"
                  f"/smp_affinity_list; {counts}", r"counts (\d+) (\d+)")
-    assert kernel_moves(debian, server)
+    # One after the other: of many at once the driver would poll most.
+    debian.run(f"for i in $(seq 20); do ping -c 1 -W 5 {server} || :; done")
     after = ask(debian, counts, r"counts (\d+) (\d+)")
     taken = [int(after.group(i)) - int(before.group(i)) for i in (1, 2)]
     print(f"interrupts of each vCPU: {taken}")
     # Those that were under way when the route changed may be the other's.
-    assert taken[cpu] > 50 and taken[1 - cpu] < 5
+    assert taken[cpu] > 10 and taken[1 - cpu] < 5
 
 
 def test_iperf3_between_zones(peer, server):
@@ -231,8 +232,8 @@ def test_network_survives_kills(debian, server):
     process."""
     survives_kills(NetLoad(debian, server), random.Random(2), 10, 1_500_000)
     assert kernel_moves(debian, server)
-    debian.run("hvsh set debian net0 limits.rx-bytes-sec=1T")
+    process_moves_packets(debian, True)
     survives_kills(NetLoad(debian, server), random.Random(3), 2, 1_500_000,
                    "net")
-    debian.run("hvsh set debian net0 limits.rx-bytes-sec=none")
+    process_moves_packets(debian, False)
     assert kernel_moves(debian, server)

@@ -114,7 +114,7 @@ static void reclaim(struct virtio_device *dev, uint32_t q)
 	struct zone_virtio *zv = from_device(dev);
 
 	(void)event_watch(dev->loop, &zv->queue[q].watch, zv->queue[q].fd,
-			  EVENT_READ);
+			  EVENT_READ | EVENT_EDGE);
 }
 
 static const struct virtio_transport_ops zone_transport_ops = {
