@@ -69,6 +69,16 @@ void zone_counters_init(struct zone *z)
 	z->counters.timer.data = z;
 }
 
+static bool is_asked(const struct zone *z, uint32_t device)
+{
+	const struct zone_counters_wish *wish = z->counters.wishes;
+
+	while (wish && wish->device != device) {
+		wish = wish->next;
+	}
+	return wish != NULL;
+}
+
 /* --------------------------------------------------------------- the answer */
 
 static void add(struct json_object *json, const char *key, uint64_t value)
@@ -101,7 +111,10 @@ void zone_counters_told(struct io_process *io, uint32_t index,
 	struct zone *z = zone_of(io);
 	struct rpc_call *call;
 
-	add_tap(z, index, counters);
+	/* Nobody else's question costs one to the kernel. */
+	if (is_asked(z, index)) {
+		add_tap(z, index, counters);
+	}
 	while ((call = take(z, index)) != NULL) {
 		struct json_object *result = json_object_new_object();
 
@@ -123,16 +136,6 @@ static void add_wish(struct zone *z, struct zone_counters_wish *wish)
 		place = &(*place)->next;
 	}
 	*place = wish;
-}
-
-static bool is_asked(const struct zone *z, uint32_t device)
-{
-	const struct zone_counters_wish *wish = z->counters.wishes;
-
-	while (wish && wish->device != device) {
-		wish = wish->next;
-	}
-	return wish != NULL;
 }
 
 void zone_device_counters(struct zone *z, const char *name,
