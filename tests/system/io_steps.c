@@ -38,6 +38,7 @@ enum step {
 struct orders { /* see io_steps.py */
 	uint32_t step; /* where to die; STEP_NONE: not to */
 	uint32_t passes; /* ... after that many passes more */
+	uint32_t then; /* where the successor is to die */
 	uint32_t died; /* where a process died last */
 	uint32_t pid; /* of the process that started last */
 	uint32_t starts; /* how many did */
@@ -90,7 +91,8 @@ static void pass(enum step step)
 		orders->passes--;
 		return;
 	}
-	orders->step = STEP_NONE;
+	orders->step = orders->then;
+	orders->then = STEP_NONE;
 	__atomic_store_n(&orders->died, step, __ATOMIC_RELEASE);
 	(void)raise(SIGKILL);
 	__builtin_trap();

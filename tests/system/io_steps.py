@@ -28,6 +28,7 @@ def table():
 
 
 STEPS = table()
+BEFORE_START = next(step for step in STEPS if step.name == "BLK_RECORDED")
 
 
 def steps_of(*hows):
@@ -43,6 +44,7 @@ class Orders(NamedTuple):
     """What the file of that name holds: see io_steps.c."""
     step: int
     passes: int
+    then: int
     died: int
     pid: int
     starts: int
@@ -68,7 +70,7 @@ class Victim:
             "a new I/O process")
 
     def __enter__(self):
-        self.machine.run(f"dd if=/dev/zero of={ORDERS} bs=20 count=1 &&"
+        self.machine.run(f"dd if=/dev/zero of={ORDERS} bs=24 count=1 &&"
                          f" mount -o bind {VARIANT} {PROGRAM}")
         self.kill()
         return self
@@ -83,16 +85,16 @@ class Victim:
         return Orders(*map(int, words))
 
     def die_at(self, step, passes=0):
-        """The process dies at a step, once it has passed it that often."""
-        before = self.orders()
-        octal = "".join(f"\\{byte:03o}" for byte in
-                        struct.pack("=III", step.number, passes, 0))
-        command = f"printf '{octal}' | dd of={ORDERS} conv=notrunc"
-        starts = before.starts + 1
+        """The process dies at a step, once it has passed it that often.  If
+        it is one of starting, its predecessor dies with a request at hand."""
+        starts = self.orders().starts + 1
+        first, then = step.number, 0
         if step.how == "start":
-            command += f" && kill -9 {before.pid}"
+            first, then = BEFORE_START.number, step.number
             starts += 1
-        self.machine.run(command)
+        octal = "".join(f"\\{byte:03o}" for byte in
+                        struct.pack("=4I", first, passes, then, 0))
+        self.machine.run(f"printf '{octal}' | dd of={ORDERS} conv=notrunc")
         after = self.machine.wait_until(
             lambda: self.reached(starts),
             f"the end of an I/O process at {step.name} ({step.what})")
