@@ -25,7 +25,7 @@
 #define CHUNK MIB(2)
 /* Kept for page tables, zones and the like when zone0 asks for everything. */
 #define POOL_MIN MIB(32)
-#define CPU_START_NS 1000000000ull
+#define CPU_START_NS 5000000000ull
 #define REGION_MAX (MEM_RANGES_MAX * 2)
 
 /* What becomes of the machine's RAM. */

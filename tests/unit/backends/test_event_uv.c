@@ -259,12 +259,9 @@ static void deferred(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(edges),
-		TEST(freed_in_its_callback),
-		TEST(mask_changes),
-		TEST(goes_on_after_an_error),
-		TEST(timers),
-		TEST(deferred),
+		TEST(edges),	    TEST(freed_in_its_callback),
+		TEST(mask_changes), TEST(goes_on_after_an_error),
+		TEST(timers),	    TEST(deferred),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,7 +174,7 @@ static void open_resources(const struct zone_def *def, struct io_resources *ret)
 		bool tap = net && !device->user;
 		uint32_t pairs = tap ? zone_def_net_pairs(device) : 0;
 
-		if (net || device->path) {
+		if (net || io_resource_has_name(device)) {
 			ret->item[ret->count++] = (struct io_resource){
 				.device = i,
 				.fd = tap ? -1 : 3,
