@@ -18,7 +18,7 @@ hvd-io-steps-wraps := guest_mem_store16 guest_mem_write inflight_pop \
 	inflight_push inflight_resume io_uring_submit ioctl net_tx_resume \
 	net_tx_run net_window_fill net_window_give read readv \
 	state_record_commit vq_pop vq_push vq_push_all vq_should_signal \
-	vq_walk write writev
+	vq_waiting vq_walk write writev
 # Guests, which have no libraries, get these from zone0.
 zone0-tools-y += tests/bench/blkread tests/bench/netload
 blkread-cflags := -static

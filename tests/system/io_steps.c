@@ -188,6 +188,13 @@ WRAP(bool, vq_should_signal, struct vq *vq)
 
 /* ------------------------------------------------------------------- disks */
 
+/* The first that a disk asks a queue whose doorbell has rung. */
+WRAP(uint32_t, vq_waiting, struct vq *vq)
+{
+	pass(STEP_DOORBELL);
+	return __real_vq_waiting(vq);
+}
+
 WRAP(int, inflight_pop, struct inflight *inflight, struct vq *vq,
      struct vq_chain *ret_chain)
 {
@@ -320,10 +327,8 @@ WRAP(ssize_t, read, int fd, void *ret, size_t size)
 	ssize_t n = __real_read(fd, ret, size);
 	const struct zv_event *event = ret;
 
-	if (n == (ssize_t)sizeof(uint64_t) && size == sizeof(uint64_t)) {
-		pass(STEP_DOORBELL);
-	} else if (n >= (ssize_t)sizeof(*event) && size % sizeof(*event) == 0 &&
-		   event->type == ZV_EVENT_ACCESS) {
+	if (n >= (ssize_t)sizeof(*event) && size % sizeof(*event) == 0 &&
+	    event->type == ZV_EVENT_ACCESS) {
 		accessed = true;
 		pass(STEP_ACCESS_TAKEN);
 	}
