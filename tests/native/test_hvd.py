@@ -1697,6 +1697,19 @@ def test_net_is_a_tap_on_a_bridge(machine, net, net_hvd):
     assert net.links() == {}
 
 
+def test_counters_of_a_tap(machine, net, net_hvd):
+    """Those of the kernel, beside what the I/O process counts."""
+    start_with(machine, net_hvd, {"type": "net"})
+    counters = net_hvd.call("device.counters", name="z1",
+                            device="net0")["counters"]
+    stats = json.loads(net.ip("-j", "-s", "link", "show",
+                              "zv1.0"))[0]["stats64"]
+    for ours, theirs in (("rx", "tx"), ("tx", "rx")):
+        for what in ("packets", "bytes"):
+            assert counters[f"{ours}-{what}"] == stats[theirs][what]
+    assert counters["reads"] == 3
+
+
 def test_net_vhost(machine, net, net_hvd):
     """Who wants zone0's vhost-net gets it, or hears why not."""
     devices = [{"type": "net", "queues": 2, "vhost": True}, {"type": "rng"}]

@@ -345,49 +345,56 @@ void net_tap_close(struct net_tap *tap)
 	tap->queues = 0;
 }
 
-int net_tap_set_mtu(uint32_t zone, uint32_t device, uint32_t mtu)
+/* On 0 rtnl is open. */
+static int find_tap(uint32_t zone, uint32_t device, struct rtnl *rtnl,
+		    struct rtnl_link *ret_link)
 {
-	struct rtnl_change change = { .mtu = tap_mtu(mtu) };
 	char name[IFNAMSIZ];
-	struct rtnl rtnl;
-	struct rtnl_link link;
-	int rc = rtnl_open(&rtnl);
+	int rc = rtnl_open(rtnl);
 
 	if (rc != 0) {
 		return rc;
 	}
 	net_tap_name(zone, device, name);
-	rc = rtnl_find(&rtnl, name, &link);
+	rc = rtnl_find(rtnl, name, ret_link);
+	if (rc != 0) {
+		rtnl_close(rtnl);
+	}
+	return rc;
+}
+
+int net_tap_set_mtu(uint32_t zone, uint32_t device, uint32_t mtu)
+{
+	struct rtnl_change change = { .mtu = tap_mtu(mtu) };
+	struct rtnl rtnl;
+	struct rtnl_link link;
+	int rc = find_tap(zone, device, &rtnl, &link);
+
 	if (rc == 0) {
 		rc = rtnl_change(&rtnl, link.index, &change);
+		rtnl_close(&rtnl);
 	}
-	rtnl_close(&rtnl);
 	return rc;
 }
 
 int net_tap_counters(uint32_t zone, uint32_t device,
 		     struct net_tap_counters *ret)
 {
-	char name[IFNAMSIZ];
 	struct rtnl rtnl;
 	struct rtnl_link link;
-	int rc = rtnl_open(&rtnl);
+	int rc = find_tap(zone, device, &rtnl, &link);
 
 	if (rc != 0) {
 		return rc;
 	}
-	net_tap_name(zone, device, name);
-	rc = rtnl_find(&rtnl, name, &link);
 	rtnl_close(&rtnl);
-	if (rc == 0) {
-		*ret = (struct net_tap_counters){
-			.rx_packets = link.counters.tx_packets,
-			.rx_bytes = link.counters.tx_bytes,
-			.tx_packets = link.counters.rx_packets,
-			.tx_bytes = link.counters.rx_bytes,
-		};
-	}
-	return rc;
+	*ret = (struct net_tap_counters){
+		.rx_packets = link.counters.tx_packets,
+		.rx_bytes = link.counters.tx_bytes,
+		.tx_packets = link.counters.rx_packets,
+		.tx_bytes = link.counters.rx_bytes,
+	};
+	return 0;
 }
 
 /* ------------------------------------------------------------------- the end */
