@@ -401,8 +401,12 @@ int io_inject(struct zone *z, u32 intid, u32 op, u32 addr, u32 mask)
 			old = atomic_fetch_or(word, mask);
 		}
 		arch_dcache_clean(word, sizeof(*word));
-		/* The guest has not cleared what the last edge told it. */
-		if (op == ZV_IRQ_PULSE && old != 0) {
+		/*
+		 * The guest has not cleared any of what earlier edges told it.
+		 * A new bit needs an edge of its own: the guest may have read
+		 * the word already, and clears only what it has read.
+		 */
+		if (op == ZV_IRQ_PULSE && (old & mask) == mask) {
 			return 0;
 		}
 	}

@@ -107,7 +107,7 @@
 /*
  * (zone, intid | op << 32, shadow address, mask): never waits, any context.
  * op PULSE with mask != 0: ORs mask into the shadow word and raises an edge
- * only if the word was 0 before; with mask == 0: raises an edge always.
+ * unless all of it was set before; with mask == 0: raises an edge always.
  * RAISE/LOWER: sets the level of a level-triggered line; a mask is ORed into
  * (RAISE) or cleared from (LOWER) the shadow word first.
  */
