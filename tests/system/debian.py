@@ -174,7 +174,7 @@ class NetLoad(Load):
 
     def log(self):
         return self.machine.run(
-            "tail -n 20 /tmp/iperf.log; netstat -tn; ip -s link")
+            "tail -n 20 /tmp/iperf.log; netstat -tn; cat /proc/net/dev")
 
     def moved(self):
         at = "/sys/class/net/lan/statistics"

@@ -106,6 +106,13 @@ struct zone_nbd {
 #define ZONE_NBD_URI_MAX \
 	(3 * (ZONE_DEF_NBD_SOCKET_MAX + ZONE_DEF_NBD_EXPORT_MAX) + 32)
 
+/* Whether zone0's kernel moves a network device's packets. */
+enum zone_vhost {
+	ZONE_VHOST_AUTO, /* if it can */
+	ZONE_VHOST_OFF,
+	ZONE_VHOST_ON, /* or the zone does not start */
+};
+
 /* A virtio device; its place in the list is its slot. */
 struct zone_device {
 	enum zone_device_type type;
@@ -135,7 +142,7 @@ struct zone_device {
 	uint8_t mac[NET_MAC_BYTES]; /* zero: not before the zone has a uuid */
 	uint32_t mtu;
 	bool link; /* the cable is plugged in */
-	bool vhost; /* zone0's kernel moves the packets */
+	enum zone_vhost vhost;
 };
 
 struct zone_def {

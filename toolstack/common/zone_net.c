@@ -124,7 +124,7 @@ int zone_net_vhost(struct def_parser *p, const char *path,
 	if (def_get_bool(p, path, value, &on) < 0) {
 		return -1;
 	}
-	device->vhost = on;
+	device->vhost = on ? ZONE_VHOST_ON : ZONE_VHOST_OFF;
 	return 0;
 }
 
@@ -187,7 +187,7 @@ static int check_user(struct def_parser *p, const char *path,
 				  "mode needs no bridge",
 				  "cannot go with \"user\": true");
 	}
-	if (device->vhost) {
+	if (device->vhost == ZONE_VHOST_ON) {
 		zerror_path(at, "%s.vhost", path);
 		return DEF_REFUSE(p, at,
 				  "leave it out, or name a bridge instead: "
@@ -241,8 +241,6 @@ void zone_net_to_json(const struct zone_device *device,
 	} else {
 		json_object_object_add(json, "bridge",
 				       json_object_new_string(device->bridge));
-		json_object_object_add(json, "vhost",
-				       json_object_new_boolean(device->vhost));
 	}
 	if (net_mac_is_usable(device->mac)) {
 		net_mac_format(device->mac, mac);
@@ -255,4 +253,9 @@ void zone_net_to_json(const struct zone_device *device,
 		json_object_new_int64(zone_def_net_pairs(device)));
 	json_object_object_add(json, "link",
 			       json_object_new_boolean(device->link));
+	if (device->vhost != ZONE_VHOST_AUTO) {
+		json_object_object_add(json, "vhost",
+				       json_object_new_boolean(device->vhost ==
+							       ZONE_VHOST_ON));
+	}
 }

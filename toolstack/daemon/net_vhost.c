@@ -83,11 +83,13 @@ int net_vhost_open(const struct zone_device *device, const char *path,
 	int rc;
 
 	*ret = (struct net_vhost){ 0 };
-	if (!device->vhost) {
+	if (device->vhost == ZONE_VHOST_OFF) {
 		return 0;
 	}
 	rc = open_all(zone_def_net_pairs(device), ret);
-	return rc == 0 ? 0 : refuse(path, rc, ret_error);
+	return rc == 0 || device->vhost != ZONE_VHOST_ON
+		       ? 0
+		       : refuse(path, rc, ret_error);
 }
 
 void net_vhost_close(struct net_vhost *vhost)

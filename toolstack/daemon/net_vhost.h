@@ -18,8 +18,9 @@ struct net_vhost {
 };
 
 /*
- * 0, with a file for each of the pairs of a device that wants it; or -1.  path:
- * that of the device in the definition.
+ * As the device wishes.  0, with a file for each of its pairs or, where zone0 has
+ * no vhost-net and the device does not insist, none; or -1.  path: that of the
+ * device in the definition.
  */
 int net_vhost_open(const struct zone_device *device, const char *path,
 		   struct net_vhost *ret, struct zerror *ret_error);

@@ -179,7 +179,9 @@ static void open_resources(const struct zone_def *def, struct io_resources *ret)
 				.device = i,
 				.fd = tap ? -1 : 3,
 				.tap.queues = pairs,
-				.vhost.count = device->vhost ? pairs : 0,
+				.vhost.count = device->vhost == ZONE_VHOST_OFF
+						       ? 0
+						       : pairs,
 			};
 		}
 	}
@@ -314,8 +316,7 @@ static void test_hvd_io_understands_networks(void **state)
 {
 	static struct io_config config;
 	struct zone_def *def = tell(
-		ZONE "[{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:44\","
-		     "\"vhost\":true},"
+		ZONE "[{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:44\"},"
 		     "{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:46\","
 		     "\"user\":true,\"forward\":[{\"port\":1}]},"
 		     "{\"type\":\"net\",\"mac\":\"5a:00:11:22:33:45\","

@@ -282,8 +282,8 @@ static void test_net(void **state)
 	assert_int_equal(d[1].mtu, 9000);
 	assert_int_equal(d[1].queues, 7);
 	assert_false(d[1].link);
-	assert_false(d[0].vhost);
-	assert_true(d[1].vhost);
+	assert_int_equal(d[0].vhost, ZONE_VHOST_AUTO);
+	assert_int_equal(d[1].vhost, ZONE_VHOST_ON);
 	assert_int_equal(d[1].limits[ZONE_LIMIT_RX_BYTES], 10 << 20);
 	assert_int_equal(d[1].limits[ZONE_LIMIT_TX_BYTES], 4096);
 	assert_int_equal(d[1].limits[ZONE_LIMIT_RX_PACKETS], 7);
@@ -556,6 +556,7 @@ static void test_devices_are_compared(void **state)
 		"[{\"type\":\"net\",\"mtu\":1400}]",
 		"[{\"type\":\"net\",\"queues\":1}]",
 		"[{\"type\":\"net\",\"link\":false}]",
+		"[{\"type\":\"net\",\"vhost\":false}]",
 		"[{\"type\":\"net\",\"vhost\":true}]",
 		"[{\"type\":\"net\","
 		"\"limits\":{\"rx-packets-sec\":7}}]",
