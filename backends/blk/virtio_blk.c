@@ -11,7 +11,7 @@
 
 /* One turn of the loop: what a guest can make us do before others get theirs */
 #define TURN_REQUESTS 64u
-#define TURN_PART 16u /* not worth a turn of its own if it is less */
+#define TURN_PART 4u /* not worth a turn of its own if it is less */
 
 #define ERROR_QUIET_MS 1000u
 
@@ -469,17 +469,17 @@ static void again_later(struct virtio_blk *blk, uint32_t q)
 }
 
 /*
- * Half of a long queue: while the store works on the rest, the driver takes the
- * answers and asks anew, and neither side has to be woken up for the other.
+ * A quarter of a long queue: while the store works on the rest, the driver takes
+ * the answers and asks anew, and neither side has to be woken up for the other.
  */
 static uint32_t turn_allowance(struct vq *vq)
 {
-	uint32_t half = vq_waiting(vq) / 2;
+	uint32_t quarter = vq_waiting(vq) / 4;
 
-	if (half < TURN_PART) {
+	if (quarter < TURN_PART) {
 		return TURN_PART;
 	}
-	return half < TURN_REQUESTS ? half : TURN_REQUESTS;
+	return quarter < TURN_REQUESTS ? quarter : TURN_REQUESTS;
 }
 
 static void run_queue(struct virtio_blk *blk, uint32_t q)
