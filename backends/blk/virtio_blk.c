@@ -474,12 +474,13 @@ static void again_later(struct virtio_blk *blk, uint32_t q)
  */
 static uint32_t turn_allowance(struct vq *vq)
 {
-	uint32_t quarter = vq_waiting(vq) / 4;
+	uint32_t waiting = vq_waiting(vq);
+	uint32_t quarter = waiting < 4 * TURN_PART ? TURN_PART : waiting / 4;
 
-	if (quarter < TURN_PART) {
-		return TURN_PART;
+	if (waiting < 2 * TURN_PART || quarter > TURN_REQUESTS) {
+		return TURN_REQUESTS;
 	}
-	return quarter < TURN_REQUESTS ? quarter : TURN_REQUESTS;
+	return quarter;
 }
 
 static void run_queue(struct virtio_blk *blk, uint32_t q)
