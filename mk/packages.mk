@@ -18,6 +18,9 @@ debian-host-packages := \
 # To measure disks against, in make bench-native.
 bench-host-packages := qemu-system-common
 
+# To measure hvd against, in make bench-rpc: libvirtd and its client's library.
+bench-rpc-host-packages := libvirt-daemon libvirt-dev
+
 # For aarch64, to compare zones with guests of KVM in make bench.
 nested-packages := qemu-system-arm
 

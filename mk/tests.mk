@@ -55,12 +55,30 @@ main-libs := $(user-libs) $(hvio-libs)
 $(eval $(call test-program,backends/standalone/main,$(bench-dir),$(HOSTCC),))
 vu-load := $(native-dir)/vu_load/vu_load
 
+# hvd over the hypervisor made of files, with the compiler's flags of an installed one, and what puts load on it: bench-rpc
+# measures it. The load is linked with libvirt's library, which nothing else needs.
+bench-hvd := $(bench-dir)/fake_privcmd/fake_privcmd
+fake_privcmd-src := $(hvd-y) $(zcommon-y)
+fake_privcmd-cflags := $(main-cflags) -Itoolstack/daemon
+fake_privcmd-libs := $(user-libs) $(hvd-libs)
+$(eval $(call test-program,tests/unit/toolstack/fake_privcmd,$(bench-dir),$(HOSTCC),))
+rpc-load := $(bench-dir)/rpc_load/rpc_load
+rpc_load-cflags := -O2
+rpc_load-libs := -lvirt -lpthread
+$(eval $(call test-program,tests/bench/rpc_load,$(bench-dir),$(HOSTCC),))
+bench-rpc-stamp := $(bench-dir)/.rpc-packages
+$(bench-rpc-stamp):
+	$(Q)scripts/host-packages $(bench-rpc-host-packages)
+	@mkdir -p $(@D)
+	$(Q)touch $@
+$($(bench-dir)/rpc_load-objs): | $(bench-rpc-stamp)
+
 fuzz-dir := $(O)/host/fuzz
 fuzz-cc := $(FUZZCC) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 fuzz-programs := $(foreach t,$(fuzzers-y),$(fuzz-dir)/$(notdir $t)/$(notdir $t))
 $(foreach t,$(fuzzers-y),$(eval $(call test-program,$t,$(fuzz-dir),$$(fuzz-cc),)))
 
-.PHONY: lint unit fuzz native system test demo soak bench bench-native mutate
+.PHONY: lint unit fuzz native system test demo soak bench bench-native bench-rpc mutate
 run-tests := HVSH=$(abspath $(O))/host/hvsh \
 	HVD_FAKE=$(abspath $(O))/host/hvd-fake \
 	HVD_IO_FAKE=$(abspath $(native-dir))/hvd_io_fake/hvd_io_fake $(PYTHON) scripts/run-tests \
@@ -101,6 +119,9 @@ bench: $(machine-needs) $(nested-initrd) ## count the instructions that zones co
 bench-native: $(bench-backend) $(vu-load) ## disks against qemu-storage-daemon, on this machine
 	$(Q)scripts/host-packages $(bench-host-packages)
 	$(Q)$(PYTHON) tests/bench/native.py --backend $(bench-backend) --load $(vu-load) --image $(bench-dir)/image
+
+bench-rpc: $(bench-hvd) $(rpc-load) ## hvd against libvirtd and QEMU's monitor, on this machine
+	$(Q)$(PYTHON) tests/bench/rpc.py --hvd $(bench-hvd) --load $(rpc-load)
 
 mutate: | $(host-stamp) ## remove each listed safety check: a test must fail
 	$(Q)$(PYTHON) tests/mutate/run.py
