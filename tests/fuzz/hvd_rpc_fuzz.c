@@ -100,31 +100,53 @@ static void on_send(struct rpc_peer *peer, const char *text, size_t len)
 	json_object_put(json);
 }
 
+/* As a connection does: into bytes, which are lent, or behind what there is. */
+static void take_in(struct frame *frame, const uint8_t *data, size_t len,
+		    char *bytes)
+{
+	size_t room = 0;
+	char *to;
+
+	if (frame_is_empty(frame)) {
+		memcpy(bytes, data, len);
+		frame_borrow(frame, bytes, len);
+		return;
+	}
+	to = frame_reserve(frame, len, &room);
+	check(to != NULL && room >= len);
+	memcpy(to, data, len);
+	frame_commit(frame, len);
+}
+
 /* Returns the number of lines taken. */
 static unsigned int feed(struct rpc_peer *peer, struct frame *frame,
 			 const uint8_t *data, size_t size, size_t step)
 {
 	unsigned int lines = 0;
+	unsigned int requests;
+	char *bytes = malloc(step);
 	int rc = 0;
 
+	check(bytes != NULL);
+
 	while (size > 0 && rc >= 0) {
-		size_t room = 0;
-		char *to = frame_reserve(frame, step, &room);
 		size_t len = step < size ? step : size;
 		char *line;
 		size_t line_len;
 
-		check(to != NULL && room >= step);
-		memcpy(to, data, len);
-		frame_commit(frame, len);
+		take_in(frame, data, len, bytes);
 		data += len;
 		size -= len;
 		while ((rc = frame_next(frame, &line, &line_len)) == 1) {
 			check(line_len <= LINE_LENGTH_MAX);
 			lines++;
-			rpc_receive(peer, line, line_len);
+			requests = rpc_receive(peer, line, line_len);
+			check(requests >= 1 && requests <= RPC_BATCH_MAX);
 		}
+		check(frame_settle(frame) == 0);
+		memset(bytes, 0, len); /* nothing there is needed any more */
 	}
+	free(bytes);
 	return lines;
 }
 

@@ -2637,7 +2637,7 @@ def test_readonly_socket(machine, hvd):
 
 
 def test_readonly_clients_lock_nobody_out(machine, hvd):
-    crowd = [machine.client(readonly=True) for _ in range(64)]
+    crowd = [machine.client(readonly=True) for _ in range(256)]
     with pytest.raises(RpcError, match="too many clients"):
         machine.client(readonly=True).finish(None)
     machine.client().call("hvd.version")

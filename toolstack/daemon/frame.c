@@ -12,8 +12,55 @@ void frame_init(struct frame *frame, size_t max)
 
 void frame_fini(struct frame *frame)
 {
-	free(frame->data);
+	if (!frame->borrowed) {
+		free(frame->data);
+	}
 	*frame = (struct frame){ .max = frame->max };
+}
+
+bool frame_is_empty(const struct frame *frame)
+{
+	return frame->start == frame->end;
+}
+
+void frame_borrow(struct frame *frame, char *data, size_t len)
+{
+	frame_fini(frame);
+	frame->data = data;
+	frame->end = len;
+	frame->borrowed = true;
+}
+
+int frame_settle(struct frame *frame)
+{
+	size_t len = frame->end - frame->start;
+	char *data;
+
+	if (len == 0) {
+		frame_fini(frame);
+		return 0;
+	}
+	if (!frame->borrowed) {
+		return 0;
+	}
+	data = malloc(len);
+	if (!data) {
+		frame_fini(frame);
+		return -ENOMEM;
+	}
+	memcpy(data, frame->data + frame->start, len);
+	frame->scanned -= frame->start;
+	frame->start = 0;
+	frame->end = len;
+	frame->data = data;
+	frame->room = len;
+	frame->borrowed = false;
+	return 0;
+}
+
+size_t frame_memory(const struct frame *frame)
+{
+	return frame->room;
 }
 
 static void compact(struct frame *frame)

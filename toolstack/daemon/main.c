@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <zv/version.h>
@@ -18,6 +19,7 @@
 #include "zone.h"
 
 #define JOB_THREADS "16"
+#define DESCRIPTORS 8192
 #define CONFIG_DIR "/etc/hvd"
 #define RUN_DIR "/run/hvd"
 #define IO_PROGRAM "hvd-io"
@@ -199,6 +201,26 @@ static void close_signal(uv_signal_t *signals)
 	}
 }
 
+/* A client is a descriptor, a zone several; nobody here uses select(2). */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+		return;
+	}
+	if (limit.rlim_cur < DESCRIPTORS && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max
+							      : DESCRIPTORS;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur < DESCRIPTORS) {
+		log_warning("only %llu descriptors (RLIMIT_NOFILE, of %d): not "
+			    "all clients and zones may find room",
+			    (unsigned long long)limit.rlim_cur, DESCRIPTORS);
+	}
+}
+
 /* Ends the loop by closing what keeps it going; zones go on running. */
 static void on_signal(uv_signal_t *handle, int number)
 {
@@ -261,6 +283,7 @@ int main(int argc, char **argv)
 		find_io_program(o->io_program);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit();
 	/* Jobs may wait for servers and network file systems, for seconds. */
 	setenv("UV_THREADPOOL_SIZE", JOB_THREADS, 0);
 	if (uv_loop_init(&daemon.loop) < 0) {

@@ -236,19 +236,55 @@ static void event_unsubscribe(struct rpc_call *call, struct json_object *params)
 	rpc_result(call, NULL);
 }
 
-static void rpc_discover(struct rpc_call *call, struct json_object *params)
+/* Writes the document, made once: who asks often must not cost much. */
+static int write_document(struct json_object *object, struct printbuf *to,
+			  int level, int flags)
 {
-	struct zerror error;
-	struct json_object *document =
-		strict_json_parse(openrpc_text, openrpc_len(), &error);
+	const char *text = json_object_get_userdata(object);
 
-	(void)params;
+	(void)level;
+	(void)flags;
+	return printbuf_memappend(to, text, (int)strlen(text));
+}
+
+static char *make_document(struct zerror *ret_error)
+{
+	struct json_object *document =
+		strict_json_parse(openrpc_text, openrpc_len(), ret_error);
+	char *text;
+
 	if (!document) {
-		rpc_fail(call, &error);
-		return;
+		return NULL;
 	}
 	add_text(json_object_object_get(document, "info"), "version",
 		 ZV_VERSION);
+	text = strdup(json_object_to_json_string_ext(
+		document,
+		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(document);
+	if (!text) {
+		zerror_set(ret_error, ZERROR_INTERNAL, NULL, NULL,
+			   "out of memory");
+	}
+	return text;
+}
+
+static void rpc_discover(struct rpc_call *call, struct json_object *params)
+{
+	static char *text;
+	struct json_object *document;
+	struct zerror error;
+
+	(void)params;
+	if (!text) {
+		text = make_document(&error);
+	}
+	if (!text) {
+		rpc_fail(call, &error);
+		return;
+	}
+	document = json_object_new_object();
+	json_object_set_serializer(document, write_document, text, NULL);
 	rpc_result(call, document);
 }
 

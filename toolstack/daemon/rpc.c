@@ -27,6 +27,15 @@ struct rpc_call {
 
 /* ----------------------------------------------------------- output */
 
+/* To an object that we make: key is a literal, and added once. */
+static void add(struct json_object *object, const char *key,
+		struct json_object *value)
+{
+	json_object_object_add_ex(object, key, value,
+				  JSON_C_OBJECT_ADD_KEY_IS_NEW |
+					  JSON_C_OBJECT_ADD_CONSTANT_KEY);
+}
+
 static void send_object(struct rpc_peer *peer, struct json_object *object)
 {
 	size_t len;
@@ -43,8 +52,7 @@ static struct json_object *new_message(void)
 {
 	struct json_object *message = json_object_new_object();
 
-	json_object_object_add(message, "jsonrpc",
-			       json_object_new_string("2.0"));
+	add(message, "jsonrpc", json_object_new_string("2.0"));
 	return message;
 }
 
@@ -53,20 +61,16 @@ static struct json_object *error_to_json(const struct zerror *error)
 	struct json_object *json = json_object_new_object();
 	struct json_object *data = json_object_new_object();
 
-	json_object_object_add(json, "code", json_object_new_int(error->code));
-	json_object_object_add(json, "message",
-			       json_object_new_string(error->message));
-	json_object_object_add(
-		data, "code", json_object_new_string(zerror_name(error->code)));
+	add(json, "code", json_object_new_int(error->code));
+	add(json, "message", json_object_new_string(error->message));
+	add(data, "code", json_object_new_string(zerror_name(error->code)));
 	if (error->path[0]) {
-		json_object_object_add(data, "path",
-				       json_object_new_string(error->path));
+		add(data, "path", json_object_new_string(error->path));
 	}
 	if (error->hint[0]) {
-		json_object_object_add(data, "hint",
-				       json_object_new_string(error->hint));
+		add(data, "hint", json_object_new_string(error->hint));
 	}
-	json_object_object_add(json, "data", data);
+	add(json, "data", data);
 	return json;
 }
 
@@ -76,8 +80,8 @@ static struct json_object *error_message(const struct zerror *error,
 {
 	struct json_object *message = new_message();
 
-	json_object_object_add(message, "error", error_to_json(error));
-	json_object_object_add(message, "id", id);
+	add(message, "error", error_to_json(error));
+	add(message, "id", id);
 	return message;
 }
 
@@ -115,9 +119,8 @@ void rpc_notify(struct rpc_peer *peer, const char *method,
 {
 	struct json_object *message = new_message();
 
-	json_object_object_add(message, "method",
-			       json_object_new_string(method));
-	json_object_object_add(message, "params", params);
+	add(message, "method", json_object_new_string(method));
+	add(message, "params", params);
 	send_object(peer, message);
 	json_object_put(message);
 }
@@ -342,6 +345,11 @@ static int check_id(struct json_object *id, struct zerror *ret_error)
 {
 	enum json_type type = json_object_get_type(id);
 
+	if (type == json_type_string &&
+	    (size_t)json_object_get_string_len(id) > RPC_ID_MAX) {
+		return zerror_set(ret_error, ZERROR_INVALID_REQUEST, NULL, NULL,
+				  "id must have at most %u bytes", RPC_ID_MAX);
+	}
 	if (type == json_type_null || type == json_type_string ||
 	    type == json_type_int) {
 		return 0;
@@ -456,7 +464,9 @@ static void receive_one(struct rpc_peer *peer, struct batch *batch,
 	}
 }
 
-static void receive_batch(struct rpc_peer *peer, struct json_object *messages)
+/* Returns how many requests were looked at, or 1. */
+static unsigned int receive_batch(struct rpc_peer *peer,
+				  struct json_object *messages)
 {
 	size_t count = json_object_array_length(messages);
 	struct zerror error;
@@ -467,14 +477,14 @@ static void receive_batch(struct rpc_peer *peer, struct json_object *messages)
 			   "a batch has 1 to %u requests, not %zu",
 			   RPC_BATCH_MAX, count);
 		rpc_refuse(peer, &error);
-		return;
+		return 1;
 	}
 	batch = calloc(1, sizeof(*batch));
 	if (!batch) {
 		zerror_set(&error, ZERROR_INTERNAL, NULL, NULL,
 			   "out of memory");
 		rpc_refuse(peer, &error);
-		return;
+		return 1;
 	}
 	batch->peer = peer;
 	batch->answers = json_object_new_array();
@@ -484,21 +494,24 @@ static void receive_batch(struct rpc_peer *peer, struct json_object *messages)
 			    json_object_array_get_idx(messages, i));
 	}
 	batch_put(batch);
+	return (unsigned int)count;
 }
 
-void rpc_receive(struct rpc_peer *peer, const char *line, size_t len)
+unsigned int rpc_receive(struct rpc_peer *peer, const char *line, size_t len)
 {
 	struct zerror error;
 	struct json_object *message = strict_json_parse(line, len, &error);
+	unsigned int count = 1;
 
 	if (!message) {
 		rpc_refuse(peer, &error);
-		return;
+		return count;
 	}
 	if (json_object_is_type(message, json_type_array)) {
-		receive_batch(peer, message);
+		count = receive_batch(peer, message);
 	} else {
 		receive_one(peer, NULL, message);
 	}
 	json_object_put(message);
+	return count;
 }

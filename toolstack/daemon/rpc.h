@@ -25,6 +25,8 @@ struct rpc_peer;
 #define RPC_BATCH_MAX 64u
 #define RPC_INFLIGHT_MAX 64u
 #define RPC_PARAMS_MAX 8u
+#define RPC_ID_MAX 256u /* bytes, as JSON: a call in flight keeps it */
+#define RPC_WHO_MAX 128u
 
 enum rpc_type {
 	RPC_STRING = 1u << 0,
@@ -56,8 +58,11 @@ struct rpc_peer {
 	struct rpc_call *calls;
 };
 
-/* One line.  Bad ones are answered with an error; the peer stays usable. */
-void rpc_receive(struct rpc_peer *peer, const char *line, size_t len);
+/*
+ * One line.  Bad ones are answered with an error; the peer stays usable.
+ * Returns how many requests it was: a batch is as many as it has.
+ */
+unsigned int rpc_receive(struct rpc_peer *peer, const char *line, size_t len);
 
 /* Answers what could not be read as a message at all. */
 void rpc_refuse(struct rpc_peer *peer, const struct zerror *error);

@@ -16,8 +16,9 @@
 #include "unix_socket.h"
 
 /* Each socket has a limit of its own: who may only look cannot lock out. */
-#define CLIENTS_MAX 256u
-#define CLIENTS_READONLY_MAX 64u
+#define CLIENTS_MAX 2048u
+#define CLIENTS_READONLY_MAX 256u
+#define BACKLOG 1024 /* who connects while a turn lasts */
 
 struct listener {
 	uv_pipe_t pipe;
@@ -97,7 +98,7 @@ static int listen_on(struct server *server, struct listener *l,
 	l->open = true;
 	rc = uv_pipe_open(&l->pipe, fd);
 	if (rc == 0) {
-		rc = uv_listen((uv_stream_t *)&l->pipe, 64, on_connection);
+		rc = uv_listen((uv_stream_t *)&l->pipe, BACKLOG, on_connection);
 	}
 	if (rc < 0) {
 		log_error("%s: %s", path, uv_strerror(rc));

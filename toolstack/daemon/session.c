@@ -3,6 +3,8 @@
 
 #include <json-c/json.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +15,7 @@
 #include "rpc.h"
 
 #define READ_SIZE 65536u
-#define LINES_PER_TURN 64u /* then it is somebody else's turn */
+#define REQUESTS_PER_TURN 64u /* then it is somebody else's turn */
 
 struct session {
 	struct session *next;
@@ -30,6 +32,7 @@ struct session {
 	bool handling; /* inside handle_lines() */
 	bool last_words; /* close as soon as output is written */
 	bool stopped; /* reading is off */
+	size_t held; /* what owner->held has of it */
 };
 
 struct output {
@@ -37,6 +40,13 @@ struct output {
 	struct session *session;
 	char text[];
 };
+
+/*
+ * What is read goes here first, from whomever: nearly always it is whole lines,
+ * which are done with before the next read.  A client that is silent then has no
+ * memory for input at all.
+ */
+static char shared_input[READ_SIZE];
 
 static void handle_lines(struct session *s);
 
@@ -71,6 +81,8 @@ static void session_close(struct session *s)
 		s->next->link = s->link;
 	}
 	s->owner->count--;
+	s->owner->held -= s->held;
+	s->held = 0;
 	event_unlisten(&s->listener);
 	rpc_peer_leave(&s->peer);
 	uv_close((uv_handle_t *)&s->pipe, on_handle_closed);
@@ -81,6 +93,39 @@ void session_close_all(struct session_owner *owner)
 {
 	while (owner->sessions) {
 		session_close(owner->sessions);
+	}
+}
+
+/* --------------------------------------------- what clients may hold */
+
+static struct session *holds_most(struct session_owner *owner)
+{
+	struct session *most = owner->sessions;
+
+	for (struct session *s = most; s; s = s->next) {
+		if (s->held > most->held) {
+			most = s;
+		}
+	}
+	return most;
+}
+
+/* May drop the client, or another one. */
+static void account(struct session *s)
+{
+	struct session_owner *owner = s->owner;
+	size_t held;
+
+	if (s->closing) {
+		return;
+	}
+	held = frame_memory(&s->input) +
+	       uv_stream_get_write_queue_size((uv_stream_t *)&s->pipe);
+	owner->held += held - s->held;
+	s->held = held;
+	while (owner->held > SESSION_HELD_MAX) {
+		log_info("clients hold too much memory: one is dropped");
+		session_close(holds_most(owner));
 	}
 }
 
@@ -100,6 +145,7 @@ static void on_written(uv_write_t *request, int status)
 	     uv_stream_get_write_queue_size((uv_stream_t *)&s->pipe) == 0)) {
 		session_close(s);
 	}
+	account(s);
 }
 
 static void on_resume(uv_idle_t *idle)
@@ -108,16 +154,12 @@ static void on_resume(uv_idle_t *idle)
 	handle_lines(idle->data);
 }
 
-static void session_send(struct rpc_peer *peer, const char *text, size_t len)
+/* What the socket did not take at once: text without its first `from` bytes. */
+static void queue(struct session *s, const char *text, size_t len, size_t from)
 {
-	struct session *s = (struct session *)((char *)peer -
-					       offsetof(struct session, peer));
 	struct output *out;
 	uv_buf_t buffer;
 
-	if (s->closing) {
-		return;
-	}
 	if (uv_stream_get_write_queue_size((uv_stream_t *)&s->pipe) + len >
 	    SESSION_OUTPUT_MAX) {
 		log_info("a client does not read its answers: dropped");
@@ -132,14 +174,42 @@ static void session_send(struct rpc_peer *peer, const char *text, size_t len)
 	out->session = s;
 	memcpy(out->text, text, len);
 	out->text[len] = '\n';
-	buffer = uv_buf_init(out->text, (unsigned int)len + 1);
+	buffer = uv_buf_init(out->text + from, (unsigned int)(len + 1 - from));
 	if (uv_write(&out->request, (uv_stream_t *)&s->pipe, &buffer, 1,
 		     on_written) < 0) {
 		free(out);
 		session_close(s);
+	}
+	account(s);
+}
+
+/*
+ * Nearly always the socket takes it all at once, which costs one system call;
+ * libuv's requests cost another one and an allocation.
+ */
+static void session_send(struct rpc_peer *peer, const char *text, size_t len)
+{
+	struct session *s = (struct session *)((char *)peer -
+					       offsetof(struct session, peer));
+	char lf[] = "\n";
+	uv_buf_t buffers[] = {
+		uv_buf_init((char *)(uintptr_t)text, (unsigned int)len),
+		uv_buf_init(lf, 1),
+	};
+	int sent;
+
+	if (s->closing) {
 		return;
 	}
-	if (!s->handling) {
+	sent = uv_try_write((uv_stream_t *)&s->pipe, buffers, 2);
+	if (sent < 0 && sent != UV_EAGAIN) {
+		session_close(s);
+	} else if (sent < (int)len + 1) {
+		queue(s, text, len, sent < 0 ? 0 : (size_t)sent);
+	} else if (s->last_words) {
+		session_close(s);
+	}
+	if (!s->handling && !s->closing) {
 		uv_idle_start(&s->resume, on_resume);
 	}
 }
@@ -166,6 +236,10 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 	char *base;
 
 	(void)suggested;
+	if (frame_is_empty(&s->input)) {
+		*buffer = uv_buf_init(shared_input, sizeof(shared_input));
+		return;
+	}
 	base = frame_reserve(&s->input, READ_SIZE, &room);
 	*buffer = uv_buf_init(base, (unsigned int)room);
 }
@@ -174,12 +248,15 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
 {
 	struct session *s = stream->data;
 
-	(void)buffer;
 	if (got < 0) {
 		session_close(s);
 		return;
 	}
-	frame_commit(&s->input, (size_t)got);
+	if (buffer->base == shared_input) {
+		frame_borrow(&s->input, shared_input, (size_t)got);
+	} else {
+		frame_commit(&s->input, (size_t)got);
+	}
 	handle_lines(s);
 }
 
@@ -215,22 +292,25 @@ static void refuse_line(struct session *s)
  */
 static void handle_lines(struct session *s)
 {
-	unsigned int lines = 0;
+	unsigned int requests = 0;
 	char *line;
 	size_t len;
 	int rc = 0;
 
 	s->handling = true;
-	while (!s->closing && !s->last_words && lines < LINES_PER_TURN &&
+	while (!s->closing && !s->last_words && requests < REQUESTS_PER_TURN &&
 	       s->peer.inflight < RPC_INFLIGHT_MAX) {
 		rc = frame_next(&s->input, &line, &len);
 		if (rc <= 0) {
 			break;
 		}
-		rpc_receive(&s->peer, line, len);
-		lines++;
+		requests += rpc_receive(&s->peer, line, len);
 	}
 	s->handling = false;
+	if (frame_settle(&s->input) < 0) {
+		session_close(s);
+	}
+	account(s);
 	if (s->closing || s->last_words) {
 		return;
 	}
@@ -238,7 +318,7 @@ static void handle_lines(struct session *s)
 		refuse_line(s);
 		return;
 	}
-	if (lines == LINES_PER_TURN) {
+	if (requests >= REQUESTS_PER_TURN) {
 		set_reading(s, false);
 		uv_idle_start(&s->resume, on_resume);
 		return;

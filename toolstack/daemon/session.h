@@ -3,7 +3,8 @@
  * One client's connection.  Whatever it sends or fails to read costs at most
  * one line of input, SESSION_OUTPUT_MAX of output and RPC_INFLIGHT_MAX calls:
  * reading stops while that many are open, events are left out when it is slow,
- * and it is dropped when answers pile up.
+ * and it is dropped when answers pile up.  All clients of an owner together hold
+ * at most SESSION_HELD_MAX bytes: beyond that who holds most is dropped.
  */
 #ifndef ZV_TOOLSTACK_DAEMON_SESSION_H
 #define ZV_TOOLSTACK_DAEMON_SESSION_H
@@ -17,11 +18,13 @@ struct session;
 
 #define SESSION_OUTPUT_MAX (4u << 20)
 #define SESSION_EVENTS_MAX (256u << 10) /* queued output that bars events */
+#define SESSION_HELD_MAX (64u << 20)
 
 /* Told when a session ends; the owner keeps a list of them. */
 struct session_owner {
 	struct session *sessions;
 	unsigned int count;
+	size_t held; /* bytes: lines not complete, answers not read */
 };
 
 /*

@@ -159,15 +159,20 @@ void zone_close_all(struct daemon *daemon)
 
 /* ------------------------------------------------------------- JSON */
 
+/* Of an object that we make: a literal, and added once. */
+#define MEMBER (JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_ADD_CONSTANT_KEY)
+
 static void add_text(struct json_object *json, const char *key,
 		     const char *text)
 {
-	json_object_object_add(json, key, json_object_new_string(text));
+	json_object_object_add_ex(json, key, json_object_new_string(text),
+				  MEMBER);
 }
 
 static void add_uint(struct json_object *json, const char *key, uint64_t value)
 {
-	json_object_object_add(json, key, json_object_new_uint64(value));
+	json_object_object_add_ex(json, key, json_object_new_uint64(value),
+				  MEMBER);
 }
 
 struct json_object *zone_summary(const struct zone *z)

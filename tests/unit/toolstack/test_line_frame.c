@@ -114,6 +114,51 @@ static void test_memory_stays_bounded(void **state)
 	frame_fini(&f);
 }
 
+/* What came is somebody else's memory, and the rest of it is kept. */
+static void test_borrowed(void **state)
+{
+	char bytes[] = "one\ntwo\nthr";
+	struct frame f;
+
+	(void)state;
+	frame_init(&f, 100);
+	assert_true(frame_is_empty(&f));
+	frame_borrow(&f, bytes, strlen(bytes));
+	expect(&f, "one");
+	assert_int_equal(frame_settle(&f), 0);
+	memset(bytes, 'x', sizeof(bytes));
+	assert_int_equal(frame_memory(&f), 7);
+	expect(&f, "two");
+	expect_none(&f, 0);
+	assert_int_equal(frame_settle(&f), 0);
+	assert_false(frame_is_empty(&f));
+	feed(&f, "ee\n", 3);
+	expect(&f, "three");
+	assert_int_equal(frame_settle(&f), 0);
+	assert_int_equal(frame_memory(&f), 0);
+}
+
+static void test_borrowed_is_left_alone(void **state)
+{
+	char bytes[] = "one\n123456";
+	struct frame f;
+
+	(void)state;
+	frame_init(&f, 5);
+	frame_borrow(&f, bytes, 4);
+	expect(&f, "one");
+	assert_true(frame_is_empty(&f));
+	assert_int_equal(frame_settle(&f), 0);
+	assert_int_equal(frame_memory(&f), 0);
+	frame_borrow(&f, bytes + 4, 6);
+	expect_none(&f, -EMSGSIZE);
+	assert_int_equal(frame_settle(&f), 0);
+	expect_none(&f, -EMSGSIZE);
+	frame_fini(&f);
+	frame_borrow(&f, bytes, 2);
+	frame_fini(&f); /* must not free it */
+}
+
 static void test_backoff(void **state)
 {
 	struct backoff b = { 0 };
@@ -147,6 +192,8 @@ int main(void)
 		cmocka_unit_test(test_byte_by_byte),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_memory_stays_bounded),
+		cmocka_unit_test(test_borrowed),
+		cmocka_unit_test(test_borrowed_is_left_alone),
 		cmocka_unit_test(test_backoff),
 	};
 

@@ -256,6 +256,44 @@ static void test_peer_leaves(void **state)
 	assert_int_equal(messages, 0);
 }
 
+static void test_how_many_requests_it_was(void **state)
+{
+	static const struct {
+		const char *line;
+		unsigned int count;
+	} cases[] = {
+		{ "{", 1 },
+		{ "[]", 1 },
+		{ CALL("1", "echo", "{}"), 1 },
+		{ "[" CALL("1", "echo", "{}") ",1,{}]", 3 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(rpc_receive(&peer, cases[i].line,
+					     strlen(cases[i].line)),
+				 cases[i].count);
+	}
+}
+
+static void test_long_ids(void **state)
+{
+	char id[RPC_ID_MAX + 2];
+	char line[1024];
+
+	(void)state;
+	memset(id, 'x', sizeof(id));
+	id[RPC_ID_MAX + 1] = '\0';
+	snprintf(line, sizeof(line),
+		 "{\"jsonrpc\":\"2.0\",\"id\":\"%s\",\"method\":\"echo\"}", id);
+	assert_int_equal(code_of(line), -32600);
+	snprintf(line, sizeof(line),
+		 "{\"jsonrpc\":\"2.0\",\"id\":\"%s\",\"method\":\"echo\"}",
+		 id + 1);
+	assert_int_equal(code_of(line), 0);
+	assert_int_equal(runs, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +306,8 @@ int main(void)
 		cmocka_unit_test_setup(test_batch_answers_together, setup),
 		cmocka_unit_test_setup(test_batch_limits, setup),
 		cmocka_unit_test_setup(test_peer_leaves, setup),
+		cmocka_unit_test_setup(test_how_many_requests_it_was, setup),
+		cmocka_unit_test_setup(test_long_ids, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
