@@ -100,6 +100,21 @@ static void on_send(struct rpc_peer *peer, const char *text, size_t len)
 	json_object_put(json);
 }
 
+static unsigned int told;
+
+static void on_audit(const char *what, const char *outcome)
+{
+	check(what[0] && outcome[0]);
+	told++;
+}
+
+static void on_who(struct rpc_peer *peer, char ret_who[RPC_WHO_MAX])
+{
+	(void)peer;
+	memset(ret_who, 'w', RPC_WHO_MAX - 1);
+	ret_who[RPC_WHO_MAX - 1] = '\0';
+}
+
 /* As a connection does: into bytes, which are lent, or behind what there is. */
 static void take_in(struct frame *frame, const uint8_t *data, size_t len,
 		    char *bytes)
@@ -140,8 +155,10 @@ static unsigned int feed(struct rpc_peer *peer, struct frame *frame,
 		while ((rc = frame_next(frame, &line, &line_len)) == 1) {
 			check(line_len <= LINE_LENGTH_MAX);
 			lines++;
+			told = 0;
 			requests = rpc_receive(peer, line, line_len);
 			check(requests >= 1 && requests <= RPC_BATCH_MAX);
+			check(told <= requests);
 		}
 		check(frame_settle(frame) == 0);
 		memset(bytes, 0, len); /* nothing there is needed any more */
@@ -154,7 +171,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct rpc_peer peer = { .methods = methods, .send = on_send };
+	struct rpc_peer peer = {
+		.methods = methods,
+		.send = on_send,
+		.audit = on_audit,
+		.who = on_who,
+	};
 	struct frame frame;
 	unsigned int lines;
 	uint8_t choice;

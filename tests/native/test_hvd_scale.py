@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """hvd with many clients, and with such as mean no good: what others get is
-counted, not timed.  The machine is that of test_hvd.py.
+counted, not timed.  And who changed what, as the log tells it.  The machine is
+that of test_hvd.py.
 """
 import contextlib
 import json
 import os
+import pwd
 import random
 import resource
 import selectors
@@ -12,10 +14,11 @@ import signal
 import socket
 
 import pytest
-from test_hvd import (HVD, RpcError, hvd, machine, wait)  # noqa: F401
+from test_hvd import (HVD, RpcError, fails, hvd, machine,  # noqa: F401
+                      started, wait)
 
 IDLE, BUSY, EACH = 1000, 64, 20
-BATCH_MAX = 64
+REQUESTS_PER_TURN, BATCH_MAX = 64, 64
 CLIENTS_MAX = 2048
 MIB = 1 << 20
 
@@ -163,6 +166,34 @@ def test_one_client_too_many(machine, hvd, many):
 
 # ----------------------------------------------------- who means no good
 
+def order(machine):
+    """Whose calls of log.level the log has, in its order."""
+    return ["victim" if 'level="' in told else "flooder"
+            for told in machine.text().splitlines()
+            if "audit: " in told and ": log.level" in told]
+
+
+@pytest.mark.parametrize("size", [1, 16, BATCH_MAX])
+def test_a_flood_waits_for_its_turn(machine, hvd, many, size):
+    """Of a flood, batches or not, no more is handled before somebody else's
+    request than what two turns may have."""
+    flooder, victim = many(2)
+    assert exchange([flooder, victim], 1) == 2
+    lines = 1280 // size
+    pause(machine)
+    try:
+        flooder.setblocking(False)
+        flooder.sendall((batch("log.level", size) if size > 1
+                         else line("log.level")) * lines)
+        victim.sendall(line("log.level", level="debug"))
+    finally:
+        go_on(machine)
+    assert b"result" in victim.recv(65536)
+    wait(lambda: len(order(machine)) == lines * size + 1)
+    before = order(machine).index("victim")
+    assert before <= 2 * (REQUESTS_PER_TURN + BATCH_MAX), before
+
+
 def test_floods_do_not_starve_others(hvd, many):
     """Nobody reads what the floods ask for, and garbage is among it."""
     floods = many(16)
@@ -224,3 +255,122 @@ def test_clients_that_leave_in_the_middle(machine, hvd, many):
         client.close()
     assert exchange(many(BUSY), EACH) == BUSY * EACH
     hvd.event("z1", "started")
+
+
+# ------------------------------------------------------------------ the audit
+
+def audits(machine, word=""):
+    return [told.split("audit: ", 1)[1]
+            for told in machine.text().splitlines()
+            if "audit: " in told and word in told]
+
+
+def me():
+    return (f"pid {os.getpid()}, uid {os.getuid()} "
+            f"({pwd.getpwuid(os.getuid()).pw_name}): ")
+
+
+def test_audit_of_each_change(machine, hvd):
+    calls = [
+        ("zone.define", {"definition": machine.definition()}, "z1"),
+        ("zone.start", {"name": "z1"}, "z1"),
+        ("zone.pause", {"name": "z1"}, "z1"),
+        ("zone.resume", {"name": "z1"}, "z1"),
+        ("zone.reset", {"name": "z1"}, "z1"),
+        ("console.attach", {"name": "z1"}, "z1"),
+        ("zone.destroy", {"name": "z1"}, "z1"),
+        ("zone.undefine", {"name": "z1"}, "z1"),
+    ]
+    for method, params, name in calls:
+        hvd.call("zone.list")
+        if "name" in params:
+            hvd.call("zone.get", name="z1")
+        hvd.call(method, **params)
+        key = "definition" if method == "zone.define" else "name"
+        assert audits(machine)[-1] == f'{me()}{method} {key}="{name}": done'
+    assert len(audits(machine)) == len(calls)  # each once, and no others
+
+
+def test_audit_of_what_fails(machine, hvd):
+    fails("ZONE_NOT_FOUND", hvd, "zone.start", name="z1", paused=True)
+    assert audits(machine) == [
+        f'{me()}zone.start name="z1" paused=true: '
+        "ZONE_NOT_FOUND: there is no zone z1"]
+    fails("INVALID_PARAMS", hvd, "zone.start", nam="z1\n\x1b: done")
+    assert audits(machine)[1].startswith(
+        me() + r'zone.start nam="z1\n\u001b: done": INVALID_PARAMS: ')
+    machine.inject("fail-create", "12")
+    hvd.call("zone.define", definition=machine.definition())
+    fails("NO_MEMORY", hvd, "zone.start", name="z1")
+    assert audits(machine)[-1].startswith(
+        f'{me()}zone.start name="z1": NO_MEMORY: ')
+    assert len(audits(machine)) == 4
+
+
+def test_audit_of_a_client_that_has_gone(machine, hvd):
+    """It is told when it is over."""
+    hvd.call("zone.define", definition=machine.definition())
+    machine.inject("delay-create", "300")
+    other = machine.client()
+    other.begin("zone.start", name="z1")
+    other.close()
+    hvd.event("z1", "started")
+    wait(lambda: audits(machine, "zone.start"))
+    assert audits(machine, "zone.start") == [
+        f'{me()}zone.start name="z1": done']
+
+
+def test_audit_of_a_batch(machine, hvd):
+    hvd.send(batch("zone.destroy", 3, name="no"))
+    hvd.read()
+    assert len(audits(machine)) == 3
+
+
+def test_audit_of_who_may_only_look(machine, hvd):
+    """Once for each connection: the log is not for them to fill."""
+    reader = machine.client(readonly=True)
+    for _ in range(5):
+        fails("PERMISSION", reader, "zone.destroy", name="z1")
+    assert audits(machine) == [
+        f'{me()}zone.destroy name="z1": '
+        "PERMISSION: this socket is read-only"]
+    machine.client(readonly=True).call("zone.list")
+    assert len(audits(machine)) == 1
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="another user is needed")
+def test_audit_of_another_user(machine, hvd):
+    """The user that connected, even if another one writes."""
+    machine.tmp.chmod(0o755)
+    for path in (machine.run_dir, *machine.tmp.parents):
+        if path.owner() == "root" and not path.stat().st_mode & 1:
+            path.chmod(path.stat().st_mode | 0o011)
+    machine.socket.chmod(0o666)
+    os.seteuid(65534)
+    try:
+        other = machine.client()
+    finally:
+        os.seteuid(0)
+    fails("ZONE_NOT_FOUND", other, "zone.destroy", name="z1")
+    told = audits(machine)[0]
+    assert told.startswith(f"pid {os.getpid()}, uid 65534 "
+                           f"({pwd.getpwuid(65534).pw_name}): zone.destroy")
+
+
+# ------------------------------------------------------------------ log levels
+
+def test_log_level(machine, hvd):
+    assert hvd.call("log.level") == {"level": "debug"}
+    assert hvd.call("log.level", level="error") == {"level": "error"}
+    hvd.call("zone.define", definition=machine.definition())
+    hvd.event("z1", "defined")
+    assert "z1: defined" not in machine.text()
+    assert audits(machine, "zone.define")  # at any level
+    assert hvd.call("log.level", level="info") == {"level": "info"}
+    hvd.call("zone.undefine", name="z1")
+    hvd.event("z1", "undefined")
+    assert "z1: undefined" in machine.text()
+    error = fails("INVALID_PARAMS", hvd, "log.level", level="notice")
+    assert error.path == "$.level" and "debug" in error.hint
+    assert hvd.call("log.level") == {"level": "info"}
+    fails("PERMISSION", machine.client(readonly=True), "log.level")

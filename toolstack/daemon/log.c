@@ -8,7 +8,7 @@
 
 #include "text.h"
 
-static enum log_level threshold = LOG_LEVEL_INFO;
+static enum log_level threshold = LOG_LEVEL_INFO; /* atomic */
 
 static const struct {
 	enum log_level level;
@@ -22,7 +22,17 @@ static const struct {
 
 void log_set_level(enum log_level level)
 {
-	threshold = level;
+	__atomic_store_n(&threshold, level, __ATOMIC_RELAXED);
+}
+
+const char *log_level_name(void)
+{
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		if (levels[i].level == threshold) {
+			return levels[i].name;
+		}
+	}
+	return NULL;
 }
 
 int log_parse_level(const char *text, enum log_level *ret_level)
@@ -36,23 +46,20 @@ int log_parse_level(const char *text, enum log_level *ret_level)
 	return -1;
 }
 
-void log_write(enum log_level level, const char *format, ...)
+static void write_line(enum log_level level, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static void write_line(enum log_level level, const char *format, va_list args)
 {
-	char line[1024];
+	char line[1280];
 	size_t prefix;
 	size_t len;
-	va_list args;
 
-	if (level > threshold) {
-		return;
-	}
 	prefix = (size_t)(isatty(STDERR_FILENO)
 				  ? snprintf(line, sizeof(line), "hvd: ")
 				  : snprintf(line, sizeof(line), "<%d>",
 					     (int)level));
-	va_start(args, format);
 	vsnprintf(line + prefix, sizeof(line) - prefix, format, args);
-	va_end(args);
 	len = strlen(line);
 	text_sanitize(line, len, false);
 	if (len == sizeof(line) - 1) {
@@ -64,4 +71,33 @@ void log_write(enum log_level level, const char *format, ...)
 	if (write(STDERR_FILENO, line, len + 1) < 0) {
 		return;
 	}
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+	va_list args;
+
+	if (level > __atomic_load_n(&threshold, __ATOMIC_RELAXED)) {
+		return;
+	}
+	va_start(args, format);
+	write_line(level, format, args);
+	va_end(args);
+}
+
+static void write_audit(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+
+static void write_audit(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	write_line(LOG_LEVEL_NOTICE, format, args);
+	va_end(args);
+}
+
+void log_audit(const char *what, const char *outcome)
+{
+	write_audit("audit: %s: %s", what, outcome);
 }

@@ -209,6 +209,28 @@ static void host_counters(struct rpc_call *call, struct json_object *params)
 	rpc_result(call, counters_to_json(&counters));
 }
 
+static void log_level(struct rpc_call *call, struct json_object *params)
+{
+	const char *wanted = rpc_get_string(params, "level");
+	struct json_object *result;
+	enum log_level level;
+	struct zerror error;
+
+	if (wanted && log_parse_level(wanted, &level) < 0) {
+		zerror_set(&error, ZERROR_INVALID_PARAMS, "$.level",
+			   "error, warning, info or debug",
+			   "there is no level %.64s", wanted);
+		rpc_fail(call, &error);
+		return;
+	}
+	if (wanted) {
+		log_set_level(level);
+	}
+	result = json_object_new_object();
+	add_text(result, "level", log_level_name());
+	rpc_result(call, result);
+}
+
 /* ------------------------------------------------- events, discovery */
 
 static void event_subscribe(struct rpc_call *call, struct json_object *params)
@@ -351,6 +373,7 @@ const struct rpc_method methods_table[] = {
 	    { "from", RPC_STRING | RPC_INT, false },
 	    { "force", RPC_BOOL, false },
 	    { "readonly", RPC_BOOL, false } } },
+	{ "log.level", false, log_level, { { "level", RPC_STRING, false } } },
 	{ "event.subscribe",
 	  true,
 	  event_subscribe,

@@ -3,10 +3,13 @@
 
 #include <json-c/json.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "strict_json.h"
+
+#define AUDIT_MAX 512u /* bytes of who and what, or of the outcome */
 
 /* Answers of a batch go out together when the last call is finished. */
 struct batch {
@@ -21,6 +24,8 @@ struct rpc_call {
 	struct batch *batch; /* NULL: a single request */
 	struct json_object *id; /* NULL also for the id `null` */
 	bool notification;
+	char *what; /* for the audit, with who; NULL: it changes nothing */
+	void (*audit)(const char *what, const char *outcome);
 	struct rpc_call *next;
 	struct rpc_call **link;
 };
@@ -125,6 +130,68 @@ void rpc_notify(struct rpc_peer *peer, const char *method,
 	json_object_put(message);
 }
 
+/* ------------------------------------------------------------ audit */
+
+/* A definition is told by its name; other values as JSON, cut short. */
+static void append_params(char *what, size_t room, struct json_object *params)
+{
+	if (!json_object_is_type(params, json_type_object)) {
+		return;
+	}
+	json_object_object_foreach (params, key, value) {
+		struct json_object *named = NULL;
+		size_t used = strlen(what);
+
+		if (json_object_is_type(value, json_type_object) &&
+		    json_object_object_get_ex(value, "name", &named)) {
+			value = named;
+		}
+		snprintf(
+			what + used, room - used, " %.32s=%.80s", key,
+			json_object_to_json_string_ext(
+				value, JSON_C_TO_STRING_PLAIN |
+					       JSON_C_TO_STRING_NOSLASHESCAPE));
+	}
+}
+
+static void describe(struct rpc_peer *peer, const char *method,
+		     struct json_object *params, char ret_what[AUDIT_MAX])
+{
+	char who[RPC_WHO_MAX];
+
+	peer->who(peer, who);
+	snprintf(ret_what, AUDIT_MAX, "%s: %s", who, method);
+	append_params(ret_what, AUDIT_MAX, params);
+}
+
+static void tell_refusal(struct rpc_peer *peer, const char *method,
+			 struct json_object *params)
+{
+	char what[AUDIT_MAX];
+
+	if (peer->audit && !peer->refusal_told) {
+		peer->refusal_told = true;
+		describe(peer, method, params, what);
+		peer->audit(what, "PERMISSION: this socket is read-only");
+	}
+}
+
+static void tell_end(const struct rpc_call *call, const struct zerror *error)
+{
+	char outcome[AUDIT_MAX];
+
+	if (!call->what) {
+		return;
+	}
+	if (!error) {
+		call->audit(call->what, "done");
+		return;
+	}
+	snprintf(outcome, sizeof(outcome), "%s: %s", zerror_name(error->code),
+		 error->message);
+	call->audit(call->what, outcome);
+}
+
 /* ------------------------------------------------------------ calls */
 
 static struct rpc_call *call_create(struct rpc_peer *peer, struct batch *batch,
@@ -181,6 +248,7 @@ static void call_finish(struct rpc_call *call, struct json_object *answer)
 		batch_put(batch);
 	}
 	json_object_put(call->id);
+	free(call->what);
 	free(call);
 }
 
@@ -188,14 +256,15 @@ void rpc_result(struct rpc_call *call, struct json_object *result)
 {
 	struct json_object *message = new_message();
 
-	json_object_object_add(message, "result",
-			       result ? result : json_object_new_object());
-	json_object_object_add(message, "id", json_object_get(call->id));
+	tell_end(call, NULL);
+	add(message, "result", result ? result : json_object_new_object());
+	add(message, "id", json_object_get(call->id));
 	call_finish(call, message);
 }
 
 void rpc_fail(struct rpc_call *call, const struct zerror *error)
 {
+	tell_end(call, error);
 	call_finish(call, error_message(error, json_object_get(call->id)));
 }
 
@@ -401,15 +470,18 @@ static int read_request(struct json_object *message, struct request *r,
 	return 0;
 }
 
-static const struct rpc_method *find_method(const struct rpc_peer *peer,
-					    const char *name,
+static const struct rpc_method *find_method(struct rpc_peer *peer,
+					    const struct request *r,
 					    struct zerror *ret_error)
 {
+	const char *name = r->method;
+
 	for (const struct rpc_method *m = peer->methods; m->name; m++) {
 		if (strcmp(m->name, name) != 0) {
 			continue;
 		}
 		if (peer->readonly && !m->readonly) {
+			tell_refusal(peer, name, r->params);
 			zerror_set(ret_error, ZERROR_PERMISSION, NULL,
 				   "connect to the read-write socket",
 				   "%s is not allowed on the read-only socket",
@@ -422,6 +494,24 @@ static const struct rpc_method *find_method(const struct rpc_peer *peer,
 		   "rpc.discover lists the methods", "there is no method %.64s",
 		   name);
 	return NULL;
+}
+
+/* No change goes untold: without memory to remember it, it does not happen. */
+static int set_what(struct rpc_call *call, struct rpc_peer *peer,
+		    const struct rpc_method *method, struct json_object *params,
+		    struct zerror *ret_error)
+{
+	char what[AUDIT_MAX];
+
+	if (method->readonly || !peer->audit) {
+		return 0;
+	}
+	describe(peer, method->name, params, what);
+	call->what = strdup(what);
+	call->audit = peer->audit;
+	return call->what ? 0
+			  : zerror_set(ret_error, ZERROR_INTERNAL, NULL, NULL,
+				       "out of memory");
 }
 
 static void run(struct rpc_peer *peer, struct batch *batch,
@@ -437,7 +527,8 @@ static void run(struct rpc_peer *peer, struct batch *batch,
 			   "out of memory");
 		answer_in(peer, batch,
 			  error_message(&error, json_object_get(r->id)));
-	} else if (check_params(method, params, &error) < 0) {
+	} else if (set_what(call, peer, method, params, &error) < 0 ||
+		   check_params(method, params, &error) < 0) {
 		rpc_fail(call, &error);
 	} else {
 		method->handler(call, params);
@@ -454,7 +545,7 @@ static void receive_one(struct rpc_peer *peer, struct batch *batch,
 	int rc = read_request(message, &r, &error);
 
 	if (rc == 0) {
-		method = find_method(peer, r.method, &error);
+		method = find_method(peer, &r, &error);
 	}
 	if (method) {
 		run(peer, batch, &r, method);

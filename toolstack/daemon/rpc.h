@@ -54,6 +54,15 @@ struct rpc_peer {
 	void *user; /* the methods' context */
 	/* Takes one message without LF; text lives during the call only. */
 	void (*send)(struct rpc_peer *peer, const char *text, size_t len);
+	/*
+	 * A call of a method that is not readonly has ended, or was not allowed
+	 * (told once for each peer): who asked for what, and the outcome.  The
+	 * peer may have left.  NULL: nobody wants to know.
+	 */
+	void (*audit)(const char *what, const char *outcome);
+	/* Who the peer is, for audit. */
+	void (*who)(struct rpc_peer *peer, char ret_who[RPC_WHO_MAX]);
+	bool refusal_told;
 	unsigned int inflight; /* calls not finished */
 	struct rpc_call *calls;
 };

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "session.h"
 
+#include <errno.h>
 #include <json-c/json.h>
+#include <pwd.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "daemon.h"
 #include "frame.h"
@@ -27,6 +30,7 @@ struct session {
 	unsigned int open_handles;
 	struct frame input;
 	struct rpc_peer peer;
+	struct ucred credentials; /* when it connected */
 	struct event_listener listener;
 	bool closing;
 	bool handling; /* inside handle_lines() */
@@ -326,6 +330,37 @@ static void handle_lines(struct session *s)
 	set_reading(s, s->peer.inflight < RPC_INFLIGHT_MAX);
 }
 
+/* ------------------------------------------------------- connections */
+
+/*
+ * The user's name is asked for when it is first needed: most clients change
+ * nothing.
+ */
+static void session_who(struct rpc_peer *peer, char ret_who[RPC_WHO_MAX])
+{
+	const struct session *s =
+		(struct session *)((char *)peer -
+				   offsetof(struct session, peer));
+	const struct ucred *c = &s->credentials;
+	const struct passwd *user = getpwuid(c->uid);
+
+	snprintf(ret_who, RPC_WHO_MAX, "pid %d, uid %u (%.64s)", (int)c->pid,
+		 (unsigned int)c->uid, user ? user->pw_name : "no such user");
+}
+
+static int take_credentials(struct session *s)
+{
+	socklen_t len = sizeof(s->credentials);
+	uv_os_fd_t fd;
+	int rc = uv_fileno((uv_handle_t *)&s->pipe, &fd);
+
+	if (rc == 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &s->credentials,
+				  &len) < 0) {
+		rc = uv_translate_sys_error(errno);
+	}
+	return rc;
+}
+
 int session_accept(struct daemon *daemon, struct session_owner *owner,
 		   uv_stream_t *listener, bool readonly, bool full)
 {
@@ -341,6 +376,8 @@ int session_accept(struct daemon *daemon, struct session_owner *owner,
 	s->peer.readonly = readonly;
 	s->peer.user = s;
 	s->peer.send = session_send;
+	s->peer.who = session_who;
+	s->peer.audit = log_audit;
 	s->listener.deliver = deliver_event;
 	s->stopped = true;
 	s->open_handles = 2;
@@ -358,6 +395,9 @@ int session_accept(struct daemon *daemon, struct session_owner *owner,
 	owner->count++;
 
 	rc = uv_accept(listener, (uv_stream_t *)&s->pipe);
+	if (rc == 0) {
+		rc = take_credentials(s);
+	}
 	if (rc < 0) {
 		session_close(s);
 		return rc;

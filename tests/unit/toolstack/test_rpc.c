@@ -50,6 +50,21 @@ static const struct rpc_method methods[] = {
 	{ 0 },
 };
 
+static char audit[1024];
+static unsigned int audits;
+
+static void on_audit(const char *what, const char *outcome)
+{
+	snprintf(audit, sizeof(audit), "%s: %s", what, outcome);
+	audits++;
+}
+
+static void on_who(struct rpc_peer *asked, char ret_who[RPC_WHO_MAX])
+{
+	(void)asked;
+	snprintf(ret_who, RPC_WHO_MAX, "jan");
+}
+
 static void take(struct rpc_peer *peer, const char *text, size_t len)
 {
 	(void)peer;
@@ -64,9 +79,14 @@ static struct rpc_peer peer = { .methods = methods, .send = take };
 static int setup(void **state)
 {
 	(void)state;
-	kept_count = runs = messages = 0;
-	output[0] = '\0';
-	peer = (struct rpc_peer){ .methods = methods, .send = take };
+	kept_count = runs = messages = audits = 0;
+	output[0] = audit[0] = '\0';
+	peer = (struct rpc_peer){
+		.methods = methods,
+		.send = take,
+		.audit = on_audit,
+		.who = on_who,
+	};
 	return 0;
 }
 
@@ -294,6 +314,73 @@ static void test_long_ids(void **state)
 	assert_int_equal(runs, 1);
 }
 
+static void expect_audit(const char *line, const char *told)
+{
+	audits = 0;
+	receive(line);
+	while (kept_count > 0) {
+		assert_int_equal(audits, 0); /* when it has ended */
+		rpc_result(kept[--kept_count], NULL);
+	}
+	assert_int_equal(audits, 1);
+	assert_string_equal(audit, told);
+}
+
+static void test_audit(void **state)
+{
+	(void)state;
+	expect_audit(CALL("1", "later", "{\"must\":1}"),
+		     "jan: later must=1: done");
+	expect_audit(CALL("1", "later", "{}"),
+		     "jan: later: INVALID_PARAMS: later: parameter must is "
+		     "missing");
+	expect_audit(CALL("1", "later", "{\"must\":\"a\\n: done\"}"),
+		     "jan: later must=\"a\\n: done\": INVALID_PARAMS: later: "
+		     "parameter must must be an integer");
+	expect_audit(CALL("1", "later", "{\"o\":{\"x\":1,\"name\":\"z1\"}}"),
+		     "jan: later o=\"z1\": INVALID_PARAMS: later has no "
+		     "parameter o");
+	expect_audit(CALL("1", "later", "[7]"),
+		     "jan: later: INVALID_PARAMS: later: params must be an "
+		     "object");
+	/* a notification has no answer, but an outcome */
+	expect_audit("{\"jsonrpc\":\"2.0\",\"method\":\"later\",\"params\":"
+		     "{\"must\":2}}",
+		     "jan: later must=2: done");
+	audits = 0;
+	receive(CALL("1", "echo", "{}"));
+	receive(CALL("1", "fail", "{}"));
+	receive(CALL("1", "none", "{}"));
+	assert_int_equal(audits, 0);
+}
+
+static void test_audit_of_a_peer_that_leaves(void **state)
+{
+	struct zerror error;
+
+	(void)state;
+	receive(CALL("1", "later", "{\"must\":1}"));
+	rpc_peer_leave(&peer);
+	assert_int_equal(audits, 0);
+	zerror_set(&error, ZERROR_BUSY, NULL, NULL, "it is busy");
+	rpc_fail(kept[0], &error);
+	assert_int_equal(audits, 1);
+	assert_string_equal(audit, "jan: later must=1: BUSY: it is busy");
+}
+
+static void test_audit_of_a_readonly_peer(void **state)
+{
+	(void)state;
+	peer.readonly = true;
+	receive(CALL("1", "later", "{\"must\":1}"));
+	assert_int_equal(audits, 1);
+	assert_string_equal(audit, "jan: later must=1: PERMISSION: this socket "
+				   "is read-only");
+	receive(CALL("1", "later", "{\"must\":1}"));
+	assert_int_equal(audits, 1); /* a log is not for who may only look */
+	assert_int_equal(kept_count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +395,9 @@ int main(void)
 		cmocka_unit_test_setup(test_peer_leaves, setup),
 		cmocka_unit_test_setup(test_how_many_requests_it_was, setup),
 		cmocka_unit_test_setup(test_long_ids, setup),
+		cmocka_unit_test_setup(test_audit, setup),
+		cmocka_unit_test_setup(test_audit_of_a_peer_that_leaves, setup),
+		cmocka_unit_test_setup(test_audit_of_a_readonly_peer, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
