@@ -67,6 +67,7 @@ hvd-y += \
 	toolstack/daemon/rpc.c \
 	toolstack/daemon/rtnl.c \
 	toolstack/daemon/server.c \
+	toolstack/daemon/service.c \
 	toolstack/daemon/session.c \
 	toolstack/daemon/store.c \
 	toolstack/daemon/unix_socket.c \

@@ -117,14 +117,14 @@ class Machine:
         self.initrd = tmp / "initrd"
         self.initrd.write_bytes(b"initrd" * 1000)
 
-    def start(self, *args):
+    def start(self, *args, pass_fds=()):
         env = dict(os.environ, ZV_FAKE_DIR=str(self.fake), PATH=self.path,
                    ASAN_OPTIONS="detect_leaks=1")
         self.process = subprocess.Popen(
             [*self.prefix, HVD, "--config-dir", self.config, "--run-dir", self.run_dir,
              "--io-program", HERE / "fake_io.py", "--log-level", "debug",
              *args],
-            env=env, stderr=self.log)
+            env=env, stderr=self.log, pass_fds=pass_fds)
         return self.client()
 
     def client(self, readonly=False):

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <zv/version.h>
 
@@ -15,6 +14,7 @@
 #include "log.h"
 #include "net_tap.h"
 #include "server.h"
+#include "service.h"
 #include "store.h"
 #include "zone.h"
 
@@ -164,34 +164,6 @@ static int make_dirs(struct daemon *daemon)
 	return 0;
 }
 
-/* systemd's readiness protocol, sd_notify(3). */
-static void notify_ready(void)
-{
-	static const char message[] = "READY=1";
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (!path || strlen(path) >= sizeof(address.sun_path)) {
-		return;
-	}
-	memcpy(address.sun_path, path, strlen(path));
-	if (path[0] == '@') {
-		address.sun_path[0] = '\0';
-	}
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		return;
-	}
-	if (sendto(fd, message, sizeof(message) - 1, 0,
-		   (struct sockaddr *)&address,
-		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-			       strlen(path))) < 0) {
-		log_warning("NOTIFY_SOCKET: %s", strerror(errno));
-	}
-	close(fd);
-}
-
 static void close_signal(uv_signal_t *signals)
 {
 	for (int i = 0; i < 2; i++) {
@@ -228,6 +200,7 @@ static void on_signal(uv_signal_t *handle, int number)
 
 	log_info("%s: stopping; zones go on running", strsignal(number));
 	daemon->stopping = true;
+	service_stopping();
 	server_close(daemon);
 	zone_close_all(daemon);
 	close_signal(handle->data);
@@ -261,7 +234,7 @@ static int serve(struct daemon *daemon)
 		zone_close_all(daemon);
 		close_signal(signals);
 	} else {
-		notify_ready();
+		service_ready(&daemon->loop);
 	}
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
 	return rc;
@@ -273,6 +246,7 @@ int main(int argc, char **argv)
 	struct daemon_options *o = &daemon.options;
 	int rc;
 
+	service_init();
 	set_path(o->config_dir, CONFIG_DIR);
 	set_path(o->run_dir, RUN_DIR);
 	rc = parse_options(argc, argv, o);

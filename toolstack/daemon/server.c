@@ -12,6 +12,7 @@
 
 #include "daemon.h"
 #include "log.h"
+#include "service.h"
 #include "session.h"
 #include "unix_socket.h"
 
@@ -26,6 +27,7 @@ struct listener {
 	char path[PATH_MAX];
 	bool readonly;
 	bool open;
+	bool passed; /* systemd's: it stays when we end */
 	struct session_owner sessions;
 	unsigned int sessions_max;
 };
@@ -82,9 +84,13 @@ static void on_connection(uv_stream_t *stream, int status)
 static int listen_on(struct server *server, struct listener *l,
 		     const char *path, mode_t mode, bool readonly)
 {
-	int fd = unix_socket_listen(path, mode);
+	int fd = service_take_socket(readonly ? "hvd-ro" : "hvd");
 	int rc;
 
+	l->passed = fd >= 0;
+	if (!l->passed) {
+		fd = unix_socket_listen(path, mode);
+	}
 	if (fd < 0) {
 		log_error("%s: %s", path, strerror(-fd));
 		return -1;
@@ -145,7 +151,9 @@ void server_close(struct daemon *daemon)
 
 		session_close_all(&l->sessions);
 		if (l->open) {
-			unlink(l->path);
+			if (!l->passed) {
+				unlink(l->path);
+			}
 			uv_close((uv_handle_t *)&l->pipe, NULL);
 			l->open = false;
 		}
