@@ -820,6 +820,30 @@ static void more_than_the_ring_holds(void **state)
 	many_at_once(*state, 300);
 }
 
+/* Flushes are never done in the call that submits them. */
+static void more_than_the_kernel_may_have(void **state)
+{
+	struct fixture *f = *state;
+	struct one all[100];
+
+	NEEDS_URING();
+	open_store(f, &(struct store_uring_config){ .depth = 4 });
+	for (uint32_t i = 0; i < 100; i++) {
+		fill(&all[i], BLK_FLUSH, 0, 0);
+		submit(f, &all[i]);
+	}
+	f->store->ops->commit(f->store);
+	f->store->ops->drain(f->store, count_drained);
+	while (drained == 0) {
+		uv_run(&f->uv, UV_RUN_ONCE);
+		assert_true(f->su->in_ring <= f->su->depth);
+	}
+	for (uint32_t i = 0; i < 100; i++) {
+		assert_int_equal(all[i].done, 1);
+		assert_int_equal(all[i].error, 0);
+	}
+}
+
 static int raw_step(struct fixture *f, uint8_t opcode, uint8_t flags)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&f->su->ring);
@@ -1026,6 +1050,7 @@ int main(void)
 		TEST(a_block_device),
 		TEST(in_flight_128),
 		TEST(more_than_the_ring_holds),
+		TEST(more_than_the_kernel_may_have),
 		TEST(the_ring_is_restricted),
 		TEST(a_dead_ring),
 		TEST(closed_with_work_left),
