@@ -25,6 +25,7 @@ hvsh-y += \
 	toolstack/hvsh/cmd_console.c \
 	toolstack/hvsh/cmd_define.c \
 	toolstack/hvsh/cmd_device.c \
+	toolstack/hvsh/cmd_doctor.c \
 	toolstack/hvsh/cmd_events.c \
 	toolstack/hvsh/cmd_help.c \
 	toolstack/hvsh/cmd_host.c \

@@ -226,6 +226,60 @@ def test_version(hvd, hvsh):
     assert re.match(r"hvsh \d+\.\d+\.\d+\n$", good(hvsh("--version")))
 
 
+def findings(result):
+    return {f["check"]: f for f in json.loads(result.stdout)}
+
+
+def test_doctor(hvd, hvsh, tmp_path):
+    machine = tmp_path / "machine"
+    for file in ("dev/zonevisor", "dev/net/tun"):
+        (machine / file).parent.mkdir(parents=True, exist_ok=True)
+        (machine / file).touch()
+    passt = tmp_path / "passt"
+    passt.touch(mode=0o755)
+    result = hvsh("doctor", "--json", "--root", str(machine),
+                  PATH=str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    found = findings(result)
+    assert {check: found[check]["level"] for check in found} == {
+        "module": "ok", "user": found["user"]["level"],
+        "bridged network": "ok", "fast network": "note",
+        "user network": "ok", "daemon": "ok", "versions": "note",
+        "hypervisor": "ok", "memory": "ok", "zones": "ok"}
+    assert found["fast network"]["mend"] == "modprobe vhost_net"
+    assert "mend" not in found["module"]
+    assert found["versions"]["detail"].endswith("hvd 9.8.7")
+    out = hvsh("doctor", "--root", str(machine), PATH=str(tmp_path)).stdout
+    assert re.search(r"^note  fast network +no /dev/vhost-net: .*\n"
+                     r" +modprobe vhost_net$", out, re.M)
+
+
+def test_doctor_finds_what_is_wrong(hvd, hvsh, tmp_path):
+    (tmp_path / "sys/module/zonevisor").mkdir(parents=True)
+    hvd.overrides["hvd.version"] = lambda params: {
+        "version": "1.0.0", "abi": "1.0", "features": [], "connected": False}
+    hvd.add(zone("broken", "crashed"))
+    result = hvsh("doctor", "--json", "--root", str(tmp_path),
+                  PATH="/nowhere")
+    assert result.returncode == 1
+    found = findings(result)
+    assert found["module"]["level"] == found["hypervisor"]["level"] == "bad"
+    assert "no /dev/zonevisor" in found["module"]["detail"]
+    assert found["zones"]["detail"] == "1 crashed: broken"
+    assert found["user network"]["level"] == "note"
+    assert found["bridged network"]["mend"] == "modprobe tun"
+
+
+def test_doctor_without_a_daemon(hvsh, tmp_path):
+    result = hvsh("doctor", "--json", "--root", str(tmp_path))
+    assert result.returncode == 3
+    assert result.stderr == ""
+    found = findings(result)
+    assert found["daemon"]["level"] == "bad" and found["daemon"]["mend"]
+    assert "modprobe zonevisor" in found["module"]["mend"]
+    assert "versions" not in found
+
+
 # ---- errors ----
 
 def test_error_with_hint(hvd, hvsh):
@@ -926,7 +980,7 @@ def bash_complete(env, line):
 
 def test_every_command_completes(hvd, hvsh, env):
     names = commands(hvsh)
-    assert len(names) == 22
+    assert len(names) == 23
     assert sorted(bash_complete(env, "hvsh")) == sorted(names)
     for name in names:
         assert "--help" in bash_complete(env | {"LAST": "-"}, f"hvsh {name}")

@@ -37,6 +37,16 @@ def test_two_zones_beside_zone0(two):
         assert cpus == zones[name]["vcpus"]
 
 
+def test_doctor_finds_nothing(two):
+    """As zone0's image comes, all is there that zones need."""
+    found = {f["check"]: f for f in two.json("hvsh doctor --json")}
+    assert {c: f["level"] for c, f in found.items() if f["level"] == "bad"
+            } == {}
+    assert found["module"]["level"] == found["hypervisor"]["level"] == "ok"
+    assert found["versions"]["level"] == found["user"]["level"] == "ok"
+    assert found["zones"]["level"] == "ok"
+
+
 def test_io_processes_are_unprivileged(two):
     """The user is zone0's hvd-io; everything else has been given up."""
     for name in ("linux1", "linux2"):

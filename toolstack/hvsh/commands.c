@@ -77,6 +77,13 @@ static const struct option log_options[] = {
 	END_OPTIONS,
 };
 
+static const struct option doctor_options[] = {
+	{ "root", '\0', "DIR", NULL,
+	  "look for devices and modules under DIR in place of /" },
+	OPTION_JSON,
+	END_OPTIONS,
+};
+
 /* clang-format off: a table */
 const struct command commands[] = {
 	{ "list", "ls", GROUP_ZONES, OPERAND_NONE, 0, 0, list_options,
@@ -141,6 +148,11 @@ const struct command commands[] = {
 	  "print the hypervisor's log", NULL, cmd_log },
 	{ "events", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, events_options,
 	  "print events as they happen", "Ctrl-C ends it.", cmd_events },
+	{ "doctor", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, doctor_options,
+	  "look whether zones can run here, and say how to mend what is wrong",
+	  "Works without the daemon, too. Exit status 0: all is well, but for "
+	  "notes of what only some zones need.",
+	  cmd_doctor },
 	{ "version", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, json_options,
 	  "show the versions of all parts", NULL, cmd_version },
 

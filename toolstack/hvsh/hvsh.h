@@ -152,6 +152,7 @@ int cmd_events(struct context *ctx, const struct args *args);
 int cmd_host(struct context *ctx, const struct args *args);
 int cmd_log(struct context *ctx, const struct args *args);
 int cmd_counters(struct context *ctx, const struct args *args);
+int cmd_doctor(struct context *ctx, const struct args *args);
 int cmd_version(struct context *ctx, const struct args *args);
 int cmd_help(struct context *ctx, const struct args *args);
 int cmd_quit(struct context *ctx, const struct args *args);
