@@ -173,16 +173,16 @@ class Echo(Server):
 
 
 def idle_cost(server):
-    """KiB for each of IDLE clients that say nothing; None: it has no room."""
+    """KiB for each of IDLE clients that ask once; None: it has no room."""
     before = server.resident()
     with contextlib.ExitStack() as stack:
         for _ in range(IDLE):
             client = stack.enter_context(socket.socket(socket.AF_UNIX))
             client.connect(str(server.first_socket()))
-        client.settimeout(PATIENCE)
-        client.sendall(b'{"jsonrpc":"2.0","id":1,"method":"zone.list"}\n')
-        if b'"result"' not in client.recv(65536):
-            return None
+            client.settimeout(PATIENCE)
+            client.sendall(b'{"jsonrpc":"2.0","id":1,"method":"zone.list"}\n')
+            if b'"result"' not in client.recv(65536):
+                return None
         return (server.resident() - before) / IDLE
 
 
