@@ -123,6 +123,24 @@ def test_idle_and_busy_clients(hvd, many):
     hvd.call("hvd.version")
 
 
+def test_an_event_for_a_thousand(machine, hvd, many):
+    """Each gets it, and who comes later gets the same."""
+    crowd = many(IDLE)
+    for client in crowd:
+        client.sendall(line("event.subscribe"))
+        assert b"result" in client.recv(65536)
+    hvd.call("zone.define", definition=machine.definition())
+    told = {client.recv(65536) for client in crowd}
+    assert len(told) == 1
+    event = json.loads(next(iter(told)))
+    assert event["method"] == "event" and event["jsonrpc"] == "2.0"
+    assert (event["params"]["zone"], event["params"]["event"]) == (
+        "z1", "defined")
+    late = machine.client()
+    late.call("event.subscribe", since=0)
+    assert late.read() == event
+
+
 def test_soft_limit_of_descriptors_is_raised(machine, many):
     """As systemd has it: 1024 for programs that use select."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -2,15 +2,16 @@
 #include "event.h"
 
 #include <json-c/json.h>
-#include <stddef.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "log.h"
+#include "rpc.h"
 
 void event_log_fini(struct event_log *log)
 {
 	for (unsigned int i = 0; i < EVENT_HISTORY; i++) {
-		json_object_put(log->history[i]);
+		free(log->history[i]);
 		log->history[i] = NULL;
 	}
 }
@@ -49,15 +50,18 @@ static struct json_object *make_params(uint64_t seq, const char *zone,
 /* Takes params over. */
 static void publish(struct event_log *log, struct json_object *params)
 {
-	struct json_object **place = &log->history[log->seq % EVENT_HISTORY];
+	char **place = &log->history[log->seq % EVENT_HISTORY];
 	struct event_listener *next;
 
 	log->seq++;
-	json_object_put(*place);
-	*place = params;
+	free(*place);
+	*place = rpc_notification("event", params);
+	if (!*place) {
+		return; /* which the gap in seq tells */
+	}
 	for (struct event_listener *l = log->listeners; l; l = next) {
 		next = l->next; /* a client that cannot keep up may go */
-		l->deliver(l, params);
+		l->deliver(l, *place);
 	}
 }
 
@@ -98,8 +102,11 @@ void event_replay(struct event_log *log, struct event_listener *listener,
 		since = log->seq - EVENT_HISTORY;
 	}
 	for (; since < log->seq; since++) {
-		listener->deliver(listener,
-				  log->history[since % EVENT_HISTORY]);
+		const char *message = log->history[since % EVENT_HISTORY];
+
+		if (message) {
+			listener->deliver(listener, message);
+		}
 	}
 }
 

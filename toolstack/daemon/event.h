@@ -2,28 +2,26 @@
 /*
  * What happened to zones, numbered.  The last EVENT_HISTORY events are kept so
  * that a client that comes back can ask for what it missed.  A gap in `seq`
- * tells a client that it was too slow.
+ * tells a client that it was too slow.  An event is kept as the message that
+ * tells it, so that a thousand listeners cost no more than its sending.
  */
 #ifndef ZV_TOOLSTACK_DAEMON_EVENT_H
 #define ZV_TOOLSTACK_DAEMON_EVENT_H
 
 #include <stdint.h>
 
-struct json_object;
-
 #define EVENT_HISTORY 1024u
 
 struct event_listener {
-	/* Takes nothing over. */
-	void (*deliver)(struct event_listener *listener,
-			struct json_object *params);
+	/* Takes one message without LF; it lives during the call only. */
+	void (*deliver)(struct event_listener *listener, const char *message);
 	struct event_listener *next;
 	struct event_listener **link; /* NULL: not listening */
 };
 
 struct event_log {
 	uint64_t seq; /* of the last event; 0: none yet */
-	struct json_object *history[EVENT_HISTORY];
+	char *history[EVENT_HISTORY]; /* NULL: none, or no memory for it */
 	struct event_listener *listeners;
 };
 

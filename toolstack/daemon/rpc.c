@@ -9,6 +9,7 @@
 
 #include "strict_json.h"
 
+#define TEXT_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 #define AUDIT_MAX 512u /* bytes of who and what, or of the outcome */
 
 /* Answers of a batch go out together when the last call is finished. */
@@ -44,9 +45,8 @@ static void add(struct json_object *object, const char *key,
 static void send_object(struct rpc_peer *peer, struct json_object *object)
 {
 	size_t len;
-	const char *text = json_object_to_json_string_length(
-		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
-		&len);
+	const char *text =
+		json_object_to_json_string_length(object, TEXT_FLAGS, &len);
 
 	if (text) {
 		peer->send(peer, text, len);
@@ -119,15 +119,16 @@ void rpc_refuse(struct rpc_peer *peer, const struct zerror *error)
 	answer_in(peer, NULL, error_message(error, NULL));
 }
 
-void rpc_notify(struct rpc_peer *peer, const char *method,
-		struct json_object *params)
+char *rpc_notification(const char *method, struct json_object *params)
 {
 	struct json_object *message = new_message();
+	char *text;
 
 	add(message, "method", json_object_new_string(method));
 	add(message, "params", params);
-	send_object(peer, message);
+	text = strdup(json_object_to_json_string_ext(message, TEXT_FLAGS));
 	json_object_put(message);
+	return text;
 }
 
 /* ------------------------------------------------------------ audit */

@@ -87,9 +87,11 @@ void *rpc_call_user(const struct rpc_call *call);
 void rpc_result(struct rpc_call *call, struct json_object *result);
 void rpc_fail(struct rpc_call *call, const struct zerror *error);
 
-/* Sends a notification of our own; takes params over. */
-void rpc_notify(struct rpc_peer *peer, const char *method,
-		struct json_object *params);
+/*
+ * A notification of our own, to be sent to whom it may concern: free() it.  Takes
+ * params over.  NULL: out of memory.
+ */
+char *rpc_notification(const char *method, struct json_object *params);
 
 /* A parameter of checked type, or the default when it is absent. */
 const char *rpc_get_string(struct json_object *params, const char *name);

@@ -218,8 +218,7 @@ static void session_send(struct rpc_peer *peer, const char *text, size_t len)
 	}
 }
 
-static void deliver_event(struct event_listener *listener,
-			  struct json_object *params)
+static void deliver_event(struct event_listener *listener, const char *message)
 {
 	struct session *s =
 		(struct session *)((char *)listener -
@@ -227,7 +226,7 @@ static void deliver_event(struct event_listener *listener,
 
 	if (uv_stream_get_write_queue_size((uv_stream_t *)&s->pipe) <
 	    SESSION_EVENTS_MAX) {
-		rpc_notify(&s->peer, "event", json_object_get(params));
+		session_send(&s->peer, message, strlen(message));
 	}
 }
 
