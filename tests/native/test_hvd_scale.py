@@ -226,6 +226,18 @@ def test_floods_do_not_starve_others(hvd, many):
     hvd.call("zone.list")
 
 
+def test_large_answers_arrive_whole(machine, hvd):
+    """More than a socket takes at once, read only when both are waiting."""
+    client = machine.client()
+    client.send(batch("rpc.discover", BATCH_MAX) * 2)
+    hvd.call("hvd.version")
+    one, other = client.read(), client.read()
+    assert len(one) == BATCH_MAX and one == other
+    assert all(answer == one[0] for answer in one)
+    assert one[0]["result"]["methods"]
+    assert client.call("zone.list")
+
+
 def test_silent_readers_hold_little_together(machine, hvd, many):
     """Each of them is below the limit of one client."""
     for client in many(100):

@@ -158,8 +158,8 @@ static void on_resume(uv_idle_t *idle)
 	handle_lines(idle->data);
 }
 
-/* What the socket did not take at once: text without its first `from` bytes. */
-static void queue(struct session *s, const char *text, size_t len, size_t from)
+/* What the socket did not take at once; an LF is still to follow. */
+static void queue(struct session *s, const char *text, size_t len)
 {
 	struct output *out;
 	uv_buf_t buffer;
@@ -178,7 +178,7 @@ static void queue(struct session *s, const char *text, size_t len, size_t from)
 	out->session = s;
 	memcpy(out->text, text, len);
 	out->text[len] = '\n';
-	buffer = uv_buf_init(out->text + from, (unsigned int)(len + 1 - from));
+	buffer = uv_buf_init(out->text, (unsigned int)len + 1);
 	if (uv_write(&out->request, (uv_stream_t *)&s->pipe, &buffer, 1,
 		     on_written) < 0) {
 		free(out);
@@ -200,16 +200,18 @@ static void session_send(struct rpc_peer *peer, const char *text, size_t len)
 		uv_buf_init((char *)(uintptr_t)text, (unsigned int)len),
 		uv_buf_init(lf, 1),
 	};
+	size_t taken;
 	int sent;
 
 	if (s->closing) {
 		return;
 	}
 	sent = uv_try_write((uv_stream_t *)&s->pipe, buffers, 2);
+	taken = sent < 0 ? 0 : (size_t)sent;
 	if (sent < 0 && sent != UV_EAGAIN) {
 		session_close(s);
-	} else if (sent < (int)len + 1) {
-		queue(s, text, len, sent < 0 ? 0 : (size_t)sent);
+	} else if (taken <= len) {
+		queue(s, text + taken, len - taken);
 	} else if (s->last_words) {
 		session_close(s);
 	}
