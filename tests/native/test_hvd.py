@@ -583,23 +583,79 @@ def test_forced_reset_reloads(machine, hvd):
     wait(lambda: state(hvd, "z1") == "defined")
 
 
-@pytest.mark.parametrize("policy,end", [("restart", "running"),
-                                        ("destroy", "defined")])
-def test_guest_reset(machine, hvd, policy, end):
+POLICIES = [("restart", "rebooted", "running"),
+            ("destroy", "stopped", "defined"),
+            ("preserve", "preserved", "preserved")]
+
+
+@pytest.mark.parametrize("policy,event,end", POLICIES)
+def test_guest_reset(machine, hvd, policy, event, end):
     started(machine, hvd, on_reboot=policy)
     machine.guest(1, RESETTING, GUEST_RESET)
-    hvd.event("z1", "rebooted" if policy == "restart" else "stopped")
+    hvd.event("z1", event)
     assert state(hvd, "z1") == end
 
 
-@pytest.mark.parametrize("policy,end", [("restart", "running"),
-                                        ("destroy", "defined")])
-def test_guest_power_off(machine, hvd, policy, end):
+@pytest.mark.parametrize("policy,event,end", POLICIES)
+def test_guest_power_off(machine, hvd, policy, event, end):
     started(machine, hvd, on_poweroff=policy)
     machine.guest(1, OFF, GUEST_OFF)
     hvd.event("z1", "shutdown")
-    hvd.event("z1", "rebooted" if policy == "restart" else "stopped")
+    hvd.event("z1", event)
     assert state(hvd, "z1") == end
+
+
+PRESERVED = [("on_poweroff", OFF, GUEST_OFF, "powered off"),
+             ("on_reboot", RESETTING, GUEST_RESET, "reset by the guest")]
+
+
+@pytest.mark.parametrize("member,to,why,reason", PRESERVED)
+def test_preserved_zone(machine, hvd, member, to, why, reason):
+    started(machine, hvd, **{member: "preserve"})
+    machine.guest(1, to, why)
+    assert hvd.event("z1", "preserved")["reason"] == reason
+    detail = hvd.call("zone.get", name="z1")
+    assert (detail["state"], detail["reason"]) == ("preserved", reason)
+    assert detail["info"]["pages"] > 0
+    assert machine.get(1, STATE) == to
+    memory = (machine.fake / "zone-1.mem").read_bytes()
+    assert memory[0x200000:0x200000 + 5064] == arm64_image()
+    for method in "pause", "resume", "shutdown", "reboot", "reset":
+        fails("INVALID_STATE", hvd, f"zone.{method}", name="z1")
+    hvd.call("zone.start", name="z1")  # anew
+    hvd.event("z1", "stopped")
+    hvd.event("z1", "started")
+    zone, = machine.zones()
+    assert machine.get(zone, STATE) == RUNNING
+    machine.guest(zone, to, why)
+    hvd.event("z1", "preserved")
+    hvd.call("zone.destroy", name="z1")
+    assert state(hvd, "z1") == "defined"
+    assert machine.zones() == []
+
+
+def test_who_asks_for_a_shutdown_gets_one(machine, hvd):
+    """A policy is for what the guest does by itself."""
+    started(machine, hvd, on_poweroff="preserve")
+    hvd.call("zone.shutdown", name="z1", timeout=15)
+    assert state(hvd, "z1") == "defined"
+    assert machine.zones() == []
+
+
+@pytest.mark.parametrize("member,to,why,reason", PRESERVED)
+def test_kill_9_while_preserved(machine, member, to, why, reason):
+    client = machine.start()
+    started(machine, client, **{member: "preserve"})
+    machine.guest(1, to, why)
+    wait(lambda: state(client, "z1") == "preserved")
+    machine.kill()
+    client = machine.start()
+    detail = client.call("zone.get", name="z1")
+    assert (detail["state"], detail["reason"]) == ("preserved", reason)
+    assert machine.get(1, STATE) == to
+    assert "pid" not in detail["io"]
+    client.call("zone.destroy", name="z1")
+    assert machine.zones() == []
 
 
 def test_crash_is_preserved(machine, hvd):

@@ -244,43 +244,34 @@ static int parse_autostart(struct def_parser *p, const char *path,
 }
 
 static int parse_policy(struct def_parser *p, const char *path,
-			struct json_object *value, bool preserve,
-			enum zone_policy *ret_policy)
+			struct json_object *value, enum zone_policy *ret_policy)
 {
-	const char *hint = preserve ? "preserve, destroy or restart"
-				    : "destroy or restart";
-	size_t count = COUNT(policy_names) - (preserve ? 0 : 1);
+	unsigned int index = 0;
 
-	if (def_need_type(p, path, value, json_type_string, hint) < 0) {
+	if (def_get_word(p, path, value, policy_names, COUNT(policy_names),
+			 &index) < 0) {
 		return -1;
 	}
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(json_object_get_string(value), policy_names[i]) ==
-		    0) {
-			*ret_policy = (enum zone_policy)i;
-			return 0;
-		}
-	}
-	return DEF_REFUSE(p, path, hint, "\"%.32s\" is not a policy",
-			  json_object_get_string(value));
+	*ret_policy = (enum zone_policy)index;
+	return 0;
 }
 
 static int parse_on_crash(struct def_parser *p, const char *path,
 			  struct json_object *value)
 {
-	return parse_policy(p, path, value, true, &p->def->on_crash);
+	return parse_policy(p, path, value, &p->def->on_crash);
 }
 
 static int parse_on_reboot(struct def_parser *p, const char *path,
 			   struct json_object *value)
 {
-	return parse_policy(p, path, value, false, &p->def->on_reboot);
+	return parse_policy(p, path, value, &p->def->on_reboot);
 }
 
 static int parse_on_poweroff(struct def_parser *p, const char *path,
 			     struct json_object *value)
 {
-	return parse_policy(p, path, value, false, &p->def->on_poweroff);
+	return parse_policy(p, path, value, &p->def->on_poweroff);
 }
 
 /* --------------------------------------------------------- the whole */

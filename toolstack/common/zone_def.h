@@ -55,7 +55,7 @@ struct json_object;
 enum zone_policy {
 	ZONE_POLICY_DESTROY,
 	ZONE_POLICY_RESTART,
-	ZONE_POLICY_PRESERVE, /* on_crash only */
+	ZONE_POLICY_PRESERVE, /* its memory is kept until somebody decides */
 };
 
 enum zone_device_type {

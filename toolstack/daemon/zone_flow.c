@@ -54,6 +54,7 @@ static const char *advice(const struct zone *z)
 		return "wait, or do not: reset and destroy need no answer "
 		       "from the guest";
 	case ZONE_CRASHED:
+	case ZONE_PRESERVED:
 		return "destroy or start it: both clean up";
 	default:
 		return "wait until that is over";
@@ -232,7 +233,7 @@ const struct io_process_ops zone_io_ops = {
 
 /* -------------------------------------------------------------- start */
 
-/* First the crashed one has to go; it may take the request to a successor. */
+/* First the one that is over has to go; it may take the request to a successor. */
 static void start_again(struct zone *z, bool held)
 {
 	z->intent = held ? ZONE_INTENT_START_HELD : ZONE_INTENT_START;
@@ -280,7 +281,7 @@ void zone_start(struct zone *z, bool held, struct rpc_call *call)
 	}
 	zone_wait(z, WAIT_START, call);
 	z->failure = (struct zerror){ 0 };
-	if (z->state == ZONE_CRASHED) {
+	if (z->state == ZONE_CRASHED || z->state == ZONE_PRESERVED) {
 		start_again(z, held);
 		return;
 	}

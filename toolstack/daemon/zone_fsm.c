@@ -23,6 +23,7 @@ static const unsigned char table[ZONE_STATE_COUNT][ZONE_EVENT_COUNT] = {
 		[ZONE_EVENT_RESET] = TO(REBOOTING),
 		[ZONE_EVENT_OFF] = TO(DYING),
 		[ZONE_EVENT_CRASH] = TO(CRASHED),
+		[ZONE_EVENT_PRESERVE] = TO(PRESERVED),
 		[ZONE_EVENT_DESTROY] = TO(DYING),
 	},
 	[ZONE_PAUSED] = {
@@ -30,6 +31,7 @@ static const unsigned char table[ZONE_STATE_COUNT][ZONE_EVENT_COUNT] = {
 		[ZONE_EVENT_RESET] = TO(REBOOTING),
 		[ZONE_EVENT_OFF] = TO(DYING),
 		[ZONE_EVENT_CRASH] = TO(CRASHED),
+		[ZONE_EVENT_PRESERVE] = TO(PRESERVED),
 		[ZONE_EVENT_DESTROY] = TO(DYING),
 	},
 	[ZONE_SHUTTING_DOWN] = {
@@ -39,6 +41,7 @@ static const unsigned char table[ZONE_STATE_COUNT][ZONE_EVENT_COUNT] = {
 		[ZONE_EVENT_RESET] = TO(REBOOTING),
 		[ZONE_EVENT_OFF] = TO(DYING),
 		[ZONE_EVENT_CRASH] = TO(CRASHED),
+		[ZONE_EVENT_PRESERVE] = TO(PRESERVED),
 		[ZONE_EVENT_DESTROY] = TO(DYING),
 	},
 	[ZONE_REBOOTING] = {
@@ -50,9 +53,14 @@ static const unsigned char table[ZONE_STATE_COUNT][ZONE_EVENT_COUNT] = {
 		[ZONE_EVENT_RESET] = TO(REBOOTING),
 		[ZONE_EVENT_OFF] = TO(REBOOTING),
 		[ZONE_EVENT_CRASH] = TO(CRASHED),
+		[ZONE_EVENT_PRESERVE] = TO(PRESERVED),
 		[ZONE_EVENT_DESTROY] = TO(DYING),
 	},
 	[ZONE_CRASHED] = {
+		[ZONE_EVENT_START] = TO(DYING),
+		[ZONE_EVENT_DESTROY] = TO(DYING),
+	},
+	[ZONE_PRESERVED] = {
 		[ZONE_EVENT_START] = TO(DYING),
 		[ZONE_EVENT_DESTROY] = TO(DYING),
 	},
@@ -77,6 +85,7 @@ const char *zone_fsm_name(enum zone_state state)
 		[ZONE_SHUTTING_DOWN] = "shutting-down",
 		[ZONE_REBOOTING] = "rebooting",
 		[ZONE_CRASHED] = "crashed",
+		[ZONE_PRESERVED] = "preserved",
 		[ZONE_DYING] = "dying",
 	};
 
@@ -98,6 +107,7 @@ const char *zone_fsm_event_name(enum zone_event event)
 		[ZONE_EVENT_RESET] = "reset",
 		[ZONE_EVENT_OFF] = "off",
 		[ZONE_EVENT_CRASH] = "crash",
+		[ZONE_EVENT_PRESERVE] = "preserve",
 		[ZONE_EVENT_DESTROY] = "destroy",
 		[ZONE_EVENT_GONE] = "gone",
 		[ZONE_EVENT_ADOPT_RUNNING] = "adopt-running",

@@ -12,6 +12,7 @@
  *   running, paused, shutting-down --reset--> rebooting --started--> running
  *   live --off, gone--> dying        rebooting --off--> rebooting (reloads)
  *   live --crash--> crashed --destroy, start--> dying
+ *   live --preserve--> preserved --destroy, start--> dying
  *   dying --gone--> defined
  *
  * live: running, paused, shutting-down, rebooting.  A zone that exists in the
@@ -28,6 +29,7 @@ enum zone_state {
 	ZONE_SHUTTING_DOWN,
 	ZONE_REBOOTING,
 	ZONE_CRASHED,
+	ZONE_PRESERVED, /* over, and a policy keeps its memory */
 	ZONE_DYING,
 	ZONE_STATE_COUNT,
 };
@@ -45,6 +47,7 @@ enum zone_event {
 	ZONE_EVENT_RESET,
 	ZONE_EVENT_OFF,
 	ZONE_EVENT_CRASH,
+	ZONE_EVENT_PRESERVE, /* off or reset, and it is to be kept */
 	ZONE_EVENT_DESTROY,
 	ZONE_EVENT_GONE,
 	ZONE_EVENT_ADOPT_RUNNING,

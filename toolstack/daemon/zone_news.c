@@ -87,24 +87,63 @@ static const char *reason_text(uint32_t reason)
 	}
 }
 
-static void went_off(struct zone *z, const struct zv_zone_info *info)
+static enum zone_policy off_policy(const struct zone *z,
+				   const struct zv_zone_info *info)
 {
 	bool by_guest = info->reason == ZV_REASON_GUEST_OFF ||
 			info->reason == ZV_REASON_ALL_OFF;
+
+	if (z->intent == ZONE_INTENT_REBOOT) {
+		return ZONE_POLICY_RESTART;
+	}
+	return by_guest && z->intent == ZONE_INTENT_NONE && z->running_def
+		       ? z->running_def->on_poweroff
+		       : ZONE_POLICY_DESTROY;
+}
+
+static enum zone_policy reset_policy(const struct zone *z,
+				     const struct zv_zone_info *info)
+{
+	if (!z->running_def) {
+		return ZONE_POLICY_DESTROY;
+	}
+	/* One that a daemon began and did not finish: no policy has a say. */
+	return info->reason == ZV_REASON_FORCED_RESET
+		       ? ZONE_POLICY_RESTART
+		       : z->running_def->on_reboot;
+}
+
+/* It does not run any more: its memory and devices stay as they are. */
+static void preserve(struct zone *z)
+{
+	z->step = ZONE_STEP_NONE;
+	z->intent = ZONE_INTENT_NONE;
+	z->press_due = false;
+	uv_timer_stop(&z->grace);
+	zone_enter(z, ZONE_EVENT_PRESERVE);
+	zone_publish(z, "preserved", z->reason);
+	zone_answer_state(z, WAIT_ALL, "it is over, and preserved");
+}
+
+static void went_off(struct zone *z, const struct zv_zone_info *info)
+{
 	bool asked = z->intent == ZONE_INTENT_REBOOT;
-	bool policy = by_guest && z->intent == ZONE_INTENT_NONE &&
-		      z->running_def &&
-		      z->running_def->on_poweroff == ZONE_POLICY_RESTART;
+	enum zone_policy policy = off_policy(z, info);
 
 	uv_timer_stop(&z->grace);
-	if (by_guest) {
+	if (info->reason == ZV_REASON_GUEST_OFF ||
+	    info->reason == ZV_REASON_ALL_OFF) {
 		zone_publish(z, "shutdown", reason_text(info->reason));
 	}
-	if (asked || policy) {
+	if (policy == ZONE_POLICY_RESTART) {
 		zone_enter(z, ZONE_EVENT_RESET);
-		zone_begin_reset(z, policy);
+		zone_begin_reset(z, !asked);
+		return;
+	}
+	zone_set_reason(z, reason_text(info->reason));
+	if (policy == ZONE_POLICY_PRESERVE) {
+		preserve(z);
 	} else {
-		zone_set_reason(z, reason_text(info->reason));
 		zone_enter(z, ZONE_EVENT_OFF);
 		zone_begin_destroy(z);
 	}
@@ -112,15 +151,17 @@ static void went_off(struct zone *z, const struct zv_zone_info *info)
 
 static void wants_reset(struct zone *z, const struct zv_zone_info *info)
 {
-	/* One that a daemon began and did not finish: no policy has a say. */
-	bool forced = info->reason == ZV_REASON_FORCED_RESET;
+	enum zone_policy policy = reset_policy(z, info);
 
-	if (z->running_def &&
-	    (forced || z->running_def->on_reboot == ZONE_POLICY_RESTART)) {
+	if (policy == ZONE_POLICY_RESTART) {
 		zone_enter(z, ZONE_EVENT_RESET);
-		zone_begin_reset(z, !forced);
+		zone_begin_reset(z, info->reason != ZV_REASON_FORCED_RESET);
+		return;
+	}
+	zone_set_reason(z, reason_text(info->reason));
+	if (policy == ZONE_POLICY_PRESERVE) {
+		preserve(z);
 	} else {
-		zone_set_reason(z, reason_text(info->reason));
 		zone_enter(z, ZONE_EVENT_DESTROY);
 		zone_begin_destroy(z);
 	}
@@ -193,7 +234,7 @@ void zone_check(struct zone *z)
 		zone_begin_destroy(z);
 		return;
 	}
-	if (rc < 0 || z->state == ZONE_CRASHED) {
+	if (rc < 0 || z->state == ZONE_CRASHED || z->state == ZONE_PRESERVED) {
 		return;
 	}
 	switch (info.state) {
@@ -221,6 +262,21 @@ static bool must_go(const struct zone *z, const struct zv_zone_info *info)
 	       z->intent == ZONE_INTENT_START_HELD;
 }
 
+/* A zone that is over and stays so needs nobody who serves its devices. */
+static bool needs_io(const struct zone *z, const struct zv_zone_info *info)
+{
+	switch (info->state) {
+	case ZV_ZONE_CRASHED:
+		return false;
+	case ZV_ZONE_OFF:
+		return off_policy(z, info) == ZONE_POLICY_RESTART;
+	case ZV_ZONE_RESETTING:
+		return reset_policy(z, info) == ZONE_POLICY_RESTART;
+	default:
+		return z->running_def != NULL;
+	}
+}
+
 void zone_take(struct zone *z, int control_fd, const struct zv_zone_info *info,
 	       struct zone_record *record)
 {
@@ -245,8 +301,7 @@ void zone_take(struct zone *z, int control_fd, const struct zv_zone_info *info,
 		zone_begin_destroy(z);
 		return;
 	}
-	if (z->running_def && info->state != ZV_ZONE_CRASHED &&
-	    zone_io_begin(z, true, &error) < 0) {
+	if (needs_io(z, info) && zone_io_begin(z, true, &error) < 0) {
 		log_error("%s: %s", z->name, error.message);
 	}
 	zone_check(z);

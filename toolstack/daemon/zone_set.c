@@ -167,7 +167,7 @@ static int wrong_state(const struct zone *z, struct zerror *ret_error)
 		return 0;
 	}
 	return zerror_set(ret_error, ZERROR_INVALID_STATE, NULL,
-			  z->state == ZONE_CRASHED
+			  z->state == ZONE_CRASHED || z->state == ZONE_PRESERVED
 				  ? "destroy or start it: both clean up"
 				  : "wait until that is over",
 			  "%s is %s", z->name, zone_fsm_name(z->state));

@@ -79,6 +79,41 @@ static void test_defaults(void **state)
 	zone_def_destroy(def);
 }
 
+/* Each member takes each policy, whatever the others are. */
+static void test_policies(void **state)
+{
+	static const char *const names[] = { "destroy", "restart", "preserve" };
+
+	(void)state;
+	for (unsigned int i = 0; i < 27; i++) {
+		unsigned int crash = i % 3;
+		unsigned int reboot = i / 3 % 3;
+		unsigned int off = i / 9;
+		struct json_object *json;
+		struct zone_def *again;
+		struct zone_def *def;
+		char text[256];
+
+		snprintf(text, sizeof(text),
+			 "{\"name\":\"z\",\"vcpus\":1,\"memory\":\"8M\","
+			 "\"kernel\":\"/k\",\"on_crash\":\"%s\","
+			 "\"on_reboot\":\"%s\",\"on_poweroff\":\"%s\"}",
+			 names[crash], names[reboot], names[off]);
+		def = parse(text);
+		assert_int_equal(def->on_crash, crash);
+		assert_int_equal(def->on_reboot, reboot);
+		assert_int_equal(def->on_poweroff, off);
+		json = zone_def_to_json(def);
+		again = parse(json_object_to_json_string(json));
+		assert_true(zone_def_equal(def, again));
+		again->on_poweroff = (enum zone_policy)((off + 1) % 3);
+		assert_false(zone_def_equal(def, again));
+		json_object_put(json);
+		zone_def_destroy(again);
+		zone_def_destroy(def);
+	}
+}
+
 static void test_everything(void **state)
 {
 	static const char text[] =
@@ -639,9 +674,10 @@ static void test_errors(void **state)
 		{ "slice", "\"99us\"", "$.slice", "100us to 1s" },
 		{ "slice", "\"2s\"", "$.slice", "100us to 1s" },
 		{ "autostart", "1", "$.autostart", "boolean" },
-		{ "on_crash", "\"reboot\"", "$.on_crash", "policy" },
-		{ "on_reboot", "\"preserve\"", "$.on_reboot", "policy" },
-		{ "on_poweroff", "\"preserve\"", "$.on_poweroff", "policy" },
+		{ "on_crash", "\"reboot\"", "$.on_crash",
+		  "on_crash cannot be \"reboot\"" },
+		{ "on_reboot", "\"ignore\"", "$.on_reboot", "cannot be" },
+		{ "on_poweroff", "\"Destroy\"", "$.on_poweroff", "cannot be" },
 		{ "on_poweroff", "true", "$.on_poweroff", "string" },
 		{ "devices", "{}", "$.devices", "array" },
 		{ "devices", "[1]", "$.devices[0]", "object" },
@@ -1079,6 +1115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_disk),
 		cmocka_unit_test(test_nbd),

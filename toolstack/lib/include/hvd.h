@@ -241,6 +241,7 @@ int hvd_discover(struct hvd_conn *conn, char **ret_json);
 #define HVD_STATE_SHUTTING_DOWN "shutting-down"
 #define HVD_STATE_REBOOTING "rebooting"
 #define HVD_STATE_CRASHED "crashed"
+#define HVD_STATE_PRESERVED "preserved"
 #define HVD_STATE_DYING "dying"
 
 struct hvd_zone {
