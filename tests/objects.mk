@@ -247,8 +247,14 @@ test_zone_fsm-cflags := -Itoolstack/daemon
 unit-tests-y += tests/unit/toolstack/test_store
 test_store-src := toolstack/daemon/store.c toolstack/daemon/log.c $(zcommon-y)
 test_store-cflags := -Itoolstack/daemon
-test_store-libs := json-c libfdt -Wl,--wrap=fsync -Wl,--wrap=renameat \
-	-Wl,--wrap=write -Wl,--wrap=unlinkat
+test_store-libs := json-c libfdt
+# The disk of test_store_power, and what may be on it after a power cut.
+unit-tests-y += tests/unit/toolstack/test_store_power
+test_store_power-src := $(test_store-src) tests/unit/toolstack/fake_disk.c
+test_store_power-cflags := -Itoolstack/daemon
+test_store_power-libs := json-c libfdt $(addprefix -Wl$(comma)--wrap=,close \
+	fstat fsync mkdir open openat read renameat renameat2 rmdir scandir \
+	unlink unlinkat write)
 unit-tests-y += tests/unit/toolstack/test_rpc
 test_rpc-src := toolstack/daemon/rpc.c $(zcommon-y)
 test_rpc-cflags := -Itoolstack/daemon

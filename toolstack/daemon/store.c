@@ -18,10 +18,59 @@
 #define SUFFIX ".json"
 #define TEMPORARY ".json.new" /* no zone name ends so after its suffix is cut */
 
+static int open_dir(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int sync_dir(const char *dir)
+{
+	int fd = open_dir(dir);
+	int rc = 0;
+
+	if (fd < 0) {
+		return fd;
+	}
+	if (fsync(fd) < 0) {
+		rc = -errno;
+	}
+	close(fd);
+	return rc;
+}
+
+/*
+ * What is in a directory is lost with it, so it is there for good before
+ * anything is put in it.  One found there may be the work of somebody who was
+ * stopped half-way; where that cannot be synced, it is as good as it was.
+ */
+static int make_one_dir(const char *path, unsigned int mode)
+{
+	char parent[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	bool made = mkdir(path, mode) == 0;
+	int rc;
+
+	if (!made && errno != EEXIST) {
+		return -errno;
+	}
+	snprintf(parent, sizeof(parent), "%.*s",
+		 slash && slash > path ? (int)(slash - path) : 1,
+		 slash ? path : ".");
+	rc = sync_dir(parent);
+	if (rc < 0 && made) {
+		rmdir(path);
+		return rc;
+	}
+	return 0;
+}
+
 int store_make_dir(const char *dir, unsigned int mode)
 {
 	char path[PATH_MAX];
 	size_t len = strlen(dir);
+	int rc;
 
 	if (len == 0 || len >= sizeof(path)) {
 		return -ENAMETOOLONG;
@@ -34,11 +83,9 @@ int store_make_dir(const char *dir, unsigned int mode)
 			continue;
 		}
 		*p = '\0';
-		if (mkdir(path, c ? 0755 : mode) < 0 && errno != EEXIST) {
-			return -errno;
-		}
-		if (c == '\0') {
-			return 0;
+		rc = make_one_dir(path, c ? 0755 : mode);
+		if (rc < 0 || c == '\0') {
+			return rc;
 		}
 		*p = c;
 	}
@@ -72,13 +119,20 @@ static int write_all(int fd, const char *text, size_t len)
 	return 0;
 }
 
+/*
+ * Always a file of its own: what is left under that name may, on the disk, still
+ * be the definition itself, when a rename was not synced.
+ */
 static int write_synced(int dirfd_, const char *file, const char *text)
 {
-	int fd = openat(dirfd_, file,
-			O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-			0644);
+	int fd;
 	int rc;
 
+	if (unlinkat(dirfd_, file, 0) < 0 && errno != ENOENT) {
+		return -errno;
+	}
+	fd = openat(dirfd_, file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+		    0644);
 	if (fd < 0) {
 		return -errno;
 	}
@@ -92,11 +146,54 @@ static int write_synced(int dirfd_, const char *file, const char *text)
 	return rc;
 }
 
-static int open_dir(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* How to go back when the directory cannot be synced. */
+enum undo {
+	UNDO_NOTHING, /* not possible */
+	UNDO_REMOVE, /* the file is new */
+	UNDO_EXCHANGE /* its former contents are under the other name */
+};
 
-	return fd < 0 ? -errno : fd;
+static int put_in_place(int dirfd_, const char *temporary, const char *file,
+			enum undo *ret_undo)
+{
+	*ret_undo = UNDO_EXCHANGE;
+	if (renameat2(dirfd_, temporary, dirfd_, file, RENAME_EXCHANGE) == 0) {
+		return 0;
+	}
+	if (errno != ENOENT && errno != EINVAL) {
+		return -errno;
+	}
+	/* Some file systems (NFS, 9p) only replace. */
+	*ret_undo = errno == ENOENT ? UNDO_REMOVE : UNDO_NOTHING;
+	return renameat(dirfd_, temporary, dirfd_, file) < 0 ? -errno : 0;
+}
+
+static void take_back(int dirfd_, const char *temporary, const char *file,
+		      enum undo undo)
+{
+	if (undo == UNDO_EXCHANGE) {
+		renameat2(dirfd_, temporary, dirfd_, file, RENAME_EXCHANGE);
+	} else if (undo == UNDO_REMOVE) {
+		unlinkat(dirfd_, file, 0);
+	}
+	fsync(dirfd_);
+}
+
+static int save_in(int dirfd_, const char *temporary, const char *file,
+		   const char *text)
+{
+	enum undo undo;
+	int rc = write_synced(dirfd_, temporary, text);
+
+	if (rc == 0) {
+		rc = put_in_place(dirfd_, temporary, file, &undo);
+	}
+	if (rc == 0 && fsync(dirfd_) < 0) {
+		rc = -errno;
+		take_back(dirfd_, temporary, file, undo);
+	}
+	unlinkat(dirfd_, temporary, 0);
+	return rc;
 }
 
 int store_save(const char *dir, const char *name, const char *text,
@@ -114,35 +211,48 @@ int store_save(const char *dir, const char *name, const char *text,
 		return fail(ret_error, "cannot open the directory of", dir,
 			    file, -dirfd_);
 	}
-	rc = write_synced(dirfd_, temporary, text);
-	if (rc == 0 && renameat(dirfd_, temporary, dirfd_, file) < 0) {
-		rc = -errno;
-	}
-	if (rc < 0) {
-		unlinkat(dirfd_, temporary, 0);
-	} else if (fsync(dirfd_) < 0) {
-		rc = -errno;
-	}
+	rc = save_in(dirfd_, temporary, file, text);
 	close(dirfd_);
 	return rc < 0 ? fail(ret_error, "cannot write", dir, file, -rc) : 0;
+}
+
+/* Kept under the other name until that is on the disk. */
+static int remove_in(int dirfd_, const char *temporary, const char *file)
+{
+	bool there = renameat(dirfd_, file, dirfd_, temporary) == 0;
+	int rc;
+
+	if (!there && errno != ENOENT) {
+		return -errno;
+	}
+	if (fsync(dirfd_) < 0) {
+		rc = -errno;
+		if (there) {
+			renameat(dirfd_, temporary, dirfd_, file);
+			fsync(dirfd_);
+		}
+		return rc;
+	}
+	if (there) {
+		unlinkat(dirfd_, temporary, 0);
+	}
+	return 0;
 }
 
 int store_remove(const char *dir, const char *name, struct zerror *ret_error)
 {
 	char file[NAME_MAX];
+	char temporary[NAME_MAX];
 	int dirfd_ = open_dir(dir);
-	int rc = 0;
+	int rc;
 
 	snprintf(file, sizeof(file), "%s" SUFFIX, name);
+	snprintf(temporary, sizeof(temporary), "%s" TEMPORARY, name);
 	if (dirfd_ < 0) {
 		return fail(ret_error, "cannot open the directory of", dir,
 			    file, -dirfd_);
 	}
-	if (unlinkat(dirfd_, file, 0) < 0) {
-		rc = errno == ENOENT ? 0 : -errno;
-	} else if (fsync(dirfd_) < 0) {
-		rc = -errno;
-	}
+	rc = remove_in(dirfd_, temporary, file);
 	close(dirfd_);
 	return rc < 0 ? fail(ret_error, "cannot remove", dir, file, -rc) : 0;
 }
@@ -181,19 +291,20 @@ int store_read_file(const char *path, size_t max, char **ret_text,
 		if (got < 0 && errno == EINTR) {
 			continue;
 		}
-		rc = got < 0 ? -errno : 0;
-		if (got <= 0) {
+		if (got < 0) {
+			rc = -errno;
+			goto out;
+		}
+		if (got == 0) {
 			break;
 		}
 		len += (size_t)got;
 	}
-	if (len > 0 || st.st_size == 0) {
-		text[len] = '\0';
-		*ret_text = text;
-		*ret_len = len;
-		text = NULL;
-		rc = 0;
-	}
+	text[len] = '\0';
+	*ret_text = text;
+	*ret_len = len;
+	text = NULL;
+	rc = 0;
 out:
 	free(text);
 	close(fd);
@@ -243,9 +354,15 @@ int store_load(const char *dir,
 {
 	struct dirent **entries;
 	int count = scandir(dir, &entries, NULL, alphasort);
+	int rc;
 
 	if (count < 0) {
 		return -errno;
+	}
+	/* What is told from now on is on the disk, whoever put it there. */
+	rc = sync_dir(dir);
+	if (rc < 0) {
+		log_warning("%s: cannot be synced: %s", dir, strerror(-rc));
 	}
 	for (int i = 0; i < count; i++) {
 		const char *file = entries[i]->d_name;

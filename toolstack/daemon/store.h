@@ -2,8 +2,9 @@
 /*
  * Small text files, one per zone, in a directory: <dir>/<name>.json.  A file
  * is replaced as a whole or not at all, whenever the machine stops: written
- * under another name, synced, renamed, the directory synced.  All functions
- * block; they may run on any thread, one at a time per name.
+ * under another name, synced, exchanged for the old one, the directory synced.
+ * What was told to be done is on the disk; what failed is taken back.  All
+ * functions block; they may run on any thread, one at a time per name.
  */
 #ifndef ZV_TOOLSTACK_DAEMON_STORE_H
 #define ZV_TOOLSTACK_DAEMON_STORE_H
@@ -14,7 +15,7 @@
 
 #define STORE_FILE_MAX (128u << 10)
 
-/* Makes the directory and its parents.  0 or a negative errno. */
+/* Makes the directory and its parents, on the disk.  0 or a negative errno. */
 int store_make_dir(const char *dir, unsigned int mode);
 
 int store_save(const char *dir, const char *name, const char *text,

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Crash safety is tested by stopping a save after each of its system calls: the
- * calls are wrapped (see tests/objects.mk) and the process "dies" at the n-th,
- * which is to say that the rest of them fail and do nothing.
- */
 #include "store.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,56 +11,6 @@
 #include "cmocka_all.h"
 
 static char dir[] = "/tmp/store-test-XXXXXX";
-static int calls_left = -1; /* -1: for ever */
-
-int __real_fsync(int fd);
-int __wrap_fsync(int fd);
-int __real_renameat(int olddir, const char *from, int newdir, const char *to);
-int __wrap_renameat(int olddir, const char *from, int newdir, const char *to);
-ssize_t __real_write(int fd, const void *data, size_t len);
-ssize_t __wrap_write(int fd, const void *data, size_t len);
-int __real_unlinkat(int dirfd_, const char *path, int flags);
-int __wrap_unlinkat(int dirfd_, const char *path, int flags);
-
-static bool dead(void)
-{
-	if (calls_left < 0) {
-		return false;
-	}
-	if (calls_left == 0) {
-		errno = EIO;
-		return true;
-	}
-	calls_left--;
-	return false;
-}
-
-int __wrap_fsync(int fd)
-{
-	return dead() ? -1 : __real_fsync(fd);
-}
-
-int __wrap_renameat(int olddir, const char *from, int newdir, const char *to)
-{
-	return dead() ? -1 : __real_renameat(olddir, from, newdir, to);
-}
-
-/* Half of it gets out when the machine stops. */
-ssize_t __wrap_write(int fd, const void *data, size_t len)
-{
-	if (fd > 2 && dead()) {
-		ssize_t half = __real_write(fd, data, len / 2);
-
-		errno = EIO;
-		return half < 0 ? half : -1;
-	}
-	return __real_write(fd, data, len);
-}
-
-int __wrap_unlinkat(int dirfd_, const char *path, int flags)
-{
-	return dead() ? -1 : __real_unlinkat(dirfd_, path, flags);
-}
 
 struct found {
 	unsigned int count;
@@ -140,32 +83,6 @@ static void test_save_replace_remove(void **state)
 	assert_int_equal(load().count, 0);
 }
 
-static void test_stop_at_any_point(void **state)
-{
-	struct zerror error;
-	bool done = false;
-
-	(void)state;
-	for (int at = 0; !done; at++) {
-		struct found found;
-
-		assert_int_equal(store_save(dir, "z", "old old", &error), 0);
-		calls_left = at;
-		done = store_save(dir, "z", "new new new", &error) == 0;
-		calls_left = -1;
-		found = load();
-		assert_int_equal(found.count, 1);
-		if (done) {
-			assert_string_equal(found.text, "new new new");
-			assert_true(at >= 4); /* write, 2 fsync, rename */
-		} else if (strcmp(found.text, "new new new") != 0) {
-			assert_string_equal(found.text, "old old");
-			assert_int_equal(error.code, ZERROR_IO_ERROR);
-		}
-	}
-	assert_int_equal(store_remove(dir, "z", &error), 0);
-}
-
 static void test_leftovers_are_removed(void **state)
 {
 	char path[128];
@@ -235,7 +152,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_save_replace_remove),
-		cmocka_unit_test(test_stop_at_any_point),
 		cmocka_unit_test(test_leftovers_are_removed),
 		cmocka_unit_test(test_odd_files_are_skipped),
 		cmocka_unit_test(test_missing_dir),
