@@ -339,6 +339,26 @@ def test_define_replace_undefine(machine, hvd):
     assert not list((machine.config / "zones").iterdir())
 
 
+def test_define_only_what_was_read(machine, hvd):
+    definition = machine.definition()
+    fails("INVALID_STATE", hvd, "zone.define", definition=definition,
+          generation=1)
+    assert hvd.call("zone.define", definition=definition,
+                    generation=0)["generation"] == 1
+    for other in (0, 2, -1):
+        error = fails("INVALID_STATE", hvd, "zone.define", generation=other,
+                      definition=machine.definition(vcpus=2))
+        assert error.path == "$.generation"
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["generation"] == 1 and detail["definition"]["vcpus"] == 1
+    assert hvd.call("zone.define", definition=definition,
+                    generation=1)["generation"] == 2
+    hvd.call("zone.undefine", name="z1")
+    fails("INVALID_STATE", hvd, "zone.define", definition=definition,
+          generation=2)
+    fails("ZONE_NOT_FOUND", hvd, "zone.get", name="z1")
+
+
 def test_definitions_survive_and_bad_files_are_skipped(machine):
     client = machine.start()
     defined = client.call("zone.define", definition=machine.definition())

@@ -173,6 +173,27 @@ static int check_identity(struct daemon *daemon, struct zone_def *def,
 	return 0;
 }
 
+/* Who read a definition and changes it must not undo what others did. */
+static int check_generation(const struct zone *z, struct json_object *params,
+			    struct zerror *ret_error)
+{
+	uint64_t now = z && z->def ? z->generation : 0;
+	struct json_object *wanted;
+
+	if (!json_object_object_get_ex(params, "generation", &wanted) ||
+	    (json_object_get_int64(wanted) >= 0 &&
+	     json_object_get_uint64(wanted) == now)) {
+		return 0;
+	}
+	return now == 0 ? zerror_set(ret_error, ZERROR_INVALID_STATE,
+				     "$.generation", "define it anew",
+				     "there is no such definition any more")
+			: zerror_set(ret_error, ZERROR_INVALID_STATE,
+				     "$.generation", "read it again (zone.get)",
+				     "the definition of %s has generation %llu",
+				     z->name, (unsigned long long)now);
+}
+
 void methods_zone_define(struct rpc_call *call, struct json_object *params)
 {
 	struct json_object *json = json_object_object_get(params, "definition");
@@ -193,7 +214,8 @@ void methods_zone_define(struct rpc_call *call, struct json_object *params)
 		return;
 	}
 	z = zone_find(daemon, def->name);
-	if (check_identity(daemon, def, z, &error) < 0) {
+	if (check_generation(z, params, &error) < 0 ||
+	    check_identity(daemon, def, z, &error) < 0) {
 		goto fail;
 	}
 	if (!z && daemon->zone_count >= ZONE_COUNT_MAX) {
