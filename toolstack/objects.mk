@@ -26,6 +26,7 @@ hvsh-y += \
 	toolstack/hvsh/cmd_define.c \
 	toolstack/hvsh/cmd_device.c \
 	toolstack/hvsh/cmd_doctor.c \
+	toolstack/hvsh/cmd_edit.c \
 	toolstack/hvsh/cmd_events.c \
 	toolstack/hvsh/cmd_help.c \
 	toolstack/hvsh/cmd_host.c \
@@ -34,6 +35,8 @@ hvsh-y += \
 	toolstack/hvsh/complete.c \
 	toolstack/hvsh/console_session.c \
 	toolstack/hvsh/context.c \
+	toolstack/hvsh/definition.c \
+	toolstack/hvsh/editor.c \
 	toolstack/hvsh/interactive.c \
 	toolstack/hvsh/main.c \
 	toolstack/hvsh/offsets.c \

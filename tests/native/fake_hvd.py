@@ -259,6 +259,10 @@ class FakeHvd:
 
     def zone_define(self, params):
         name = params["definition"]["name"]
+        now = self.zones.get(name, {"generation": 0})["generation"]
+        if params.get("generation", now) != now:
+            raise RpcError(3, f"the definition has generation {now}",
+                           code="INVALID_STATE", path="$.generation")
         self.add(zone(name, definition=params["definition"]))
         return {"name": name, "uuid": UUID, "generation": 1}
 

@@ -186,6 +186,97 @@ def test_define_tells_where_the_file_is_wrong(hvd, hvsh, tmp_path, text, place):
     assert not hvd.calls
 
 
+# ---- edit ----
+
+def editor(tmp_path, script):
+    """An editor: a shell script with the file as $1."""
+    file = tmp_path / "my editor"
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return {"VISUAL": f"'{file}' --wait", "TMPDIR": str(tmp_path / "tmp")}
+
+
+@pytest.fixture
+def tmp_files(tmp_path):
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    return lambda: sorted(folder.iterdir())
+
+
+def test_edit(hvd, hvsh, tmp_path, tmp_files):
+    env = editor(tmp_path, f"""
+        test "$1" = --wait || exit 9
+        stat -c %a "$2" > {tmp_path}/mode
+        sed -i 's/512M/1G/' "$2" """)
+    assert good(hvsh("edit", "spare", **env)) == "spare: defined (generation 1)\n"
+    assert hvd.called("zone.define") == [{
+        "definition": {"name": "spare", "vcpus": 2, "memory": "1G"},
+        "generation": 3}]
+    assert (tmp_path / "mode").read_text() == "600\n"
+    assert tmp_files() == []
+
+
+@pytest.mark.parametrize("script", [":", "sed -i 's/: /:/' \"$2\""])
+def test_edit_that_changes_nothing(hvd, hvsh, tmp_path, tmp_files, script):
+    assert good(hvsh("edit", "spare", **editor(tmp_path, script))) == \
+        "spare: not changed\n"
+    assert not hvd.called("zone.define") and tmp_files() == []
+
+
+@pytest.mark.parametrize("script, message", [
+    ("sed -i 's/512M/1G/; s/}//' \"$2\"", "unexpected end of data"),
+    ("sed -i 's/512M/1G/; s/spare/other/' \"$2\"", "the name must stay"),
+    ("sed -i 's/512M/1G/' \"$2\"; exit 3", "failed with status 3"),
+    ("sed -i 's/512M/1G/' \"$2\"; kill $$", "failed with status 143"),
+    ("sed -i 's/512M/9Q/' \"$2\"", "no such unit")])
+def test_edit_keeps_what_is_wrong(hvd, hvsh, tmp_path, tmp_files, script,
+                                  message):
+    hvd.overrides["zone.define"] = RpcError(4, "no such unit",
+                                            path="$.memory")
+    result = hvsh("edit", "spare", **editor(tmp_path, script))
+    assert result.returncode == 1
+    assert message in result.stderr and result.stdout == ""
+    [kept] = tmp_files()
+    assert f"hint: what you wrote is in {kept}\n" in result.stderr
+    assert "512M" not in kept.read_text()
+    assert hvd.zones["spare"]["generation"] == 3
+
+
+def test_edit_does_not_overwrite_others(hvd, hvsh, tmp_path, tmp_files):
+    hvd.overrides["zone.get"] = lambda params: dict(
+        hvd.find(params), generation=2)
+    env = editor(tmp_path, "sed -i 's/512M/1G/' \"$2\"")
+    result = hvsh("edit", "spare", **env)
+    assert result.returncode == 1
+    assert "somebody else has changed the definition" in result.stderr
+    assert str(tmp_files()[0]) in result.stderr
+    assert hvd.zones["spare"]["definition"]["memory"] == "512M"
+
+
+def test_edit_without_an_editor(hvd, hvsh, tmp_path, tmp_files):
+    env = {"EDITOR": "/nonexistent/vi", "TMPDIR": str(tmp_path / "tmp")}
+    result = hvsh("edit", "spare", VISUAL="", **env)
+    assert result.returncode == 1
+    assert "set VISUAL or EDITOR" in result.stderr and tmp_files() == []
+
+
+@pytest.mark.parametrize("answer", [b"\n", b"n\n", b"\x03"])
+def test_edit_again(hvd, env, terminal, tmp_path, tmp_files, answer):
+    env.update(editor(tmp_path, """
+        if grep -q 512M "$2"; then sed -i 's/512M/1G/; s/}//' "$2"
+        else echo '}' >> "$2"; fi"""))
+    shown = terminal("edit", "spare")
+    shown.expect(b"edit again? [Y/n] ")
+    shown.write(answer)
+    status = shown.wait()
+    if answer == b"\n":
+        assert status == 0 and b"spare: defined" in shown.seen
+        assert tmp_files() == []
+    else:
+        assert status == 1 and str(tmp_files()[0]).encode() in shown.seen
+        assert not hvd.called("zone.define")
+
+
 def test_host_and_counters(hvd, hvsh):
     out = good(hvsh("host"))
     assert re.search(r"Uptime: +1d 02:03:04", out)

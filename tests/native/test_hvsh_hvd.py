@@ -248,3 +248,26 @@ def test_set_completion(machine, hvd, hvsh):  # noqa: F811
     assert hvsh(*complete, "z1", "rng0", "").split() == keys
     assert hvsh(*complete, "z1", "rng0", "x=1", "limits.b").split() == keys[1:]
     assert "KEY=VALUE..." in hvsh("help", "set")
+
+
+def editing(tmp_path, script):
+    file = tmp_path / "editor"
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+def test_edit(machine, hvd, hvsh, env, defined, tmp_path):  # noqa: F811
+    env["TMPDIR"] = str(tmp_path)
+    env["VISUAL"] = editing(tmp_path, """sed -i 's/"64M"/"96M"/' "$1" """)
+    assert hvsh("edit", "z1") == "z1: defined (generation 2)\n"
+    assert hvsh("edit", "z1") == "z1: not changed\n"
+    env["VISUAL"] = editing(tmp_path, """sed -i 's/"96M"/"97M"/' "$1" """)
+    error = hvsh("edit", "z1", status=1)
+    [kept] = tmp_path.glob("hvsh-*")
+    assert f"\n  at $.memory in {kept}\n" in error
+    env["VISUAL"] = editing(
+        tmp_path, f"""{HVSH} dumpdef z1 | {HVSH} define - >&2
+                      sed -i 's/"96M"/"128M"/' "$1" """)
+    assert "somebody else has changed" in hvsh("edit", "z1", status=1)
+    assert json.loads(hvsh("dumpdef", "z1"))["memory"] == "96M"

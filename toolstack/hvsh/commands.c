@@ -127,6 +127,13 @@ const struct command commands[] = {
 	  "FILE - is standard input. A running zone keeps its present "
 	  "configuration until it is started again.",
 	  cmd_define },
+	{ "edit", NULL, GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1, no_options,
+	  "change a zone's definition in an editor",
+	  "The editor is $VISUAL or $EDITOR, else editor or vi. The daemon "
+	  "checks what was written; after an error it can be edited again. If "
+	  "somebody else has changed the definition meanwhile, nothing is "
+	  "overwritten.",
+	  cmd_edit },
 	{ "undefine", NULL, GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1, no_options,
 	  "delete a zone's definition", NULL, cmd_undefine },
 	{ "dumpdef", NULL, GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1, no_options,
@@ -192,7 +199,6 @@ static const char *other_tools_word(const char *name)
 		{ "create", "'define' takes a definition, then 'start' it" },
 		{ "delete", "'undefine' deletes a zone's definition" },
 		{ "remove", "'undefine' deletes a zone's definition" },
-		{ "edit", "'dumpdef' prints a definition, 'define' takes it" },
 		{ "dumpxml", "'dumpdef' prints a zone's definition" },
 		{ "dominfo", "did you mean 'info'?" },
 	};

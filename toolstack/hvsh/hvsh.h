@@ -145,6 +145,7 @@ int cmd_set(struct context *ctx, const struct args *args);
 /* The part of resume that is about a device. */
 int device_resume(struct context *ctx, const char *zone, const char *device);
 int cmd_define(struct context *ctx, const struct args *args);
+int cmd_edit(struct context *ctx, const struct args *args);
 int cmd_undefine(struct context *ctx, const struct args *args);
 int cmd_dumpdef(struct context *ctx, const struct args *args);
 int cmd_console(struct context *ctx, const struct args *args);
@@ -162,6 +163,32 @@ int cmd_quit(struct context *ctx, const struct args *args);
 
 void help_overview(void);
 void help_command(const struct command *command);
+
+/* ---- definition.c ---- */
+
+/* NUL-terminated, to be freed; NULL after a complaint.  "-": standard input. */
+char *file_read(const char *name, size_t *ret_len);
+/* One JSON object, no member twice?  Complains of the place in the file. */
+bool definition_check(const char *name, const char *text, size_t len);
+/* Both. */
+char *definition_read(const char *file);
+/* JSON as people read it, to be freed; NULL if text is none. */
+char *definition_format(const char *text);
+/* A zone that has a definition, or an exit status after saying why not. */
+int definition_get(struct context *ctx, const char *verb, const char *name,
+		   struct hvd_zone_detail **ret_detail);
+/* Defines and says so, if the zone's definition has that generation still; 0:
+ * if it has none.  Else a negative errno value. */
+int definition_put(struct context *ctx, const char *text, uint64_t generation);
+/* Did the last one fail as the generation is another? */
+bool definition_was_changed(struct context *ctx);
+
+/* ---- editor.c ---- */
+
+/* Runs the user's editor on a file; false if it cannot be run or fails. */
+bool editor_run(const char *path);
+/* Yes or no, of a user at a terminal; false if there is none. */
+bool ask(const char *question);
 
 /* ---- words.c ---- */
 
