@@ -1071,7 +1071,7 @@ def bash_complete(env, line):
 
 def test_every_command_completes(hvd, hvsh, env):
     names = commands(hvsh)
-    assert len(names) == 23
+    assert len(names) == 24
     assert sorted(bash_complete(env, "hvsh")) == sorted(names)
     for name in names:
         assert "--help" in bash_complete(env | {"LAST": "-"}, f"hvsh {name}")
