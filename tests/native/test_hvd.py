@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import signal
 import socket
 import struct
@@ -2551,6 +2552,102 @@ def test_kill_9_while_a_crashed_zone_starts(machine, destroyed, paused, end):
     wait(lambda: state(client, "z1") == ("paused" if paused else "running"))
     zone, = machine.zones()
     assert machine.get(zone, STATE) == end
+
+
+def crash(machine, client):
+    """The zone crashes; how long it waits then, in ms."""
+    zone, = machine.zones()
+    machine.guest(zone, CRASHED, BAD_TRAP)
+    return crash_wait(client)
+
+
+def crash_wait(client):
+    reason = client.event("z1", "crashed")["reason"]
+    found = re.search(r"; starts again in (\d+) ms$", reason)
+    return int(found[1]) if found else 0
+
+
+def test_crash_loop_slows_down_and_kill_9_does_not_speed_it_up(machine):
+    client = machine.start()
+    client.call("event.subscribe")
+    started(machine, client, on_crash="restart")
+    client.event("z1", "started")
+    for expected in 0, 0, 0, 250, 500:
+        assert crash(machine, client) == expected
+        client.event("z1", "stopped")
+        client.event("z1", "started")
+    assert crash(machine, client) == 1000
+    machine.kill()  # while it waits
+    client = machine.start()
+    client.call("event.subscribe", since=0)
+    assert crash_wait(client) == 1000
+    client.event("z1", "started")
+    assert crash(machine, client) == 2000
+    client.call("zone.destroy", name="z1")  # it need not be waited for
+    assert machine.zones() == []
+
+
+def test_reset_loop_is_known_to_the_next_daemon(machine):
+    client = machine.start()
+    client.call("event.subscribe")
+    started(machine, client)
+    for _ in range(3):
+        machine.guest(1, RESETTING, GUEST_RESET)
+        client.event("z1", "rebooted")
+    assert "too often" not in machine.text()
+    machine.kill()
+    client = machine.start()
+    client.call("event.subscribe")
+    machine.guest(1, RESETTING, GUEST_RESET)
+    client.event("z1", "rebooted")
+    assert "resets too often; waiting 250 ms" in machine.text()
+
+
+def test_kill_9_while_a_crashed_zone_is_built_anew(machine):
+    client = machine.start()
+    started(machine, client, on_crash="restart", memory="256M")
+    machine.inject("delay-populate", "300")
+    machine.guest(1, CRASHED, BAD_TRAP)
+    wait(lambda: [z for z in machine.zones()
+                  if machine.get(z, STATE) == CREATED])
+    machine.kill()
+    machine.clear("delay-populate")
+    client = machine.start()
+    wait(lambda: state(client, "z1") == "running")
+    zone, = machine.zones()
+    assert machine.get(zone, STATE) == RUNNING
+
+
+def test_a_failed_restart_is_not_tried_for_ever(machine, hvd):
+    started(machine, hvd, on_crash="restart")
+    hvd.event("z1", "started")
+    machine.image.unlink()
+    machine.guest(1, CRASHED, BAD_TRAP)
+    hvd.event("z1", "stopped")
+    assert "start failed" in hvd.event("z1", "stopped")["reason"]
+    assert state(hvd, "z1") == "defined"
+    machine.kill()
+    client = machine.start()
+    assert state(client, "z1") == "defined"
+    assert machine.zones() == []
+
+
+def test_kill_9_after_a_zone_was_built_anew(machine):
+    """It runs, and its record does not say so yet."""
+    client = machine.start()
+    started(machine, client)
+    machine.kill()
+    path = machine.run_dir / "zones/z1.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "intent": "start"}))
+    client = machine.start()
+    assert state(client, "z1") == "running"
+    assert machine.zones() == [1]
+    assert "intent" not in json.loads(path.read_text())
+    client.call("event.subscribe")
+    machine.guest(1, OFF, GUEST_OFF)
+    client.event("z1", "stopped")
+    assert state(client, "z1") == "defined"
 
 
 def test_kill_9_while_destroying(machine):

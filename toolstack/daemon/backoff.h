@@ -18,4 +18,8 @@ struct backoff {
 /* now_ms: any clock that only grows.  Returns milliseconds. */
 uint64_t backoff_next(struct backoff *backoff, uint64_t now_ms);
 
+/* How often lately: for a successor, to whom backoff_restore() gives it. */
+unsigned int backoff_count(const struct backoff *backoff, uint64_t now_ms);
+void backoff_restore(struct backoff *backoff, uint64_t count, uint64_t now_ms);
+
 #endif /* ZV_TOOLSTACK_DAEMON_BACKOFF_H */

@@ -71,6 +71,7 @@ struct zone_record {
 	uint64_t generation; /* of def */
 	bool held;
 	enum zone_intent intent;
+	uint64_t restarts; /* see backoff_count() */
 };
 
 struct zone {
@@ -106,8 +107,7 @@ struct zone {
 	int console_fd;
 	uv_timer_t timer; /* of the step */
 	uv_timer_t grace; /* how long shutdown, reboot and reset may take */
-	struct backoff resets;
-	struct backoff crashes;
+	struct backoff restarts; /* that the guest made happen */
 	uint64_t destroy_since;
 	unsigned int destroy_tries;
 	struct zone_waiter *waiters;

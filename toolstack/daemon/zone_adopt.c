@@ -9,7 +9,9 @@
  *   yes     no               listed under the hypervisor's name; can be ended
  *   CREATED not "held"       destroyed: its start was cut short
  *   DYING   any              destroyed: its end was cut short
- *   yes     to be started    destroyed, then started: it had crashed
+ *   RUNNING to be started    adopted: that was done already
+ *   yes     to be started    destroyed, then started: it was over, or being
+ *                            built anew
  *   no      to be started    started
  *   no      yes              the record is removed
  */
@@ -87,6 +89,7 @@ static int read_record(const char *text, size_t len, struct zone_record *ret,
 	if (!json_object_is_type(json, json_type_object) ||
 	    take_uint(json, "generation", &record.generation) < 0 ||
 	    take_uint(json, "held", &held) < 0 ||
+	    take_uint(json, "restarts", &record.restarts) < 0 ||
 	    take_intent(json, &record.intent) < 0) {
 		zerror_set(ret_error, ZERROR_INVALID_DEFINITION, "$", NULL,
 			   "not a definition");
@@ -110,6 +113,11 @@ char *zone_record_text(const struct zone_record *record)
 			       json_object_new_uint64(record->generation));
 	if (record->held) {
 		json_object_object_add(json, "held", json_object_new_int(1));
+	}
+	if (record->restarts) {
+		json_object_object_add(
+			json, "restarts",
+			json_object_new_uint64(record->restarts));
 	}
 	if (record->intent != ZONE_INTENT_NONE) {
 		json_object_object_add(
@@ -326,8 +334,9 @@ static bool start_missing(struct daemon *daemon, const struct zone_record *r)
 	    !z || !z->def || z->state != ZONE_DEFINED) {
 		return false;
 	}
-	zone_start(z, r->intent == ZONE_INTENT_START_HELD, NULL);
-	return true;
+	backoff_restore(&z->restarts, r->restarts, uv_now(&daemon->loop));
+	zone_start_anew(z, r->intent);
+	return z->state != ZONE_DEFINED;
 }
 
 static void drop_records(struct daemon *daemon, struct record *records)

@@ -32,19 +32,25 @@ void zone_disconnect(struct zone *z)
 	zone_devices_gone(&z->io);
 }
 
-static bool restarts(const struct zone *z)
+bool zone_is_to_start(enum zone_intent intent)
 {
-	return z->intent == ZONE_INTENT_START ||
-	       z->intent == ZONE_INTENT_START_HELD;
+	return intent == ZONE_INTENT_START || intent == ZONE_INTENT_START_HELD;
 }
 
-static void restart(struct zone *z, bool held)
+static bool restarts(const struct zone *z)
+{
+	return zone_is_to_start(z->intent);
+}
+
+void zone_start_anew(struct zone *z, enum zone_intent intent)
 {
 	if (z->daemon->stopping) {
 		return;
 	}
-	zone_start(z, held, NULL);
+	z->intent = intent;
+	zone_start(z, intent == ZONE_INTENT_START_HELD, NULL);
 	if (z->state == ZONE_DEFINED) {
+		z->intent = ZONE_INTENT_NONE;
 		zone_answer_state(z, WAIT_START,
 				  z->def ? z->reason
 					 : "its definition was removed "
@@ -71,7 +77,7 @@ static void gone(struct zone *z)
 		z->failure = (struct zerror){ 0 };
 	}
 	if (intent != ZONE_INTENT_NONE) {
-		restart(z, intent == ZONE_INTENT_START_HELD);
+		zone_start_anew(z, intent);
 	}
 	zone_reap(z);
 }
@@ -189,6 +195,7 @@ void zone_fail(struct zone *z, const struct zerror *error)
 	snprintf(text, sizeof(text), "start failed: %.140s", error->message);
 	zone_set_reason(z, text);
 	log_warning("%s", z->failure.message);
+	z->intent = ZONE_INTENT_NONE; /* it has been tried */
 	if (z->state == ZONE_PAUSED) { /* held, and could not be let go */
 		zone_answer(z, WAIT_RESUME, error);
 		zone_enter(z, ZONE_EVENT_DESTROY);

@@ -163,6 +163,7 @@ static int on_io_open_fd(struct io_process *io)
 static void started_held(struct zone *z)
 {
 	z->step = ZONE_STEP_NONE;
+	z->intent = z->recorded = ZONE_INTENT_NONE;
 	zone_enter(z, ZONE_EVENT_HELD);
 	zone_publish(z, "started", NULL);
 	zone_publish(z, "paused", "before its first instruction");
@@ -299,6 +300,7 @@ static void after_build(struct zone *z, struct zone_job *job)
 	struct zerror error;
 
 	z->control_fd = job->new_fd;
+	z->recorded = z->intent;
 	if (job->new_fd >= 0) {
 		z->id = job->id;
 		zone_watch(z);
@@ -324,7 +326,7 @@ static void after_run(struct zone *z, struct zone_job *job)
 	}
 	z->step = ZONE_STEP_NONE;
 	z->held = false;
-	z->recorded = ZONE_INTENT_NONE;
+	z->intent = z->recorded = ZONE_INTENT_NONE;
 	z->reason[0] = '\0';
 	if (before == ZONE_PAUSED) {
 		zone_enter(z, ZONE_EVENT_RESUME);

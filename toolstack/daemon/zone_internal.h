@@ -145,6 +145,13 @@ void zone_power_io_ready(struct zone *z);
 
 /* ---------------------------------------------------- zone_end.c: its end */
 
+bool zone_is_to_start(enum zone_intent intent);
+/*
+ * It is DEFINED and begins to start, as the intent says; the intent holds until
+ * it runs, whatever happens to this daemon.
+ */
+void zone_start_anew(struct zone *z, enum zone_intent intent);
+
 /* The state is DYING; no job is under way. */
 void zone_begin_destroy(struct zone *z);
 void zone_next_destroy(struct zone *z);
@@ -179,6 +186,7 @@ struct zone_job {
 	struct zone_def *def; /* NULL: unknown */
 	char *record; /* to be saved before; NULL: leave it */
 	char *record_after; /* to be saved when it is done */
+	bool record_late; /* RUN: record is to be saved when it is done */
 	char *definition; /* SET: to be saved, too; NULL: leave it */
 	char zones_dir[PATH_MAX]; /* of definitions */
 	int tap; /* SET: the number of the network device; -1: none */

@@ -137,8 +137,13 @@ static void set(struct zone_job *job)
 
 static void run(struct zone_job *job)
 {
-	try_save(job);
+	if (!job->record_late) {
+		try_save(job);
+	}
 	job->rc = privcmd_zone_start(job->control_fd);
+	if (job->record_late && job->rc == 0) {
+		try_save(job);
+	}
 }
 
 /* On another thread: the name and uuid of the zone do not change meanwhile. */
@@ -241,10 +246,13 @@ static int make_records(struct zone_job *job)
 	struct zone_record record = {
 		.def = z->running_def ? z->running_def : z->def,
 		.generation = z->generation,
+		.restarts =
+			backoff_count(&z->restarts, uv_now(&z->daemon->loop)),
 	};
 
 	switch (job->step) {
 	case ZONE_STEP_BUILD:
+		record.intent = z->intent;
 		break;
 	case ZONE_STEP_SET:
 		record.intent = z->recorded;
@@ -255,9 +263,11 @@ static int make_records(struct zone_job *job)
 		record.intent = z->asked;
 		break;
 	case ZONE_STEP_RUN:
-		if (z->recorded == ZONE_INTENT_NONE) {
+		if (z->recorded == ZONE_INTENT_NONE && record.restarts == 0) {
 			return 0;
 		}
+		/* One that is to be built anew is so until it runs. */
+		job->record_late = zone_is_to_start(z->recorded);
 		break;
 	case ZONE_STEP_DESTROY:
 		record.intent = z->intent;
@@ -277,6 +287,7 @@ static int make_records(struct zone_job *job)
 	}
 	if (job->step == ZONE_STEP_BUILD && z->held) {
 		record.held = true;
+		record.intent = ZONE_INTENT_NONE;
 		job->record_after = zone_record_text(&record);
 		return job->record_after ? 0 : -1;
 	}

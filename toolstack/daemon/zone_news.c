@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a zone does of itself, as the hypervisor tells it. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
 #include "privcmd.h"
+#include "store.h"
 #include "zone_internal.h"
 
 struct zone_watch {
@@ -176,25 +178,42 @@ static void on_crash_delay_over(uv_timer_t *timer)
 	}
 }
 
+/* When it is to begin anew: 0 is at once. */
+static uint64_t crash_delay(struct zone *z)
+{
+	char why[sizeof(z->reason)];
+	uint64_t delay = backoff_next(&z->restarts, uv_now(&z->daemon->loop));
+
+	if (delay) {
+		snprintf(why, sizeof(why), "%.100s; starts again in %u ms",
+			 z->reason, (unsigned int)delay);
+		zone_set_reason(z, why);
+		log_info("%s: crashes too often; waiting %u ms", z->name,
+			 (unsigned int)delay);
+	}
+	return delay;
+}
+
 static void crashed(struct zone *z, const struct zv_zone_info *info)
 {
 	enum zone_policy policy = z->running_def ? z->running_def->on_crash
 						 : ZONE_POLICY_PRESERVE;
+	bool again = policy == ZONE_POLICY_RESTART && z->def;
+	uint64_t delay;
 
 	uv_timer_stop(&z->grace);
 	z->step = ZONE_STEP_NONE;
 	z->intent = ZONE_INTENT_NONE;
 	zone_set_reason(z, reason_text(info->reason));
+	delay = again ? crash_delay(z) : 0;
 	zone_enter(z, ZONE_EVENT_CRASH);
 	zone_publish(z, "crashed", z->reason);
 	zone_answer_state(z, WAIT_ALL, "it crashed");
 	if (policy == ZONE_POLICY_DESTROY) {
 		zone_enter(z, ZONE_EVENT_DESTROY);
 		zone_begin_destroy(z);
-	} else if (policy == ZONE_POLICY_RESTART && z->def) {
-		uv_timer_start(
-			&z->timer, on_crash_delay_over,
-			backoff_next(&z->crashes, uv_now(&z->daemon->loop)), 0);
+	} else if (again) {
+		uv_timer_start(&z->timer, on_crash_delay_over, delay, 0);
 	}
 }
 
@@ -258,8 +277,29 @@ static bool must_go(const struct zone *z, const struct zv_zone_info *info)
 {
 	return info->state == ZV_ZONE_DYING ||
 	       (info->state == ZV_ZONE_CREATED && !z->held) ||
-	       z->intent == ZONE_INTENT_START ||
-	       z->intent == ZONE_INTENT_START_HELD;
+	       zone_is_to_start(z->intent);
+}
+
+/*
+ * The last daemon started it anew, and ended before it could say so.  Later it
+ * would be taken for one that is yet to be started.
+ */
+static void forget_start(struct zone *z)
+{
+	struct zone_record record = {
+		.def = z->running_def,
+		.generation = z->generation,
+		.restarts = z->restarts.count,
+	};
+	char *text = zone_record_text(&record);
+	struct zerror error;
+
+	z->intent = z->recorded = ZONE_INTENT_NONE;
+	if (!text ||
+	    store_save(z->daemon->running_dir, z->name, text, &error) < 0) {
+		log_warning("%s: its record could not be saved", z->name);
+	}
+	free(text);
 }
 
 /* A zone that is over and stays so needs nobody who serves its devices. */
@@ -290,6 +330,12 @@ void zone_take(struct zone *z, int control_fd, const struct zv_zone_info *info,
 		record->def = NULL;
 		z->held = record->held && info->state == ZV_ZONE_CREATED;
 		z->intent = z->recorded = record->intent;
+		backoff_restore(&z->restarts, record->restarts,
+				uv_now(&z->daemon->loop));
+	}
+	if (zone_is_to_start(z->intent) &&
+	    (info->state == ZV_ZONE_RUNNING || info->state == ZV_ZONE_PAUSED)) {
+		forget_start(z);
 	}
 	zone_watch(z);
 	zone_enter(z, z->held || info->state == ZV_ZONE_PAUSED

@@ -53,7 +53,7 @@ void zone_begin_reset(struct zone *z, bool by_guest)
 	uv_timer_stop(&z->grace);
 	zone_answer_state(z, WAIT_SHUTDOWN, "it was reset instead");
 	if (by_guest) {
-		delay = backoff_next(&z->resets, uv_now(&z->daemon->loop));
+		delay = backoff_next(&z->restarts, uv_now(&z->daemon->loop));
 	}
 	if (delay) {
 		log_info("%s: resets too often; waiting %llu ms", z->name,

@@ -176,6 +176,17 @@ static void test_backoff(void **state)
 	assert_int_equal(backoff_next(&b, now), 30000);
 	now += 200000;
 	assert_int_equal(backoff_next(&b, now), 0);
+	/* a successor goes on where it was, unless it was long ago */
+	for (int i = 0; i < 4; i++) {
+		backoff_next(&b, now);
+	}
+	assert_int_equal(backoff_count(&b, now), 5);
+	backoff_restore(&b, 5, 7);
+	assert_int_equal(backoff_next(&b, 7), 1000);
+	assert_int_equal(backoff_count(&b, 7 + 1000 + 60000), 6);
+	assert_int_equal(backoff_count(&b, 7 + 1000 + 60001), 0);
+	backoff_restore(&b, UINT64_MAX, 7);
+	assert_int_equal(backoff_next(&b, 7), 30000);
 	b = (struct backoff){ .longest_ms = 1000 };
 	for (int i = 0; i < 5; i++) {
 		backoff_next(&b, now);
