@@ -78,6 +78,7 @@ hvd-y += \
 	toolstack/daemon/user_net.c \
 	toolstack/daemon/zone.c \
 	toolstack/daemon/zone_adopt.c \
+	toolstack/daemon/zone_autostart.c \
 	toolstack/daemon/zone_build.c \
 	toolstack/daemon/zone_counters.c \
 	toolstack/daemon/zone_devices.c \

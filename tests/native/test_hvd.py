@@ -2728,6 +2728,132 @@ def test_autostart_once_per_boot(machine):
     assert state(client, "z1") == "defined"
 
 
+def boot(machine, **zones):
+    """Defines zones and lets the hypervisor appear: autostart begins."""
+    machine.inject("fail-open", "2")
+    client = machine.start()
+    client.call("event.subscribe")
+    for name, more in zones.items():
+        client.call("zone.define",
+                    definition=machine.definition(name, **more))
+    machine.clear("fail-open")
+    assert client.call("hvd.version")["connected"] is True
+    return client
+
+
+def starts(client, count):
+    """The next events `started`, as (zone, time)."""
+    found = []
+    while len(found) < count:
+        event = client.events.pop(0) if client.events else \
+            client.read()["params"]
+        if event["event"] == "started":
+            found.append((event["zone"], event["time"]))
+    return found
+
+
+def had_a_turn(machine):
+    path = machine.run_dir / "autostarted"
+    return path.read_text() if path.exists() else ""
+
+
+def states(client):
+    return {z["name"]: z["state"] for z in client.call("zone.list")
+            if z["name"] != "zone0"}
+
+
+def test_autostart_in_order(machine):
+    machine.inject("delay-populate", "300")
+    client = boot(machine, a={"autostart": True}, b={"autostart": False},
+                  c={"autostart": {"order": -1}, "memory": "256M"},
+                  d={"autostart": {"order": 5}}, e={"autostart": {}})
+    wait(lambda: states(client)["c"] == "starting")
+    assert states(client) == {"a": "defined", "b": "defined", "c": "starting",
+                              "d": "defined", "e": "defined"}
+    assert [zone for zone, _ in starts(client, 4)] == ["c", "a", "e", "d"]
+    assert state(client, "b") == "defined"
+    assert client.call("zone.get", name="c")["definition"]["autostart"] == \
+        {"order": -1, "delay": "0s"}
+    wait(lambda: had_a_turn(machine) == "c\na\ne\nd\n/\n")
+    # defined later: for the next boot
+    client.call("zone.define", definition=machine.definition(
+        "f", autostart=True))
+    machine.kill()
+    client = machine.start()
+    assert state(client, "f") == "defined"
+
+
+def test_autostart_waits_for_the_delay(machine):
+    client = boot(machine, a={"autostart": {"delay": "700ms"}},
+                  b={"autostart": True}, c={"autostart": True})
+    (a, at_a), (b, at_b), (c, at_c) = starts(client, 3)
+    assert (a, b, c) == ("a", "b", "c")
+    assert at_b - at_a >= 0.65
+    assert at_c >= at_b
+
+
+def test_autostart_goes_on_after_a_failure(machine):
+    late = {"autostart": {"order": 1}}
+    client = boot(machine, a={"autostart": {"delay": "3600s"},
+                              "kernel": "/nonexistent"},
+                  b={"autostart": {"delay": "3600s"},
+                     "cpus": [63]}, c=late)
+    for name in "a", "b":
+        reason = client.event(name, "autostart-failed")["reason"]
+        assert reason.startswith("start failed: ")
+        assert f"{name}: was not started with the machine: {reason}" in \
+            machine.text()
+    client.event("c", "started")
+    assert states(client) == {"a": "defined", "b": "defined", "c": "running"}
+
+
+def test_autostart_is_gone_on_with_after_kill_9(machine):
+    """In the delay, and while a zone is built."""
+    client = boot(machine, a={"autostart": {"delay": "500ms"}},
+                  b={"autostart": True, "memory": "256M"},
+                  c={"autostart": True})
+    client.event("a", "started")
+    wait(lambda: had_a_turn(machine) == "a\n")
+    client.call("zone.destroy", name="a")  # has had its turn
+    machine.kill()
+    machine.inject("delay-populate", "300")
+    client = machine.start()
+    wait(machine.zones)
+    assert states(client) == {"a": "defined", "b": "starting", "c": "defined"}
+    machine.kill()
+    machine.clear("delay-populate")
+    client = machine.start()
+    wait(lambda: states(client) == {"a": "defined", "b": "running",
+                                    "c": "running"})
+    assert len(machine.zones()) == 2
+
+
+def test_autostart_delay_is_kept_after_kill_9(machine):
+    client = boot(machine, a={"autostart": {"delay": "3600s"}},
+                  b={"autostart": True})
+    client.event("a", "started")
+    wait(lambda: had_a_turn(machine) == "a\n")
+    machine.kill()
+    client = machine.start()
+    assert states(client) == {"a": "running", "b": "defined"}
+    client.call("zone.start", name="b")
+    assert machine.zones() == [1, 2]
+
+
+def test_autostart_and_what_users_do_meanwhile(machine):
+    machine.inject("delay-populate", "200")
+    client = boot(machine, a={"autostart": True, "memory": "256M"},
+                  b={"autostart": True}, c={"autostart": True},
+                  d={"autostart": True})
+    wait(lambda: states(client)["a"] == "starting")
+    client.call("zone.start", name="c")
+    client.call("zone.undefine", name="b")
+    client.call("zone.destroy", name="a")
+    assert client.event("a", "autostart-failed")["reason"] == "destroyed"
+    client.event("d", "started")
+    assert states(client) == {"a": "defined", "c": "running", "d": "running"}
+
+
 def test_only_one_daemon(machine, hvd):
     second = subprocess.run(
         [HVD, "--config-dir", machine.config, "--run-dir", machine.run_dir],

@@ -209,21 +209,32 @@ static int parse_priority(struct def_parser *p, const char *path,
 	return 0;
 }
 
+static int parse_duration(struct def_parser *p, const char *path,
+			  struct json_object *value, const char *hint,
+			  uint64_t *ret_us)
+{
+	const char *wrong;
+
+	if (def_need_type(p, path, value, json_type_string, hint) < 0) {
+		return -1;
+	}
+	wrong = size_parse_duration(json_object_get_string(value), ret_us);
+	if (wrong) {
+		return DEF_REFUSE(p, path, hint, "\"%.32s\": %s",
+				  json_object_get_string(value), wrong);
+	}
+	return 0;
+}
+
 static int parse_slice(struct def_parser *p, const char *path,
 		       struct json_object *value)
 {
 	static const char hint[] =
 		"a string from \"100us\" to \"1s\", as in \"5ms\"";
-	const char *wrong;
 	uint64_t us = 0;
 
-	if (def_need_type(p, path, value, json_type_string, hint) < 0) {
+	if (parse_duration(p, path, value, hint, &us) < 0) {
 		return -1;
-	}
-	wrong = size_parse_duration(json_object_get_string(value), &us);
-	if (wrong) {
-		return DEF_REFUSE(p, path, hint, "\"%.32s\": %s",
-				  json_object_get_string(value), wrong);
 	}
 	if (us < ZONE_DEF_SLICE_MIN_US || us > ZONE_DEF_SLICE_MAX_US) {
 		return DEF_REFUSE(p, path, hint, "must be 100us to 1s");
@@ -232,14 +243,67 @@ static int parse_slice(struct def_parser *p, const char *path,
 	return 0;
 }
 
+static int parse_order(struct def_parser *p, const char *path,
+		       struct json_object *value)
+{
+	int64_t order = 0;
+
+	if (def_get_int(p, path, value, -ZONE_DEF_ORDER_MAX, ZONE_DEF_ORDER_MAX,
+			"less is earlier; the default is 0", &order) < 0) {
+		return -1;
+	}
+	p->def->autostart_order = (int32_t)order;
+	return 0;
+}
+
+static int parse_delay(struct def_parser *p, const char *path,
+		       struct json_object *value)
+{
+	static const char hint[] = "a string of at most an hour, as in \"10s\"";
+	uint64_t us = 0;
+
+	if (parse_duration(p, path, value, hint, &us) < 0) {
+		return -1;
+	}
+	if (us > ZONE_DEF_DELAY_MAX_US) {
+		return DEF_REFUSE(p, path, hint, "must be 0s to 3600s");
+	}
+	p->def->autostart_delay_us = us;
+	return 0;
+}
+
+/* true, false or what true means in detail. */
 static int parse_autostart(struct def_parser *p, const char *path,
 			   struct json_object *value)
 {
-	if (def_need_type(p, path, value, json_type_boolean, "true or false") <
-	    0) {
+	static const char hint[] = "true, false or an object, as in "
+				   "{\"order\": 10, \"delay\": \"5s\"}";
+	static const char *const names[] = { "order", "delay", NULL };
+	char at[ZERROR_PATH_MAX];
+	struct json_object *item;
+
+	if (json_object_is_type(value, json_type_boolean)) {
+		p->def->autostart = json_object_get_boolean(value) != 0;
+		return 0;
+	}
+	if (!json_object_is_type(value, json_type_object)) {
+		return DEF_REFUSE(p, path, hint,
+				  "must be a boolean or an object");
+	}
+	if (def_only_members(p, path, value, "autostart", names) < 0) {
 		return -1;
 	}
-	p->def->autostart = json_object_get_boolean(value) != 0;
+	p->def->autostart = true;
+	zerror_path(at, "%s.order", path);
+	if (json_object_object_get_ex(value, "order", &item) &&
+	    parse_order(p, at, item) < 0) {
+		return -1;
+	}
+	zerror_path(at, "%s.delay", path);
+	if (json_object_object_get_ex(value, "delay", &item) &&
+	    parse_delay(p, at, item) < 0) {
+		return -1;
+	}
 	return 0;
 }
 
@@ -468,6 +532,24 @@ static void add_placement(struct json_object *json, const struct zone_def *def)
 	}
 }
 
+static struct json_object *autostart_to_json(const struct zone_def *def)
+{
+	struct json_object *json;
+	char delay[SIZE_TEXT_MAX] = "0s";
+
+	if (def->autostart_order == 0 && def->autostart_delay_us == 0) {
+		return json_object_new_boolean(def->autostart);
+	}
+	json = json_object_new_object();
+	json_object_object_add(json, "order",
+			       json_object_new_int(def->autostart_order));
+	if (def->autostart_delay_us) {
+		size_format_duration(def->autostart_delay_us, delay);
+	}
+	add_text(json, "delay", delay);
+	return json;
+}
+
 struct json_object *zone_def_to_json(const struct zone_def *def)
 {
 	struct json_object *json = json_object_new_object();
@@ -487,8 +569,7 @@ struct json_object *zone_def_to_json(const struct zone_def *def)
 	add_text(json, "dtb-overlay", def->dtb_overlay);
 	add_text(json, "cmdline", def->cmdline);
 	add_placement(json, def);
-	json_object_object_add(json, "autostart",
-			       json_object_new_boolean(def->autostart));
+	json_object_object_add(json, "autostart", autostart_to_json(def));
 	add_text(json, "on_crash", zone_def_policy_name(def->on_crash));
 	add_text(json, "on_reboot", zone_def_policy_name(def->on_reboot));
 	add_text(json, "on_poweroff", zone_def_policy_name(def->on_poweroff));
@@ -512,8 +593,11 @@ bool zone_def_equal(const struct zone_def *a, const struct zone_def *b)
 	    !same_text(a->cmdline, b->cmdline) || a->pinned != b->pinned ||
 	    memcmp(a->cpus, b->cpus, sizeof(a->cpus)) != 0 ||
 	    a->priority != b->priority || a->slice_us != b->slice_us ||
-	    a->autostart != b->autostart || a->on_crash != b->on_crash ||
-	    a->on_reboot != b->on_reboot || a->on_poweroff != b->on_poweroff) {
+	    a->autostart != b->autostart ||
+	    a->autostart_order != b->autostart_order ||
+	    a->autostart_delay_us != b->autostart_delay_us ||
+	    a->on_crash != b->on_crash || a->on_reboot != b->on_reboot ||
+	    a->on_poweroff != b->on_poweroff) {
 		return false;
 	}
 	return zone_devices_equal(a, b);

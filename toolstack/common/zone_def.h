@@ -47,6 +47,8 @@ struct json_object;
 #define ZONE_DEF_MTU_MIN 68u
 #define ZONE_DEF_MTU_MAX 65535u
 #define ZONE_DEF_MTU_DEFAULT 1500u
+#define ZONE_DEF_ORDER_MAX 1000 /* of autostart, and negative */
+#define ZONE_DEF_DELAY_MAX_US 3600000000ull
 #define ZONE_DEF_IOPS_MAX 1000000000u
 #define ZONE_DEF_BYTES_SEC_MAX (1ull << 40)
 #define ZONE_DEF_BURST_MS 100u
@@ -159,6 +161,9 @@ struct zone_def {
 	uint8_t priority;
 	uint32_t slice_us; /* 0: the hypervisor's default */
 	bool autostart;
+	/* only with autostart; else 0 */
+	int32_t autostart_order; /* less is earlier */
+	uint64_t autostart_delay_us; /* before the next one begins */
 	enum zone_policy on_crash;
 	enum zone_policy on_reboot;
 	enum zone_policy on_poweroff;

@@ -39,6 +39,6 @@ int daemon_connect(struct daemon *daemon, struct zerror *ret_error)
 	}
 	log_info("connected to Zonevisor %.31s", info.version);
 	zone_adopt_running(daemon);
-	zone_adopt_autostart(daemon);
+	zone_autostart_begin(daemon);
 	return 0;
 }

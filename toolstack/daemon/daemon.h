@@ -13,6 +13,7 @@
 
 #include "event.h"
 #include "zerror.h"
+#include "zone_autostart.h"
 
 struct server;
 struct zone;
@@ -36,11 +37,12 @@ struct daemon {
 	struct event_log events;
 	struct zone *zones; /* sorted by name */
 	unsigned int zone_count;
+	struct zone_autostart autostart;
 };
 
 /*
  * Opens the device if it is not open.  From a hypervisor that appears the zones
- * that exist are taken over, and autostart happens.  0, or -1 with
+ * that exist are taken over, and autostart begins.  0, or -1 with
  * NO_HYPERVISOR.
  */
 int daemon_connect(struct daemon *daemon, struct zerror *ret_error);

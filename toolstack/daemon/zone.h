@@ -83,6 +83,8 @@ struct zone {
 	struct zone_def *def; /* NULL: not defined */
 	uint64_t generation; /* of def */
 	bool storing; /* def is being written or removed */
+	bool autostart_due; /* its turn is to come, or now */
+	bool autostart_begun; /* ... and it was started */
 
 	enum zone_state state;
 	enum zone_step step;
@@ -211,8 +213,6 @@ void zone_take(struct zone *zone, int control_fd,
 void zone_adopt_definitions(struct daemon *daemon);
 /* Finds the zones that exist in the hypervisor. */
 void zone_adopt_running(struct daemon *daemon);
-/* Starts what is marked autostart, once per boot of the machine. */
-void zone_adopt_autostart(struct daemon *daemon);
 
 /* The text of a file; free() it.  NULL: out of memory. */
 char *zone_record_text(const struct zone_record *record);

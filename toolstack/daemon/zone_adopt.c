@@ -18,7 +18,6 @@
 #include "zone.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -370,27 +369,4 @@ void zone_adopt_running(struct daemon *daemon)
 		adopt(daemon, &info, records);
 	}
 	drop_records(daemon, records);
-}
-
-/*
- * The run directory is emptied when the machine boots, so a mark in it makes
- * this happen once: a zone that was shut down stays down when only the daemon
- * is started again.
- */
-void zone_adopt_autostart(struct daemon *daemon)
-{
-	char path[PATH_MAX + 16];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/autostarted", daemon->options.run_dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (fd < 0) {
-		return;
-	}
-	close(fd);
-	for (struct zone *z = daemon->zones; z; z = z->next) {
-		if (z->def && z->def->autostart && z->state == ZONE_DEFINED) {
-			zone_start(z, false, NULL);
-		}
-	}
 }

@@ -38,6 +38,7 @@ void zone_enter(struct zone *z, enum zone_event event)
 		return;
 	}
 	z->state = (enum zone_state)next;
+	zone_autostart_entered(z);
 }
 
 /* What to do about a zone that is in the wrong state; NULL: nothing. */

@@ -79,6 +79,53 @@ static void test_defaults(void **state)
 	zone_def_destroy(def);
 }
 
+static void test_autostart(void **state)
+{
+	static const struct {
+		const char *value;
+		bool on;
+		int order;
+		uint64_t delay_us;
+		const char *canonical;
+	} cases[] = {
+		{ "false", false, 0, 0, "false" },
+		{ "true", true, 0, 0, "true" },
+		{ "{}", true, 0, 0, "true" },
+		{ "{\"delay\":\"0s\"}", true, 0, 0, "true" },
+		{ "{\"order\":-1000}", true, -1000, 0,
+		  "{ \"order\": -1000, \"delay\": \"0s\" }" },
+		{ "{\"delay\":\"3600s\",\"order\":7}", true, 7, 3600000000,
+		  "{ \"order\": 7, \"delay\": \"3600s\" }" },
+		{ "{\"delay\":\"1500ms\"}", true, 0, 1500000,
+		  "{ \"order\": 0, \"delay\": \"1500ms\" }" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct zone_def *def = parse(with("autostart", cases[i].value));
+		struct json_object *json = zone_def_to_json(def);
+		struct zone_def *again =
+			parse(json_object_to_json_string(json));
+
+		assert_int_equal(def->autostart, cases[i].on);
+		assert_int_equal(def->autostart_order, cases[i].order);
+		assert_int_equal(def->autostart_delay_us, cases[i].delay_us);
+		assert_string_equal(
+			json_object_to_json_string(
+				json_object_object_get(json, "autostart")),
+			cases[i].canonical);
+		assert_true(zone_def_equal(def, again));
+		again->autostart_order++;
+		assert_false(zone_def_equal(def, again));
+		again->autostart_order--;
+		again->autostart_delay_us++;
+		assert_false(zone_def_equal(def, again));
+		json_object_put(json);
+		zone_def_destroy(again);
+		zone_def_destroy(def);
+	}
+}
+
 /* Each member takes each policy, whatever the others are. */
 static void test_policies(void **state)
 {
@@ -673,7 +720,21 @@ static void test_errors(void **state)
 		{ "slice", "\"5\"", "$.slice", "unit" },
 		{ "slice", "\"99us\"", "$.slice", "100us to 1s" },
 		{ "slice", "\"2s\"", "$.slice", "100us to 1s" },
-		{ "autostart", "1", "$.autostart", "boolean" },
+		{ "autostart", "1", "$.autostart", "boolean or an object" },
+		{ "autostart", "[]", "$.autostart", "boolean or an object" },
+		{ "autostart", "{\"after\":1}", "$.autostart.after",
+		  "no such" },
+		{ "autostart", "{\"order\":\"1\"}", "$.autostart.order",
+		  "int" },
+		{ "autostart", "{\"order\":1001}", "$.autostart.order",
+		  "-1000 to 1000" },
+		{ "autostart", "{\"order\":-1001}", "$.autostart.order",
+		  "-1000 to 1000" },
+		{ "autostart", "{\"delay\":5}", "$.autostart.delay", "string" },
+		{ "autostart", "{\"delay\":\"5\"}", "$.autostart.delay",
+		  "unit" },
+		{ "autostart", "{\"delay\":\"3601s\"}", "$.autostart.delay",
+		  "0s to 3600s" },
 		{ "on_crash", "\"reboot\"", "$.on_crash",
 		  "on_crash cannot be \"reboot\"" },
 		{ "on_reboot", "\"ignore\"", "$.on_reboot", "cannot be" },
@@ -1115,6 +1176,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_autostart),
 		cmocka_unit_test(test_policies),
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_disk),
