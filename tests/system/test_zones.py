@@ -107,6 +107,24 @@ def test_pause_stops_time(machine):
     machine.destroy("t")
 
 
+def test_power_off_policies(machine, witness):
+    """One that powers itself off comes back, or keeps its memory."""
+    machine.define_test("t", "off", on_poweroff="restart")
+    machine.start("t")
+    with machine.console("t"):
+        for _ in range(5):
+            machine.expect(r"ready\r?\n")
+    assert machine.state("t") in ("running", "rebooting")
+    machine.destroy("t")
+    machine.define_test("t", "off", on_poweroff="preserve")
+    free = machine.free_bytes()
+    machine.start("t")
+    machine.wait_state("t", "preserved")
+    assert machine.zone("t")["reason"] == "powered off"
+    assert free - machine.free_bytes() >= 16 << 20
+    machine.destroy("t")
+
+
 def test_reset_from_inside(machine):
     machine.define_test("t", "reset", "times=3")
     machine.start("t")
