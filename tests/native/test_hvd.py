@@ -550,25 +550,44 @@ def test_request_that_cannot_be_recorded(machine, hvd):
     assert keys(machine, "z1") == 1
 
 
-def test_power_key_that_was_due_while_a_request_failed(machine, hvd):
+def hold_readers(path):
+    """Whoever reads it next waits for let_read()."""
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+def let_read(path, text=""):
+    with open(path, "w") as fifo:
+        path.unlink()
+        fifo.write(text)
+
+
+def test_power_key_that_was_due_while_a_request_failed(machine, monkeypatch):
     """The I/O process gets ready while the next request is being recorded."""
+    monkeypatch.setenv("UV_THREADPOOL_SIZE", "1")
+    hvd = machine.start()
+    hvd.call("event.subscribe")
     pid = started(machine, hvd)["io"]["pid"]
-    machine.inject("io-z1", "exit-at-start")
+    hold_readers(machine.fake / "io-z1")
     os.kill(pid, signal.SIGKILL)
-    wait(lambda: hvd.call("zone.get", name="z1")["io"]["restarts"] > 1)
+    wait(lambda: hvd.call("zone.get", name="z1")["io"].get("pid", pid) != pid)
     hvd.call("zone.shutdown", name="z1")
-    # A record that is written until somebody reads, and then not synced.
-    fifo = machine.run_dir / "zones" / "z1.json.new"
-    os.mkfifo(fifo)
+    # The only thread is busy with another zone; then the record is refused.
+    hold_readers(machine.fake / "delay-create")
+    hvd.call("zone.define", definition=machine.definition("other"))
+    other = machine.client()
+    start = other.begin("zone.start", name="other")
+    wait(lambda: state(hvd, "other") == "starting")
+    (machine.run_dir / "zones" / "z1.json.new").mkdir()
     request = hvd.begin("zone.reboot", name="z1")
     fails("BUSY", hvd, "zone.reboot", name="z1")
-    machine.inject("io-z1", "ignore-power")
+    let_read(machine.fake / "io-z1", "ignore-power")
     hvd.event("z1", "io-restarted")
     assert keys(machine, "z1") == 0
-    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    let_read(machine.fake / "delay-create")
     with pytest.raises(RpcError, match="cannot write"):
         hvd.finish(request)
-    os.close(reader)
+    other.finish(start)
     wait(lambda: keys(machine, "z1") == 1)
     assert state(hvd, "z1") == "shutting-down"
 
