@@ -19,6 +19,8 @@ import time
 
 import pytest
 
+import openrpc
+
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 HVD = pathlib.Path(os.environ.get("HVD_FAKE", TOP / "build/host/hvd-fake"))
@@ -49,6 +51,7 @@ class Client:
         self.sock.connect(str(path))
         self.file = self.sock.makefile("rb")
         self.id = 0
+        self.begun = {}  # what was asked, by id
         self.events = []
 
     def send(self, raw):
@@ -59,10 +62,14 @@ class Client:
         if not line:
             raise EOFError("hvd closed the connection")
         assert line.endswith(b"\n")
-        return json.loads(line)
+        message = json.loads(line)
+        if "method" in message:
+            openrpc.check_event(message)
+        return message
 
     def begin(self, method, **params):
         self.id += 1
+        self.begun[self.id] = method, params
         self.send(json.dumps({"jsonrpc": "2.0", "id": self.id,
                               "method": method,
                               "params": params}).encode() + b"\n")
@@ -76,6 +83,7 @@ class Client:
                 continue
             assert message["jsonrpc"] == "2.0"
             assert message["id"] == wanted
+            openrpc.check(*self.begun.pop(wanted, (None, None)), message)
             if "error" in message:
                 raise RpcError(message["error"])
             return message["result"]
@@ -347,7 +355,8 @@ def test_define_only_what_was_read(machine, hvd):
     assert hvd.call("zone.define", definition=definition,
                     generation=0)["generation"] == 1
     for other in (0, 2, -1):
-        error = fails("INVALID_STATE", hvd, "zone.define", generation=other,
+        code = "INVALID_PARAMS" if other < 0 else "INVALID_STATE"
+        error = fails(code, hvd, "zone.define", generation=other,
                       definition=machine.definition(vcpus=2))
         assert error.path == "$.generation"
     detail = hvd.call("zone.get", name="z1")

@@ -239,9 +239,17 @@ static void event_subscribe(struct rpc_call *call, struct json_object *params)
 	struct daemon *daemon = session_daemon(session);
 	struct event_listener *listener = session_listener(session);
 	long long since = rpc_get_int(params, "since", -1);
-	struct json_object *result = json_object_new_object();
 	struct rpc_peer *peer = rpc_call_peer(call);
+	struct json_object *result;
+	struct zerror error;
 
+	if (since < 0 && json_object_object_get_ex(params, "since", NULL)) {
+		zerror_set(&error, ZERROR_INVALID_PARAMS, "$.since", NULL,
+			   "since cannot be negative");
+		rpc_fail(call, &error);
+		return;
+	}
+	result = json_object_new_object();
 	event_listen(&daemon->events, listener);
 	add_uint(result, "seq", daemon->events.seq);
 	rpc_result(call, result);

@@ -180,9 +180,15 @@ static int check_generation(const struct zone *z, struct json_object *params,
 	uint64_t now = z && z->def ? z->generation : 0;
 	struct json_object *wanted;
 
-	if (!json_object_object_get_ex(params, "generation", &wanted) ||
-	    (json_object_get_int64(wanted) >= 0 &&
-	     json_object_get_uint64(wanted) == now)) {
+	if (!json_object_object_get_ex(params, "generation", &wanted)) {
+		return 0;
+	}
+	if (json_object_get_int64(wanted) < 0) {
+		return zerror_set(ret_error, ZERROR_INVALID_PARAMS,
+				  "$.generation", NULL,
+				  "generation cannot be negative");
+	}
+	if (json_object_get_uint64(wanted) == now) {
 		return 0;
 	}
 	return now == 0 ? zerror_set(ret_error, ZERROR_INVALID_STATE,
