@@ -17,15 +17,26 @@ libhvd-y += \
 
 # The shell. libedit: line editing under the BSD licence.
 hvsh-y += \
+	toolstack/common/net_mac.c \
+	toolstack/common/size.c \
 	toolstack/common/strict_json.c \
 	toolstack/common/suggest.c \
 	toolstack/common/text.c \
+	toolstack/common/uuid.c \
 	toolstack/common/zerror.c \
+	toolstack/common/zone_def.c \
+	toolstack/common/zone_def_parse.c \
+	toolstack/common/zone_device.c \
+	toolstack/common/zone_forward.c \
+	toolstack/common/zone_limits.c \
+	toolstack/common/zone_nbd.c \
+	toolstack/common/zone_net.c \
 	toolstack/hvsh/args.c \
 	toolstack/hvsh/cmd_console.c \
 	toolstack/hvsh/cmd_define.c \
 	toolstack/hvsh/cmd_device.c \
 	toolstack/hvsh/cmd_doctor.c \
+	toolstack/hvsh/cmd_diff.c \
 	toolstack/hvsh/cmd_edit.c \
 	toolstack/hvsh/cmd_events.c \
 	toolstack/hvsh/cmd_help.c \
@@ -38,6 +49,7 @@ hvsh-y += \
 	toolstack/hvsh/definition.c \
 	toolstack/hvsh/editor.c \
 	toolstack/hvsh/interactive.c \
+	toolstack/hvsh/line_diff.c \
 	toolstack/hvsh/main.c \
 	toolstack/hvsh/offsets.c \
 	toolstack/hvsh/output.c \

@@ -277,6 +277,45 @@ def test_edit_again(hvd, env, terminal, tmp_path, tmp_files, answer):
         assert not hvd.called("zone.define")
 
 
+# ---- diff ----
+
+def test_diff_of_a_running_zone(hvd, hvsh):
+    assert good(hvsh("diff", "linux1")) == ""
+    running_one = dict(hvd.zones["linux1"]["definition"], memory="256M")
+    hvd.add(zone("linux1", "running", running_definition=running_one))
+    result = hvsh("diff", "linux1")
+    assert (result.returncode, result.stderr) == (5, "")
+    assert result.stdout == """\
+--- linux1 (running)
++++ linux1 (defined)
+@@ -1,5 +1,5 @@
+ {
+   "name": "linux1",
+   "vcpus": 2,
+-  "memory": "256M"
++  "memory": "512M"
+ }
+"""
+    assert "\033[" in hvsh("--color=always", "diff", "linux1").stdout
+
+
+@pytest.mark.parametrize("text, message", [
+    ("{", "unexpected end"), ('{"name": "x"}', "vcpus is missing")])
+def test_diff_of_a_bad_file(hvd, hvsh, text, message):
+    result = hvsh("diff", "spare", "-", stdin=text)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert message in result.stderr
+
+
+def test_diff_of_what_is_not_there(hvd, hvsh):
+    hvd.add(zone("zone0", "running", definition=None))
+    assert "not running" in hvsh("diff", "spare").stderr
+    assert "told no definition" in hvsh("diff", "zone0").stderr
+    assert [hvsh("diff", name).returncode
+            for name in ("spare", "zone0", "nosuch")] == [1, 1, 1]
+    assert hvsh("diff", "linux1", "/nonexistent").returncode == 1
+
+
 def test_host_and_counters(hvd, hvsh):
     out = good(hvsh("host"))
     assert re.search(r"Uptime: +1d 02:03:04", out)
@@ -1089,6 +1128,9 @@ def test_completion_of_arguments(hvd, env, tmp_path):
         ["linux1", "rt", "spare"]
     assert bash_complete(env, "hvsh --color") == ["auto", "always", "never"]
     assert bash_complete(env | {"LAST": f"{tmp_path}/zo"}, "hvsh define") == \
+        [f"{tmp_path}/zone.json"]
+    assert bash_complete(env, "hvsh diff") == ["linux1", "rt", "spare"]
+    assert bash_complete(env | {"LAST": f"{tmp_path}/zo"}, "hvsh diff rt") == \
         [f"{tmp_path}/zone.json"]
     env["HVD_SOCKET"] = "/nonexistent"
     assert bash_complete(env, "hvsh start") == []

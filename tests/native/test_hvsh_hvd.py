@@ -271,3 +271,18 @@ def test_edit(machine, hvd, hvsh, env, defined, tmp_path):  # noqa: F811
                       sed -i 's/"96M"/"128M"/' "$1" """)
     assert "somebody else has changed" in hvsh("edit", "z1", status=1)
     assert json.loads(hvsh("dumpdef", "z1"))["memory"] == "96M"
+
+
+def test_diff(machine, hvd, hvsh, defined):  # noqa: F811
+    text = json.dumps(machine.definition())
+    assert hvsh("diff", "z1", "-", stdin=text) == ""
+    hvsh("start", "z1")
+    assert hvsh("diff", "z1") == ""
+    changed = json.dumps(machine.definition(priority=9))
+    hvsh("diff", "z1", "-", stdin=changed, status=5)
+    hvsh("diff", "z1", "-", stdin=json.dumps(machine.definition("z2")),
+         status=5)
+    hvsh("define", "-", stdin=changed)
+    hvsh("diff", "z1", "-", stdin=text, status=5)
+    hvsh("diff", "z1", status=5)
+    assert hvsh("diff", "z1", "-", stdin=changed) == ""

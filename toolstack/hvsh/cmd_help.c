@@ -54,7 +54,7 @@ void help_overview(void)
 	print_options(global_options);
 	puts("\n'hvsh help COMMAND' explains a command; see also hvsh(1).\n"
 	     "Exit status: 0 done, 1 refused, 2 usage, 3 no connection, "
-	     "4 out of time,\n130 interrupted.");
+	     "4 out of time,\n5 there is a difference, 130 interrupted.");
 }
 
 /* Breaks a paragraph at blanks. */

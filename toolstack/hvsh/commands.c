@@ -134,6 +134,12 @@ const struct command commands[] = {
 	  "somebody else has changed the definition meanwhile, nothing is "
 	  "overwritten.",
 	  cmd_edit },
+	{ "diff", NULL, GROUP_DEFINITIONS, OPERAND_ZONE_FILE, 1, 2, no_options,
+	  "show what the next start, or a file, would change",
+	  "Compares the running configuration with the definition, or the "
+	  "definition with FILE; of both all members, as 'dumpdef' prints them. "
+	  "The exit status is 5 if there is a difference.",
+	  cmd_diff },
 	{ "undefine", NULL, GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1, no_options,
 	  "delete a zone's definition", NULL, cmd_undefine },
 	{ "dumpdef", NULL, GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1, no_options,
@@ -256,6 +262,7 @@ static const char *operand_name(enum operand operand)
 		[OPERAND_ANY_DEVICE] = "NAME DEVICE",
 		[OPERAND_CHANGES] = "NAME DEVICE KEY=VALUE...",
 		[OPERAND_FILE] = "FILE",
+		[OPERAND_ZONE_FILE] = "NAME",
 		[OPERAND_COMMAND] = "COMMAND",
 	};
 
@@ -269,6 +276,9 @@ static const char *operand_usage(const struct command *command)
 	if (command->operand == OPERAND_DEVICE) {
 		return command->operand_min == 2 ? " NAME DEVICE"
 						 : " NAME [DEVICE]";
+	}
+	if (command->operand == OPERAND_ZONE_FILE) {
+		return " NAME [FILE]";
 	}
 	if (command->operand == OPERAND_ANY_DEVICE) {
 		return " [NAME [DEVICE]]";

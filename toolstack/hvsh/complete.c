@@ -209,6 +209,13 @@ static void offer_operand(const struct search *search, enum operand operand,
 	case OPERAND_ZONE:
 		offer_zones(search);
 		break;
+	case OPERAND_ZONE_FILE:
+		if (before[0] == NULL) {
+			offer_zones(search);
+			break;
+		}
+		offer_files(search);
+		break;
 	case OPERAND_FILE:
 		offer_files(search);
 		break;

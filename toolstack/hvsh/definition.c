@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "strict_json.h"
+#include "uuid.h"
 #include "zerror.h"
+#include "zone_def.h"
 
 /* A definition is a page of text; this only keeps a mistake small. */
 #define FILE_MAX (1u << 20)
@@ -144,6 +146,44 @@ char *definition_format(const char *text)
 	return formatted;
 }
 
+/* As report_file() says it of what the daemon refuses. */
+static void complain_of(const char *file, const struct zerror *error)
+{
+	complain("%s: %s", file_title(file), error->message);
+	if (error->path[0] != '\0') {
+		fprintf(stderr, "  at %s in %s\n", error->path,
+			file_title(file));
+	}
+	if (error->hint[0] != '\0') {
+		hint("%s", error->hint);
+	}
+}
+
+char *definition_complete(const char *file, const char *text, const char *uuid)
+{
+	struct json_object *json;
+	uint8_t bytes[UUID_SIZE];
+	char *complete = NULL;
+	struct zone_def *def;
+	struct zerror error;
+
+	if (zone_def_parse_text(text, strlen(text), &def, &error) < 0) {
+		complain_of(file, &error);
+		return NULL;
+	}
+	if (uuid != NULL && uuid_is_null(def->uuid) &&
+	    uuid_parse(uuid, bytes) &&
+	    zone_def_set_uuid(def, bytes, &error) < 0) {
+		complain_of(file, &error);
+	} else {
+		json = zone_def_to_json(def);
+		complete = definition_format(json_object_to_json_string(json));
+		json_object_put(json);
+	}
+	zone_def_destroy(def);
+	return complete;
+}
+
 int definition_get(struct context *ctx, const char *verb, const char *name,
 		   struct hvd_zone_detail **ret_detail)
 {
@@ -157,7 +197,7 @@ int definition_get(struct context *ctx, const char *verb, const char *name,
 	if (err != 0) {
 		return report_zone(ctx, err, verb, name);
 	}
-	if (detail->definition == NULL) {
+	if (detail->definition == NULL || detail->definition[0] != '{') {
 		complain("%s %s: the daemon told no definition", verb, name);
 		hvd_zone_detail_free(detail);
 		return EXIT_REQUEST;

@@ -22,6 +22,7 @@ enum exit_status {
 	EXIT_USAGE = 2,
 	EXIT_CONNECT = 3, /* no daemon, or the connection was lost */
 	EXIT_TIMEOUT = 4,
+	EXIT_DIFFERENT = 5, /* diff has found something */
 	EXIT_INTERRUPTED = 130, /* as the shell says for SIGINT */
 };
 
@@ -102,6 +103,7 @@ enum operand {
 	OPERAND_ANY_DEVICE, /* perhaps a zone, then perhaps a device of it */
 	OPERAND_CHANGES, /* a zone, one of its devices, then KEY=VALUE... */
 	OPERAND_FILE,
+	OPERAND_ZONE_FILE, /* a zone, then perhaps a file */
 	OPERAND_COMMAND,
 };
 
@@ -145,6 +147,7 @@ int cmd_set(struct context *ctx, const struct args *args);
 /* The part of resume that is about a device. */
 int device_resume(struct context *ctx, const char *zone, const char *device);
 int cmd_define(struct context *ctx, const struct args *args);
+int cmd_diff(struct context *ctx, const struct args *args);
 int cmd_edit(struct context *ctx, const struct args *args);
 int cmd_undefine(struct context *ctx, const struct args *args);
 int cmd_dumpdef(struct context *ctx, const struct args *args);
@@ -174,6 +177,9 @@ bool definition_check(const char *name, const char *text, size_t len);
 char *definition_read(const char *file);
 /* JSON as people read it, to be freed; NULL if text is none. */
 char *definition_format(const char *text);
+/* With all members, as the daemon tells it, to be freed; NULL after a complaint.
+ * A text without a uuid gets that one. */
+char *definition_complete(const char *file, const char *text, const char *uuid);
 /* A zone that has a definition, or an exit status after saying why not. */
 int definition_get(struct context *ctx, const char *verb, const char *name,
 		   struct hvd_zone_detail **ret_detail);
