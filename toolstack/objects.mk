@@ -33,6 +33,7 @@ hvsh-y += \
 	toolstack/common/zone_net.c \
 	toolstack/hvsh/args.c \
 	toolstack/hvsh/cmd_console.c \
+	toolstack/hvsh/cmd_create.c \
 	toolstack/hvsh/cmd_define.c \
 	toolstack/hvsh/cmd_device.c \
 	toolstack/hvsh/cmd_doctor.c \

@@ -277,6 +277,75 @@ def test_edit_again(hvd, env, terminal, tmp_path, tmp_files, answer):
         assert not hvd.called("zone.define")
 
 
+# ---- create ----
+
+LEAST = ("--vcpus", "2", "--memory", "64M", "--kernel", "/k")
+
+
+def test_create(hvd, hvsh):
+    assert good(hvsh("create", "new", *LEAST)) == \
+        "new: defined (generation 1)\n"
+    assert hvd.called("zone.define") == [{"generation": 0, "definition": {
+        "name": "new", "vcpus": 2, "memory": "64M", "kernel": "/k"}}]
+    assert not hvd.called("zone.start")
+
+
+def test_create_with_everything(hvd, hvsh, tmp_path):
+    words = (*LEAST[:4], "--kernel=k", "--initrd", "dir/i", "--cmdline", "a b",
+             "--disk", "/d,readonly,queues=2", "--net", "br0", "--net=",
+             "--disk=e", "--net", ",user", "--net=user", "--autostart")
+    here = os.getcwd()
+    definition = {
+        "name": "new", "vcpus": 2, "memory": "64M", "kernel": f"{here}/k",
+        "initrd": f"{here}/dir/i", "cmdline": "a b", "autostart": True,
+        "devices": [
+            {"type": "console"},
+            {"type": "disk", "path": "/d", "readonly": True, "queues": 2},
+            {"type": "net", "bridge": "br0"}, {"type": "net"},
+            {"type": "disk", "path": f"{here}/e"},
+            {"type": "net", "user": True}, {"type": "net", "user": True}]}
+    assert json.loads(good(hvsh("create", "new", *words, "--print"))) == \
+        definition
+    assert not hvd.calls
+    assert good(hvsh("create", "new", *words, "--start")) == \
+        "new: defined (generation 1)\nnew: started\n"
+    assert hvd.called("zone.define")[0]["definition"] == definition
+    assert hvd.zones["new"]["state"] == "running"
+
+
+@pytest.mark.parametrize("words, message", [
+    (LEAST[2:], "--vcpus is missing"), (LEAST[:4], "--kernel is missing"),
+    ((*LEAST, "--disk", "/d,readnoly"), "'readnoly' is neither"),
+    ((*LEAST, "--disk", "/d,queues=x"), "'queues=x' is neither"),
+    ((*LEAST, "--net", "br0,br1"), "'br1' is one word too many"),
+    ((*LEAST, "--vcpus", "two"), "'two' is not a number"),
+    ((*LEAST, "--start", "--print"), "--print defines nothing"),
+    ((*LEAST, *["--net="] * 33), "--net: one too many")])
+def test_create_usage(hvd, hvsh, words, message):
+    result = hvsh("create", "new", *words)
+    assert result.returncode == 2 and message in result.stderr
+    assert not hvd.calls
+
+
+@pytest.mark.parametrize("words, place", [
+    (("--memory", "64"), "$.memory"), (("--vcpus", "99"), "$.vcpus"),
+    (("--net", "b:r"), "$.devices[1].bridge")])
+def test_create_refuses_what_is_no_definition(hvd, hvsh, words, place):
+    result = hvsh("create", "new", *LEAST, *words, "--print")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"\n  at {place} in the definition of new\n" in result.stderr
+
+
+def test_create_leaves_a_zone_alone(hvd, hvsh):
+    result = hvsh("create", "spare", *LEAST, "--start")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "hvsh: create spare: there is a zone of that name\n"
+        "  hint: 'hvsh edit spare' changes it\n")
+    assert hvd.zones["spare"]["definition"]["memory"] == "512M"
+    assert not hvd.called("zone.start")
+
+
 # ---- diff ----
 
 def test_diff_of_a_running_zone(hvd, hvsh):
@@ -1110,7 +1179,7 @@ def bash_complete(env, line):
 
 def test_every_command_completes(hvd, hvsh, env):
     names = commands(hvsh)
-    assert len(names) == 24
+    assert len(names) == 25
     assert sorted(bash_complete(env, "hvsh")) == sorted(names)
     for name in names:
         assert "--help" in bash_complete(env | {"LAST": "-"}, f"hvsh {name}")
@@ -1129,6 +1198,11 @@ def test_completion_of_arguments(hvd, env, tmp_path):
     assert bash_complete(env, "hvsh --color") == ["auto", "always", "never"]
     assert bash_complete(env | {"LAST": f"{tmp_path}/zo"}, "hvsh define") == \
         [f"{tmp_path}/zone.json"]
+    assert bash_complete(env, "hvsh create") == []
+    for option in "--kernel", "--disk":
+        assert bash_complete(env | {"LAST": f"{tmp_path}/zo"},
+                             f"hvsh create {option}") == \
+            [f"{tmp_path}/zone.json"]
     assert bash_complete(env, "hvsh diff") == ["linux1", "rt", "spare"]
     assert bash_complete(env | {"LAST": f"{tmp_path}/zo"}, "hvsh diff rt") == \
         [f"{tmp_path}/zone.json"]

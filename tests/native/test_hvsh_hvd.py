@@ -286,3 +286,15 @@ def test_diff(machine, hvd, hvsh, defined):  # noqa: F811
     hvsh("diff", "z1", "-", stdin=text, status=5)
     hvsh("diff", "z1", status=5)
     assert hvsh("diff", "z1", "-", stdin=changed) == ""
+
+
+def test_create(machine, hvd, hvsh):  # noqa: F811
+    words = ("create", "z1", "--vcpus=1", "--memory=64M",
+             f"--kernel={machine.image}", "--disk",
+             str(machine.disk("image", 4 << 20)))
+    text = hvsh(*words, "--print")
+    assert hvsh(*words, "--start") == \
+        "z1: defined (generation 1)\nz1: started\n"
+    assert hvsh("diff", "z1", "-", stdin=text) == ""
+    assert state(hvd, "z1") == "running"
+    assert "there is a zone of that name" in hvsh(*words, status=1)

@@ -68,6 +68,13 @@ struct parser {
 #define FAIL(error, ...) \
 	(snprintf((error)->text, sizeof((error)->text), __VA_ARGS__), false)
 
+static bool is_many(const struct option *option)
+{
+	size_t len = option->value != NULL ? strlen(option->value) : 0;
+
+	return len > 3 && strcmp(option->value + len - 3, "...") == 0;
+}
+
 static bool set_option(struct parser *p, int index, const char *value)
 {
 	const struct option *option = &p->options[index];
@@ -88,6 +95,14 @@ static bool set_option(struct parser *p, int index, const char *value)
 	if (option->words != NULL && !is_word_of(option->words, value)) {
 		return FAIL(p->error, "option --%s: '%.40s' is not one of %s",
 			    option->name, value, option->words);
+	}
+	if (is_many(option) && p->args->many_count == MANY_MAX) {
+		return FAIL(p->error, "option --%s: one too many",
+			    option->name);
+	}
+	if (is_many(option)) {
+		p->args->many[p->args->many_count].option = option;
+		p->args->many[p->args->many_count++].value = value;
 	}
 	p->args->values[index] = value;
 	return true;

@@ -78,7 +78,7 @@ static void print_wrapped(const char *text)
 
 void help_command(const struct command *command)
 {
-	char usage[200];
+	char usage[USAGE_MAX];
 
 	command_usage(command, usage, sizeof(usage));
 	printf("usage: hvsh %s\n\n%s\n", usage, command->summary);

@@ -72,6 +72,22 @@ static const struct option events_options[] = {
 	END_OPTIONS,
 };
 
+static const struct option create_options[] = {
+	{ "vcpus", '\0', "N", NULL, "how many CPUs it has; needed" },
+	{ "memory", '\0', "SIZE", NULL, "as in 512M or 2G; needed" },
+	{ "kernel", '\0', "FILE", NULL, "the image to boot; needed" },
+	{ "initrd", '\0', "FILE", NULL, "its initial RAM disk" },
+	{ "cmdline", '\0', "TEXT", NULL, "the kernel's command line" },
+	{ "disk", '\0', "PATH[,readonly][,queues=N]...", NULL,
+	  "a disk: an image or a block device" },
+	{ "net", '\0', "[BRIDGE][,user]...", NULL,
+	  "a network device: on that bridge, or in user mode" },
+	{ "autostart", '\0', NULL, NULL, "start it when the machine boots" },
+	{ "start", '\0', NULL, NULL, "start it now" },
+	{ "print", '\0', NULL, NULL, "print the definition, do no more" },
+	END_OPTIONS,
+};
+
 static const struct option log_options[] = {
 	{ "follow", 'f', NULL, NULL, "go on as it grows" },
 	END_OPTIONS,
@@ -127,6 +143,11 @@ const struct command commands[] = {
 	  "FILE - is standard input. A running zone keeps its present "
 	  "configuration until it is started again.",
 	  cmd_define },
+	{ "create", NULL, GROUP_DEFINITIONS, OPERAND_NEW_ZONE, 1, 1,
+	  create_options, "create a zone without writing JSON",
+	  "Devices are made in the order given, after a console. A zone that "
+	  "exists is left alone.",
+	  cmd_create },
 	{ "edit", NULL, GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1, no_options,
 	  "change a zone's definition in an editor",
 	  "The editor is $VISUAL or $EDITOR, else editor or vi. The daemon "
@@ -202,7 +223,6 @@ static const char *other_tools_word(const char *name)
 		{ "poweroff", "'shutdown' asks the guest, 'destroy' does not" },
 		{ "kill", "'destroy' stops a zone without asking it" },
 		{ "restart", "'reboot' asks the guest, 'reset' does not" },
-		{ "create", "'define' takes a definition, then 'start' it" },
 		{ "delete", "'undefine' deletes a zone's definition" },
 		{ "remove", "'undefine' deletes a zone's definition" },
 		{ "dumpxml", "'dumpdef' prints a zone's definition" },
@@ -258,6 +278,7 @@ static const char *operand_name(enum operand operand)
 	static const char *const names[] = {
 		[OPERAND_NONE] = "",
 		[OPERAND_ZONE] = "NAME",
+		[OPERAND_NEW_ZONE] = "NAME",
 		[OPERAND_DEVICE] = "NAME DEVICE",
 		[OPERAND_ANY_DEVICE] = "NAME DEVICE",
 		[OPERAND_CHANGES] = "NAME DEVICE KEY=VALUE...",
@@ -317,7 +338,7 @@ void command_usage(const struct command *command, char *buf, size_t size)
 
 static int usage_error(const struct command *command, const char *text)
 {
-	char usage[200];
+	char usage[USAGE_MAX];
 
 	complain("%s: %s", command->name, text);
 	command_usage(command, usage, sizeof(usage));

@@ -222,6 +222,7 @@ static void offer_operand(const struct search *search, enum operand operand,
 	case OPERAND_COMMAND:
 		offer_commands(search);
 		break;
+	case OPERAND_NEW_ZONE:
 	case OPERAND_NONE:
 		break;
 	}
@@ -301,7 +302,11 @@ static void complete_arguments(const struct search *search, int count,
 		return;
 	}
 	option = value_option(command->options, words[count - 2]);
-	if (option != NULL) {
+	if (option != NULL && option->words == NULL &&
+	    (strcmp(option->value, "FILE") == 0 ||
+	     strncmp(option->value, "PATH", 4) == 0)) {
+		offer_files(search);
+	} else if (option != NULL) {
 		offer_values(search, option->words);
 	} else if (search->prefix[0] == '-') {
 		offer_options(search, command->options);

@@ -26,7 +26,8 @@ enum exit_status {
 	EXIT_INTERRUPTED = 130, /* as the shell says for SIGINT */
 };
 
-#define OPTIONS_MAX 8
+#define OPTIONS_MAX 12
+#define MANY_MAX 32 /* words of options that may be given often */
 #define POSITIONALS_MAX 16
 
 /* ---- context ---- */
@@ -48,7 +49,9 @@ void context_fini(struct context *ctx);
 struct option {
 	const char *name; /* without the dashes */
 	char letter; /* '\0': none */
-	const char *value; /* what it takes, for people, or NULL */
+	/* What it takes, for people, or NULL.  With "..." at its end the option
+	 * may be given often: see args.many. */
+	const char *value;
 	const char *words; /* allowed values, '|' between, or NULL */
 	const char *help;
 };
@@ -57,6 +60,12 @@ struct args {
 	const struct option *options;
 	/* One for each option: NULL absent, "" present, or its value. */
 	const char *values[OPTIONS_MAX];
+	/* Of options that may be given often, each, in their order. */
+	struct {
+		const struct option *option;
+		const char *value;
+	} many[MANY_MAX];
+	size_t many_count;
 	const char *positionals[POSITIONALS_MAX];
 	size_t positional_count;
 	bool help;
@@ -99,6 +108,7 @@ enum group {
 enum operand {
 	OPERAND_NONE,
 	OPERAND_ZONE,
+	OPERAND_NEW_ZONE, /* a name that none has */
 	OPERAND_DEVICE, /* a zone, then one of its disks */
 	OPERAND_ANY_DEVICE, /* perhaps a zone, then perhaps a device of it */
 	OPERAND_CHANGES, /* a zone, one of its devices, then KEY=VALUE... */
@@ -127,6 +137,7 @@ const struct command *command_find(const char *name);
 /* Complains of a name that is no command's; tells one that is near. */
 void command_unknown(const char *name);
 const char *group_title(enum group group);
+#define USAGE_MAX 400
 /* The usage line after "hvsh ", e.g. "start [--console] NAME". */
 void command_usage(const struct command *command, char *buf, size_t size);
 /* Parses and runs; argv[0] is the command's name. */
@@ -149,6 +160,7 @@ int device_resume(struct context *ctx, const char *zone, const char *device);
 int cmd_define(struct context *ctx, const struct args *args);
 int cmd_diff(struct context *ctx, const struct args *args);
 int cmd_edit(struct context *ctx, const struct args *args);
+int cmd_create(struct context *ctx, const struct args *args);
 int cmd_undefine(struct context *ctx, const struct args *args);
 int cmd_dumpdef(struct context *ctx, const struct args *args);
 int cmd_console(struct context *ctx, const struct args *args);
@@ -188,6 +200,15 @@ int definition_get(struct context *ctx, const char *verb, const char *name,
 int definition_put(struct context *ctx, const char *text, uint64_t generation);
 /* Did the last one fail as the generation is another? */
 bool definition_was_changed(struct context *ctx);
+
+/* ---- cmd_create.c ---- */
+
+struct json_object;
+
+/* A zone that is not there yet: checks the definition, and prints or defines it.
+ * Its exit status. */
+int definition_make(struct context *ctx, const char *verb,
+		    struct json_object *definition, bool print);
 
 /* ---- editor.c ---- */
 
