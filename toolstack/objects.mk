@@ -42,6 +42,7 @@ hvsh-y += \
 	toolstack/hvsh/cmd_events.c \
 	toolstack/hvsh/cmd_help.c \
 	toolstack/hvsh/cmd_host.c \
+	toolstack/hvsh/cmd_import.c \
 	toolstack/hvsh/cmd_zone.c \
 	toolstack/hvsh/commands.c \
 	toolstack/hvsh/complete.c \

@@ -346,6 +346,146 @@ def test_create_leaves_a_zone_alone(hvd, hvsh):
     assert not hvd.called("zone.start")
 
 
+# ---- import ----
+
+def hvisor_zone(**members):
+    """What hvisor-tool takes, without anything a definition cannot say."""
+    return {"arch": "arm64", "name": "linux2", "zone_id": 1, "cpus": [2, 3],
+            "memory_regions": [
+                {"type": "ram", "physical_start": "0x50000000",
+                 "virtual_start": "0x40000000", "size": "0x10000000"},
+                {"type": "virtio", "physical_start": "0xa003c00",
+                 "virtual_start": "0xa003c00", "size": 0x200}],
+            "interrupts": [78], "ivc_configs": [],
+            "kernel_filepath": "/root/Image", "dtb_filepath": "null",
+            "kernel_load_paddr": "0x50400000", "dtb_load_paddr": 0x50000000,
+            "entry_point": "0x40200000", "pci_config": [],
+            "arch_config": {"gic_version": "v3", "gicd_base": "0x8000000",
+                            "gicd_size": "0x10000"}, **members}
+
+
+def hvisor_virtio(*devices):
+    return {"zones": [{"id": 2, "devices": [{"type": "gpu", "irq": 70}]},
+                      {"id": 1, "memory_region": [], "devices": [
+                          {"type": "blk", "img": "/root/fs.img", "irq": 78,
+                           "addr": "0xa003c00", "len": "0x200"}, *devices]}]}
+
+
+@pytest.fixture
+def importing(hvsh, tmp_path):
+    def run(*files, words=("--print",)):
+        for name, contents in zip("zv", files):
+            (tmp_path / name).write_text(json.dumps(contents))
+        return hvsh("import", *words,
+                    *(str(tmp_path / name) for name, _ in zip("zv", files)))
+    return run
+
+
+def warnings(result, tmp_path):
+    """Of which members of which file it warns."""
+    return [line.removeprefix(f"hvsh: warning: {tmp_path}/").split(": ")[:2]
+            for line in result.stderr.splitlines()]
+
+
+IMPORTED = {"name": "linux2", "vcpus": 2, "cpus": [2, 3], "memory": "256M",
+            "kernel": "/root/Image",
+            "devices": [{"type": "disk", "path": "/root/fs.img"}]}
+
+
+def test_import(hvd, importing):
+    files = hvisor_zone(), hvisor_virtio(
+        {"type": "console", "irq": 79},
+        {"type": "blk", "status": "disable", "img": "/x", "irq": 80})
+    wanted = dict(IMPORTED,
+                  devices=IMPORTED["devices"] + [{"type": "console"}])
+    assert json.loads(good(importing(*files))) == wanted
+    assert not hvd.calls
+    assert good(importing(*files, words=())) == \
+        "linux2: defined (generation 1)\n"
+    assert hvd.called("zone.define") == [{"generation": 0,
+                                          "definition": wanted}]
+    again = importing(*files, words=())
+    assert again.returncode == 1
+    assert "import linux2: there is a zone of that name" in again.stderr
+
+
+def test_import_of_one_file(importing):
+    result = importing(hvisor_zone(interrupts=[], cpus=[1], kernel_cmdline="a",
+                                   initramfs_filepath="/i"))
+    assert json.loads(good(result)) == {
+        "name": "linux2", "vcpus": 1, "cpus": [1], "memory": "256M",
+        "kernel": "/root/Image", "initrd": "/i", "cmdline": "a"}
+
+
+@pytest.mark.parametrize("members, member", [
+    ({"interrupts": [33, 78]}, "interrupts[0]"),
+    ({"ivc_configs": [{"ivc_id": 0}]}, "ivc_configs"),
+    ({"pci_config": [{}]}, "pci_config"),
+    ({"alloc_pci_devs": [{}]}, "alloc_pci_devs"),
+    ({"modules": [{}]}, "modules"), ({"new_thing": 1}, "new_thing"),
+    ({"dtb_filepath": "/z.dtb"}, "dtb_filepath"),
+    ({"entry_point": 0x80200000}, "entry_point"),
+    ({"boot_protocol": "multiboot2"}, "boot_protocol"),
+    ({"arch_config": {"gic_version": "v2"}}, "arch_config.gic_version"),
+    ({"arch_config": {"rsdp": 1}}, "arch_config.rsdp")])
+def test_import_warns_of_what_is_lost(importing, tmp_path, members, member):
+    result = importing(hvisor_zone(**members), hvisor_virtio())
+    assert json.loads(result.stdout) == IMPORTED
+    assert warnings(result, tmp_path) == [["z", member]]
+
+
+def test_import_of_memory(importing, tmp_path):
+    ram = {"type": "ram", "virtual_start": 0x80000000, "size": "0x100000"}
+    result = importing(hvisor_zone(memory_regions=[
+        ram, {"type": "io", "size": 4096}, dict(ram, size=0x200000)]),
+        hvisor_virtio())
+    assert json.loads(result.stdout)["memory"] == "4M"
+    assert warnings(result, tmp_path) == [
+        ["z", "memory_regions[0].virtual_start"], ["z", "memory_regions[1]"],
+        ["z", "memory_regions[2]"], ["z", "memory_regions"]]
+
+
+def test_import_of_devices(importing, tmp_path):
+    mac = ["0x5a", 0, "0x11", 34, 51, "0x44"]
+    result = importing(hvisor_zone(), hvisor_virtio(
+        {"type": "net", "tap": "tap0", "mac": mac},
+        {"type": "scmi"}, {"type": "net", "tap": "tap1", "mac": [300] * 6}))
+    assert json.loads(result.stdout)["devices"][1:] == [
+        {"type": "net", "mac": "5a:00:11:22:33:44"}, {"type": "net"}]
+    assert warnings(result, tmp_path) == [
+        ["v", f"zones[1].devices[{member}"]
+        for member in ("1].tap", "2].type", "3].mac", "3].tap")]
+
+
+@pytest.mark.parametrize("members, member", [
+    ({"name": 1}, "name"), ({"cpus": []}, "cpus"),
+    ({"memory_regions": []}, "memory_regions"),
+    ({"memory_regions": [1]}, "memory_regions[0].type"),
+    ({"memory_regions": [{"type": "ram", "size": -1}]},
+     "memory_regions[0].size"),
+    ({"memory_regions": [{"type": "ram", "size": 2**63 - 2**21},
+                         {"type": "ram", "size": 2**63 - 2**21}]},
+     "memory_regions[1].size"),
+    ({"kernel_filepath": "null"}, "kernel_filepath"),
+    ({"arch": "riscv64"}, "arch"), ({"zone_id": "x"}, "zone_id"),
+    ({"arch_config": {"is_aarch32": True}}, "arch_config.is_aarch32")])
+def test_import_refuses(hvd, importing, tmp_path, members, member):
+    result = importing(hvisor_zone(**members), hvisor_virtio(), words=())
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"hvsh: import: {tmp_path}/z: {member}: " in result.stderr
+    assert not hvd.calls
+
+
+@pytest.mark.parametrize("virtio, member", [
+    ({}, "zones"), ({"zones": [{"id": 3}, 1]}, "zones"),
+    (hvisor_virtio({"type": "blk"}), "zones[1].devices[1].img"),
+    (hvisor_virtio(1), "zones[1].devices[1].type")])
+def test_import_refuses_devices(importing, tmp_path, virtio, member):
+    result = importing(hvisor_zone(), virtio)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"hvsh: import: {tmp_path}/v: {member}: " in result.stderr
+
+
 # ---- diff ----
 
 def test_diff_of_a_running_zone(hvd, hvsh):
@@ -1179,7 +1319,7 @@ def bash_complete(env, line):
 
 def test_every_command_completes(hvd, hvsh, env):
     names = commands(hvsh)
-    assert len(names) == 25
+    assert len(names) == 27
     assert sorted(bash_complete(env, "hvsh")) == sorted(names)
     for name in names:
         assert "--help" in bash_complete(env | {"LAST": "-"}, f"hvsh {name}")
@@ -1199,6 +1339,9 @@ def test_completion_of_arguments(hvd, env, tmp_path):
     assert bash_complete(env | {"LAST": f"{tmp_path}/zo"}, "hvsh define") == \
         [f"{tmp_path}/zone.json"]
     assert bash_complete(env, "hvsh create") == []
+    for words in "import", "import x":
+        assert bash_complete(env | {"LAST": f"{tmp_path}/zo"},
+                             f"hvsh {words}") == [f"{tmp_path}/zone.json"]
     for option in "--kernel", "--disk":
         assert bash_complete(env | {"LAST": f"{tmp_path}/zo"},
                              f"hvsh create {option}") == \

@@ -2,41 +2,17 @@
 /* The command that makes a definition of options. */
 #include "hvsh.h"
 
-#include <errno.h>
 #include <json-c/json.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define WORD_MAX 128 /* of a device's option, not of a path */
 
 static struct json_object *text_of(const char *text)
 {
 	return json_object_new_string(text);
-}
-
-/* The daemon has another working directory.  NULL after a complaint. */
-static struct json_object *path_of(const char *path)
-{
-	struct json_object *json = NULL;
-	char dir[PATH_MAX];
-	char *whole;
-
-	if (path[0] == '/') {
-		return text_of(path);
-	}
-	if (getcwd(dir, sizeof(dir)) == NULL) {
-		complain("the path of the working directory is unknown: %s",
-			 strerror(errno));
-	} else if (asprintf(&whole, "%s/%s", dir, path) < 0) {
-		out_of_memory();
-	} else {
-		json = text_of(whole);
-		free(whole);
-	}
-	return json;
 }
 
 /* The next word of a list with commas; false at its end. */
@@ -58,7 +34,7 @@ static bool fill_disk(struct json_object *device, const char *value)
 	static const char queues[] = "queues=";
 	size_t len = strcspn(value, ",");
 	char *path = strndup(value, len);
-	struct json_object *json = path != NULL ? path_of(path) : NULL;
+	struct json_object *json = path != NULL ? definition_path(path) : NULL;
 	const char *rest = value + len + (value[len] == ',');
 	char word[WORD_MAX];
 	uint64_t number;
@@ -147,7 +123,7 @@ static bool add_file(struct json_object *definition, const struct args *args,
 	if (path == NULL) {
 		return true;
 	}
-	json = path_of(path);
+	json = definition_path(path);
 	json_object_object_add(definition, member, json);
 	return json != NULL;
 }

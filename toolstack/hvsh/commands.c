@@ -88,6 +88,11 @@ static const struct option create_options[] = {
 	END_OPTIONS,
 };
 
+static const struct option import_options[] = {
+	{ "print", '\0', NULL, NULL, "print the definition, do no more" },
+	END_OPTIONS,
+};
+
 static const struct option log_options[] = {
 	{ "follow", 'f', NULL, NULL, "go on as it grows" },
 	END_OPTIONS,
@@ -148,6 +153,12 @@ const struct command commands[] = {
 	  "Devices are made in the order given, after a console. A zone that "
 	  "exists is left alone.",
 	  cmd_create },
+	{ "import", NULL, GROUP_DEFINITIONS, OPERAND_FILES, 1, 2,
+	  import_options, "create a zone of hvisor-tool's files",
+	  "The first FILE is about the zone, the second about virtio devices. "
+	  "What a definition cannot say is told on standard error. A zone that "
+	  "exists is left alone.",
+	  cmd_import },
 	{ "edit", NULL, GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1, no_options,
 	  "change a zone's definition in an editor",
 	  "The editor is $VISUAL or $EDITOR, else editor or vi. The daemon "
@@ -283,6 +294,7 @@ static const char *operand_name(enum operand operand)
 		[OPERAND_ANY_DEVICE] = "NAME DEVICE",
 		[OPERAND_CHANGES] = "NAME DEVICE KEY=VALUE...",
 		[OPERAND_FILE] = "FILE",
+		[OPERAND_FILES] = "FILE",
 		[OPERAND_ZONE_FILE] = "NAME",
 		[OPERAND_COMMAND] = "COMMAND",
 	};
@@ -297,6 +309,9 @@ static const char *operand_usage(const struct command *command)
 	if (command->operand == OPERAND_DEVICE) {
 		return command->operand_min == 2 ? " NAME DEVICE"
 						 : " NAME [DEVICE]";
+	}
+	if (command->operand == OPERAND_FILES) {
+		return " FILE [FILE]";
 	}
 	if (command->operand == OPERAND_ZONE_FILE) {
 		return " NAME [FILE]";

@@ -217,6 +217,7 @@ static void offer_operand(const struct search *search, enum operand operand,
 		offer_files(search);
 		break;
 	case OPERAND_FILE:
+	case OPERAND_FILES:
 		offer_files(search);
 		break;
 	case OPERAND_COMMAND:

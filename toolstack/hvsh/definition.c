@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "strict_json.h"
 #include "uuid.h"
@@ -144,6 +146,27 @@ char *definition_format(const char *text)
 	}
 	json_object_put(json);
 	return formatted;
+}
+
+struct json_object *definition_path(const char *path)
+{
+	struct json_object *json = NULL;
+	char dir[PATH_MAX];
+	char *whole;
+
+	if (path[0] == '/') {
+		return json_object_new_string(path);
+	}
+	if (getcwd(dir, sizeof(dir)) == NULL) {
+		complain("the path of the working directory is unknown: %s",
+			 strerror(errno));
+	} else if (asprintf(&whole, "%s/%s", dir, path) < 0) {
+		out_of_memory();
+	} else {
+		json = json_object_new_string(whole);
+		free(whole);
+	}
+	return json;
 }
 
 /* As report_file() says it of what the daemon refuses. */

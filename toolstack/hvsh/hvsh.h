@@ -113,6 +113,7 @@ enum operand {
 	OPERAND_ANY_DEVICE, /* perhaps a zone, then perhaps a device of it */
 	OPERAND_CHANGES, /* a zone, one of its devices, then KEY=VALUE... */
 	OPERAND_FILE,
+	OPERAND_FILES,
 	OPERAND_ZONE_FILE, /* a zone, then perhaps a file */
 	OPERAND_COMMAND,
 };
@@ -161,6 +162,7 @@ int cmd_define(struct context *ctx, const struct args *args);
 int cmd_diff(struct context *ctx, const struct args *args);
 int cmd_edit(struct context *ctx, const struct args *args);
 int cmd_create(struct context *ctx, const struct args *args);
+int cmd_import(struct context *ctx, const struct args *args);
 int cmd_undefine(struct context *ctx, const struct args *args);
 int cmd_dumpdef(struct context *ctx, const struct args *args);
 int cmd_console(struct context *ctx, const struct args *args);
@@ -181,6 +183,8 @@ void help_command(const struct command *command);
 
 /* ---- definition.c ---- */
 
+struct json_object;
+
 /* NUL-terminated, to be freed; NULL after a complaint.  "-": standard input. */
 char *file_read(const char *name, size_t *ret_len);
 /* One JSON object, no member twice?  Complains of the place in the file. */
@@ -189,6 +193,8 @@ bool definition_check(const char *name, const char *text, size_t len);
 char *definition_read(const char *file);
 /* JSON as people read it, to be freed; NULL if text is none. */
 char *definition_format(const char *text);
+/* The daemon has another working directory.  NULL after a complaint. */
+struct json_object *definition_path(const char *path);
 /* With all members, as the daemon tells it, to be freed; NULL after a complaint.
  * A text without a uuid gets that one. */
 char *definition_complete(const char *file, const char *text, const char *uuid);
@@ -202,8 +208,6 @@ int definition_put(struct context *ctx, const char *text, uint64_t generation);
 bool definition_was_changed(struct context *ctx);
 
 /* ---- cmd_create.c ---- */
-
-struct json_object;
 
 /* A zone that is not there yet: checks the definition, and prints or defines it.
  * Its exit status. */
