@@ -59,6 +59,7 @@ hvsh-y += \
 	toolstack/hvsh/signals.c \
 	toolstack/hvsh/table.c \
 	toolstack/hvsh/term.c \
+	toolstack/hvsh/watch.c \
 	toolstack/hvsh/words.c
 hvsh-libs += libedit
 

@@ -336,6 +336,12 @@ def running(env, *words, stdin=None):
             process.kill()
 
 
+def read_until(process, text):
+    """Lines of its output up to the first with that text."""
+    while text not in (line := process.stdout.readline()):
+        assert line, f"ended before {text!r}"
+
+
 def hvsh_path():
     """The program under test: HVSH, else what `make host` builds."""
     root = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_hvd import FakeHvd, RpcError, hvsh_path, running, zone
+from fake_hvd import FakeHvd, RpcError, hvsh_path, read_until, running, zone
 
 ROOT = Path(__file__).resolve().parents[2]
 HVSH = hvsh_path()
@@ -854,6 +854,62 @@ def test_events_of_a_daemon_that_counts_anew(hvd, env):
         assert process.wait(SECONDS) == 143
 
 
+# ---- watch ----
+
+def wait_subscribed(hvd, count=1):
+    deadline = time.monotonic() + SECONDS
+    while len(hvd.subscriptions) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def read_table(process, lines):
+    return [process.stdout.readline().decode() for _ in range(lines)]
+
+
+def test_list_watch_through_a_pipe(hvd, env):
+    with running(env, "list", "--watch") as process:
+        assert "shut off" in read_table(process, 4)[3]
+        hvd.zones["spare"]["state"] = "running"
+        hvd.emit("spare", "started")
+        shown = read_table(process, 5)
+        assert shown[0] == "\n" and " running " in shown[4]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0
+        assert process.stdout.read() == process.stderr.read() == b""
+    assert len(hvd.called("zone.list")) == 2
+
+
+def test_list_watch_survives_a_restart_of_the_daemon(hvd, env):
+    with running(env, "list", "-w") as process:
+        read_table(process, 4)
+        hvd.subscribers.clear()
+        hvd.listener.stop()
+        del hvd.zones["rt"]
+        hvd.listener.start()
+        assert "spare" in read_table(process, 4)[3]
+        hvd.emit("spare", "started")
+        read_table(process, 4)
+        process.terminate()
+        assert process.wait(SECONDS) == 143
+        assert b"list: the connection was lost" in process.stderr.read()
+
+
+def test_info_watch_looks_at_one_zone(hvd, env):
+    with running(env, "info", "spare", "--watch", "--json") as process:
+        wait_subscribed(hvd)
+        hvd.emit("rt", "paused")
+        hvd.zones["spare"]["generation"] = 77
+        hvd.emit("spare", "defined")
+        read_until(process, b"77")
+        del hvd.zones["spare"]
+        hvd.emit("spare", "undefined")
+        assert process.wait(SECONDS) == 1
+        assert b"info spare: no zone is called" in process.stderr.read()
+    # Of the other zone's event it took no notice.
+    assert len(hvd.called("zone.get")) == 3
+
+
 # ---- consoles ----
 
 class Terminal:
@@ -1175,6 +1231,33 @@ def test_table_fits_the_terminal(hvd, terminal):
     rows = plain.splitlines()
     assert all(len(row) <= 80 for row in rows)
     assert any("nnn~" in row for row in rows)
+
+
+@pytest.mark.parametrize("key", [b"q", b"\x03"])
+def test_watch_on_a_terminal(hvd, terminal, key):
+    shown = terminal("list", "--watch")
+    shown.expect(b"\033[H\033[J")
+    shown.expect(b"spare")
+    assert not shown.local_flags() & (termios.ICANON | termios.ECHO)
+    hvd.zones["spare"]["state"] = "crashed"
+    hvd.emit("spare", "crashed")
+    shown.expect(b"\033[H\033[J")
+    shown.expect(b"crashed")
+    shown.write(b"x" + key)
+    assert shown.wait() == 0
+
+
+def test_watch_at_the_prompt(hvd, terminal):
+    shown = terminal()
+    shown.prompt()
+    shown.write(b"list -w\r")
+    shown.expect(b"\033[H\033[J")
+    shown.expect(b"spare")
+    shown.write(b"q")
+    shown.prompt()
+    assert hvd.called("event.unsubscribe")
+    shown.write(b"info rt\r")
+    shown.expect(b"Name:")
 
 
 def test_colors_only_on_terminals(hvd, hvsh, env):

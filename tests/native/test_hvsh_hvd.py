@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from fake_hvd import hvsh_path, running
+from fake_hvd import hvsh_path, read_until, running
 from test_hvd import HVD, machine, net, state, wait  # noqa: F401 (fixtures)
 
 HVSH = hvsh_path()
@@ -298,3 +298,12 @@ def test_create(machine, hvd, hvsh):  # noqa: F811
     assert hvsh("diff", "z1", "-", stdin=text) == ""
     assert state(hvd, "z1") == "running"
     assert "there is a zone of that name" in hvsh(*words, status=1)
+
+
+def test_watch(machine, hvd, hvsh, env, defined):  # noqa: F811
+    with running(env, "info", "z1", "--watch", "--json") as process:
+        read_until(process, b'"definition"')
+        hvsh("start", "z1")
+        read_until(process, b'"running"')
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0

@@ -41,11 +41,11 @@ static void on_event(struct hvd_conn *conn, const struct hvd_event *event,
 	printer->status = finish_output(printer->status);
 }
 
-static int reconnect(struct context *ctx)
+int events_reconnect(struct context *ctx, const char *verb)
 {
 	struct pollfd pfd = { .fd = signals_fd(), .events = POLLIN };
 
-	complain("events: the connection was lost, trying again");
+	complain("%s: the connection was lost, trying again", verb);
 	for (int i = 0; i < RECONNECT_TRIES; i++) {
 		if (hvd_reconnect(ctx->conn) == 0) {
 			return EXIT_OK;
@@ -55,7 +55,7 @@ static int reconnect(struct context *ctx)
 			return EXIT_OK; /* the caller sees it too */
 		}
 	}
-	return report(ctx, -ECONNRESET, "events");
+	return report(ctx, -ECONNRESET, "%s", verb);
 }
 
 static int follow(struct context *ctx, struct printer *printer)
@@ -68,7 +68,7 @@ static int follow(struct context *ctx, struct printer *printer)
 
 	while (signals_pending() == 0 && printer->status == EXIT_OK) {
 		if (hvd_process(ctx->conn) == -ECONNRESET) {
-			status = reconnect(ctx);
+			status = events_reconnect(ctx, "events");
 			if (status != EXIT_OK) {
 				return status;
 			}

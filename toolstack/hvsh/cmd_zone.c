@@ -97,16 +97,13 @@ static int print_zone_json(struct context *ctx, bool running)
 	return EXIT_OK;
 }
 
-int cmd_list(struct context *ctx, const struct args *args)
+static int show_list(struct context *ctx, const struct args *args)
 {
 	bool running = args_has(args, "running");
 	struct hvd_zone *zones;
 	size_t count;
-	int err = context_connect(ctx);
+	int err;
 
-	if (err != EXIT_OK) {
-		return err;
-	}
 	if (args_has(args, "json")) {
 		return print_zone_json(ctx, running);
 	}
@@ -117,6 +114,17 @@ int cmd_list(struct context *ctx, const struct args *args)
 	print_zone_table(ctx, zones, count, running);
 	hvd_zone_list_free(zones, count);
 	return EXIT_OK;
+}
+
+int cmd_list(struct context *ctx, const struct args *args)
+{
+	int status = context_connect(ctx);
+
+	if (status != EXIT_OK) {
+		return status;
+	}
+	return args_has(args, "watch") ? watch(ctx, args, NULL, show_list)
+				       : show_list(ctx, args);
 }
 
 #define FIELD "%-14s "
@@ -271,16 +279,12 @@ static void print_detail(struct context *ctx,
 	}
 }
 
-int cmd_info(struct context *ctx, const struct args *args)
+static int show_info(struct context *ctx, const struct args *args)
 {
 	const char *name = args->positionals[0];
 	struct hvd_zone_detail *detail;
-	int err = context_connect(ctx);
+	int err = hvd_zone_get(ctx->conn, name, &detail);
 
-	if (err != EXIT_OK) {
-		return err;
-	}
-	err = hvd_zone_get(ctx->conn, name, &detail);
 	if (err != 0) {
 		return report_zone(ctx, err, "info", name);
 	}
@@ -291,6 +295,18 @@ int cmd_info(struct context *ctx, const struct args *args)
 	}
 	hvd_zone_detail_free(detail);
 	return EXIT_OK;
+}
+
+int cmd_info(struct context *ctx, const struct args *args)
+{
+	int status = context_connect(ctx);
+
+	if (status != EXIT_OK) {
+		return status;
+	}
+	return args_has(args, "watch")
+		       ? watch(ctx, args, args->positionals[0], show_info)
+		       : show_info(ctx, args);
 }
 
 static int do_start(struct hvd_conn *conn, const char *name,

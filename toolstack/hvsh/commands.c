@@ -16,6 +16,12 @@
 		"json", '\0', NULL, NULL, "print JSON, for other programs" \
 	}
 
+#define OPTION_WATCH                                             \
+	{                                                        \
+		"watch", 'w', NULL, NULL,                        \
+			"show it again when it changes, until q" \
+	}
+
 const struct option global_options[] = {
 	{ "socket", 's', "PATH", NULL, "the daemon's socket" },
 	{ "timeout", 't', "SECONDS", NULL,
@@ -40,6 +46,13 @@ static const struct option list_options[] = {
 	{ "running", 'r', NULL, NULL, "only zones that are not shut off" },
 	{ "all", 'a', NULL, NULL,
 	  "changes nothing: all are shown; virsh users type it" },
+	OPTION_WATCH,
+	OPTION_JSON,
+	END_OPTIONS,
+};
+
+static const struct option info_options[] = {
+	OPTION_WATCH,
 	OPTION_JSON,
 	END_OPTIONS,
 };
@@ -110,7 +123,7 @@ const struct command commands[] = {
 	{ "list", "ls", GROUP_ZONES, OPERAND_NONE, 0, 0, list_options,
 	  "show the zones",
 	  "Those that are defined but shut off are shown too.", cmd_list },
-	{ "info", "get", GROUP_ZONES, OPERAND_ZONE, 1, 1, json_options,
+	{ "info", "get", GROUP_ZONES, OPERAND_ZONE, 1, 1, info_options,
 	  "show all about one zone", NULL, cmd_info },
 	{ "start", NULL, GROUP_ZONES, OPERAND_ZONE, 1, 1, start_options,
 	  "start a zone", NULL, cmd_start },
@@ -394,5 +407,6 @@ int command_run(struct context *ctx, int argc, const char *const *argv)
 			 missing_operand(command, args.positional_count));
 		return usage_error(command, error.text);
 	}
+	args.command = command->name;
 	return finish_output(command->run(ctx, &args));
 }

@@ -57,6 +57,7 @@ struct option {
 };
 
 struct args {
+	const char *command; /* its name, once it runs */
 	const struct option *options;
 	/* One for each option: NULL absent, "" present, or its value. */
 	const char *values[OPTIONS_MAX];
@@ -221,6 +222,24 @@ bool editor_run(const char *path);
 /* Yes or no, of a user at a terminal; false if there is none. */
 bool ask(const char *question);
 
+/* ---- watch.c ---- */
+
+/* Shows once what a command shows; connected.  An exit status. */
+typedef int (*show_fn)(struct context *ctx, const struct args *args);
+
+/*
+ * Shows it now and after each event, of that zone or, NULL, of any: on a
+ * terminal in place of what was shown, until q or Ctrl-C.
+ */
+int watch(struct context *ctx, const struct args *args, const char *zone,
+	  show_fn show);
+
+/* ---- cmd_events.c ---- */
+
+/* Waits for a daemon that is being restarted, subscribed as before.  EXIT_OK
+ * also if a signal came. */
+int events_reconnect(struct context *ctx, const char *verb);
+
 /* ---- words.c ---- */
 
 #define WORDS_MAX 64
@@ -351,6 +370,8 @@ size_t term_width(void);
 /* Raw input on stdin until term_restore(), which also runs at exit. */
 bool term_raw(void);
 void term_restore(void);
+/* Keys one by one and without echo; Ctrl-C stays a signal, output as it is. */
+bool term_keys(void);
 
 /* ---- offsets.c: where each console was left ---- */
 

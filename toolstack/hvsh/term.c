@@ -82,7 +82,7 @@ static void guard_signals(void)
 	sigaction(SIGTSTP, &action, NULL);
 }
 
-bool term_raw(void)
+static bool set_input(bool keys_only)
 {
 	static bool prepared;
 
@@ -98,11 +98,25 @@ bool term_raw(void)
 		guard_signals();
 	}
 	raw = saved;
-	cfmakeraw(&raw);
+	if (keys_only) {
+		raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	} else {
+		cfmakeraw(&raw);
+	}
 	is_raw = 1;
 	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) != 0) {
 		is_raw = 0;
 		return false;
 	}
 	return true;
+}
+
+bool term_raw(void)
+{
+	return set_input(false);
+}
+
+bool term_keys(void)
+{
+	return set_input(true);
 }
