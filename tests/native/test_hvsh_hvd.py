@@ -94,6 +94,14 @@ def test_definition_round_trip(machine, hvd, hvsh, defined):  # noqa: F811
     assert json.loads(hvsh("dumpdef", "z1")) == json.loads(text)
 
 
+def test_definition_of_a_zone_that_runs(hvd, hvsh, defined):
+    text = hvsh("dumpdef", "z1")
+    assert "stays as it is" not in hvsh("define", "-", stdin=text)
+    hvsh("start", "z1")
+    assert "\nz1: is running and stays as it is until" in \
+        hvsh("define", "-", stdin=text)
+
+
 def test_definition_error_names_the_member(machine, hvd, hvsh):  # noqa: F811
     bad = machine.definition(devices=[{"type": "console"}, {"type": "warp"}])
     error = hvsh("define", "-", stdin=json.dumps(bad), status=1)

@@ -698,12 +698,13 @@ static int change_member(struct def_parser *p, struct zone_device *device,
 
 	zerror_path(at, "%s.%s", p->root, name);
 	if (!member) {
-		return zerror_set(p->error, ZERROR_UNSUPPORTED, at,
-				  "change the definition (hvsh define), and "
-				  "start the zone again",
-				  "%s: a device of type %s has no %.32s that "
-				  "can be set",
-				  device->name, types[device->type].name, name);
+		return zerror_set(
+			p->error, ZERROR_UNSUPPORTED, at,
+			"what can be set: hvsh help set; other members "
+			"are changed in the definition (hvsh edit)",
+			"%s: a device of type %s has no %.32s that "
+			"can be set",
+			device->name, types[device->type].name, name);
 	}
 	if (strcmp(name, "limits") == 0) {
 		forget_limits(device);

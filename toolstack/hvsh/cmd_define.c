@@ -6,6 +6,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* A running zone goes on as it is: who changes its definition may expect else. */
+static void tell_if_running(struct context *ctx, const char *name)
+{
+	struct hvd_zone_detail *detail;
+
+	if (hvd_zone_get(ctx->conn, name, &detail) != 0) {
+		return;
+	}
+	if (detail->zone.id >= 0) {
+		printf("%s: is %s and stays as it is until it is shut down and "
+		       "started; 'hvsh diff %s' shows what differs\n",
+		       name, detail->zone.state, name);
+	}
+	hvd_zone_detail_free(detail);
+}
+
 static int define_text(struct context *ctx, const char *name, const char *text)
 {
 	struct hvd_zone_defined *defined;
@@ -20,6 +36,7 @@ static int define_text(struct context *ctx, const char *name, const char *text)
 	}
 	printf("%s: defined (generation %" PRIu64 ", %s)\n", defined->name,
 	       defined->generation, defined->uuid);
+	tell_if_running(ctx, defined->name);
 	hvd_zone_defined_free(defined);
 	return EXIT_OK;
 }
