@@ -178,6 +178,7 @@ GOOD = [
     {"initrd": "/i"}, {"dtb-overlay": "/d"}, {"cmdline": "x" * 2047},
     {"cpus": [0]}, {"cpus": [63]}, {"priority": 0}, {"priority": 31},
     {"slice": "100us"}, {"slice": "1s"}, {"slice": "5ms"}, {"autostart": True},
+    {"autostart": {}}, {"autostart": {"order": -1000, "delay": "3600s"}},
     {"on_crash": "restart"}, {"on_reboot": "destroy"},
     {"on_poweroff": "restart"}, {"on_reboot": "preserve"},
     {"on_poweroff": "preserve"}, {"devices": []},
@@ -227,6 +228,11 @@ BAD = [
     ({"priority": 32}, "$.priority"), ({"priority": -1}, "$.priority"),
     ({"slice": 5}, "$.slice"), ({"slice": "5"}, "$.slice"),
     ({"autostart": 1}, "$.autostart"),
+    ({"autostart": {"order": 1001}}, "$.autostart.order"),
+    ({"autostart": {"order": "1"}}, "$.autostart.order"),
+    ({"autostart": {"delay": 5}}, "$.autostart.delay"),
+    ({"autostart": {"delay": "5"}}, "$.autostart.delay"),
+    ({"autostart": {"after": "z2"}}, "$.autostart.after"),
     ({"on_crash": "reboot"}, "$.on_crash"),
     ({"on_reboot": "reboot"}, "$.on_reboot"),
     ({"on_poweroff": True}, "$.on_poweroff"),
@@ -324,6 +330,7 @@ ONLY_HVD = [
     ({"memory": "257M"}, "$.memory"),
     ({"cpus": [1, 2]}, "$.cpus"),
     ({"slice": "99us"}, "$.slice"), ({"slice": "2s"}, "$.slice"),
+    ({"autostart": {"delay": "3601s"}}, "$.autostart.delay"),
     (disk(limits={"total-bytes-sec": "2T"}),
      "$.devices[0].limits.total-bytes-sec"),
     ({"devices": [{"type": "console"}] * 6}, "$.devices[5]"),
@@ -375,14 +382,13 @@ def test_bad_definitions(machine, hvd):
     assert accepted == []
 
 
-def missing(schema, path="$"):
-    """Paths of the schema's members that can be left out or spoilt."""
-    for name, inner in schema.get("properties", {}).items():
-        yield f"{path}.{name}"
-        yield from missing(inner, f"{path}.{name}")
-        items = inner.get("items", {})
-        for part in items.get("oneOf", [items]):
-            yield from missing(part, f"{path}.{name}[]")
+def members_of(schema, path="$"):
+    """Paths of all members that the schema has."""
+    for part in [schema, *schema.get("oneOf", [])]:
+        for name, inner in part.get("properties", {}).items():
+            yield f"{path}.{name}"
+            yield from members_of(inner, f"{path}.{name}")
+            yield from members_of(inner.get("items", {}), f"{path}.{name}[]")
 
 
 def paths_of(value, path="$"):
@@ -397,7 +403,7 @@ def paths_of(value, path="$"):
 
 def test_the_tables_above_leave_no_member_out(machine):
     """A new member needs a good and a bad example."""
-    members = set(missing(openrpc.ZONE_SCHEMA))
+    members = set(members_of(openrpc.ZONE_SCHEMA))
     for table in (GOOD, [change for change, _ in BAD]):
         used = {p for change in table
                 for p in paths_of({**machine.definition(), **change})}
