@@ -15,8 +15,8 @@ libhvd-y += \
 	toolstack/lib/client/wire.c \
 	toolstack/lib/client/zone.c
 
-# The shell. libedit: line editing under the BSD licence.
-hvsh-y += \
+# Definitions of zones, sizes, errors: of the daemon and of the shell.
+zdef-y += \
 	toolstack/common/net_mac.c \
 	toolstack/common/size.c \
 	toolstack/common/strict_json.c \
@@ -30,14 +30,17 @@ hvsh-y += \
 	toolstack/common/zone_forward.c \
 	toolstack/common/zone_limits.c \
 	toolstack/common/zone_nbd.c \
-	toolstack/common/zone_net.c \
+	toolstack/common/zone_net.c
+
+# The shell. libedit: line editing under the BSD licence.
+hvsh-y += $(zdef-y) \
 	toolstack/hvsh/args.c \
 	toolstack/hvsh/cmd_console.c \
 	toolstack/hvsh/cmd_create.c \
 	toolstack/hvsh/cmd_define.c \
 	toolstack/hvsh/cmd_device.c \
-	toolstack/hvsh/cmd_doctor.c \
 	toolstack/hvsh/cmd_diff.c \
+	toolstack/hvsh/cmd_doctor.c \
 	toolstack/hvsh/cmd_edit.c \
 	toolstack/hvsh/cmd_events.c \
 	toolstack/hvsh/cmd_help.c \
@@ -112,26 +115,13 @@ hvd-y += \
 # Access to /dev/zonevisor.
 privcmd-y += toolstack/lib/privcmd/privcmd.c
 
-# Zone definitions, sizes, errors, the device tree of a zone.
-zcommon-y += \
+# What the daemon has with hvd-backend and tests: definitions, images, the device
+# tree of a zone.
+zcommon-y += $(zdef-y) \
 	toolstack/common/dtb.c \
 	toolstack/common/image.c \
-	toolstack/common/net_mac.c \
 	toolstack/common/placement.c \
-	toolstack/common/shadow_layout.c \
-	toolstack/common/size.c \
-	toolstack/common/strict_json.c \
-	toolstack/common/suggest.c \
-	toolstack/common/text.c \
-	toolstack/common/uuid.c \
-	toolstack/common/zerror.c \
-	toolstack/common/zone_def.c \
-	toolstack/common/zone_def_parse.c \
-	toolstack/common/zone_device.c \
-	toolstack/common/zone_forward.c \
-	toolstack/common/zone_limits.c \
-	toolstack/common/zone_nbd.c \
-	toolstack/common/zone_net.c
+	toolstack/common/shadow_layout.c
 
 # The daemon over a hypervisor made of files, for tests.
 hvd-fake-y += $(hvd-y) $(zcommon-y) tests/unit/toolstack/fake_privcmd.c
