@@ -714,8 +714,9 @@ static void take_all(void)
 
 static void peer_send(struct fuzz_input *in, uint32_t pair)
 {
+	const uint32_t least = NET_HDR_SIZE + FRAME_SEQ + 4;
 	struct sent *sent = &w.backlog[pair][w.backlog_count[pair]];
-	uint32_t len = fuzz_u16(in);
+	uint32_t len = fuzz_u16(in) % (NET_PACKET_MAX - least + 1);
 
 	if (w.backlog_count[pair] == BACKLOG) {
 		return;
@@ -724,7 +725,7 @@ static void peer_send(struct fuzz_input *in, uint32_t pair)
 		len %= 2000;
 	}
 	*sent = (struct sent){
-		.len = NET_HDR_SIZE + FRAME_SEQ + 4 + len,
+		.len = least + len,
 		.seq = w.next_rx[pair]++,
 	};
 	sent->hdr.flags = fuzz_u8(in) & 3;
