@@ -92,13 +92,19 @@ class Victim:
         if step.how == "start":
             first, then = BEFORE_START.number, step.number
             starts += 1
-        octal = "".join(f"\\{byte:03o}" for byte in
-                        struct.pack("=4I", first, passes, then, 0))
-        self.machine.run(f"printf '{octal}' | dd of={ORDERS} conv=notrunc")
+        # The step last: with it the process begins to count.
+        self.write(1, passes, then, 0)
+        self.write(0, first)
         after = self.machine.wait_until(
             lambda: self.reached(starts),
             f"the end of an I/O process at {step.name} ({step.what})")
         assert after.died == step.number and after.starts == starts
+
+    def write(self, at, *words):
+        octal = "".join(f"\\{byte:03o}" for byte in
+                        struct.pack(f"={len(words)}I", *words))
+        self.machine.run(f"printf '{octal}' | dd of={ORDERS} bs=4 seek={at}"
+                         " conv=notrunc")
 
     def reached(self, starts):
         """The orders, once that many processes have been started."""
