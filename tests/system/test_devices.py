@@ -73,7 +73,9 @@ def server(machine):
 
 
 def start_server(machine):
-    machine.run(f"rm -f {SOCKET}; /nbd/usr/bin/nbdkit -U {SOCKET}"
+    """With one thread: nbdkit 1.32 with more of them fails an assertion when a
+    client is killed while several of its requests are under way."""
+    machine.run(f"rm -f {SOCKET}; /nbd/usr/bin/nbdkit -t 1 -U {SOCKET}"
                 " -P /tmp/nbdkit.pid /nbd/plugins/nbdkit-file-plugin.so"
                 f" {FAR_IMAGE}")
 
