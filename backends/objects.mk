@@ -13,6 +13,7 @@ backends-y += \
 	backends/blk/blk_command.c \
 	backends/blk/blk_limit.c \
 	backends/blk/nbd_lib.c \
+	backends/blk/store_lost.c \
 	backends/blk/store_nbd.c \
 	backends/blk/store_null.c \
 	backends/blk/store_uring.c \

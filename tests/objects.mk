@@ -155,6 +155,9 @@ test_virtio_blk-src := $(blk-src) $(blk-support) backends/blk/store_null.c
 unit-tests-y += tests/unit/backends/test_store_uring
 test_store_uring-src := backends/core/event.c backends/core/event_uv.c
 test_store_uring-libs := libuv liburing
+unit-tests-y += tests/unit/backends/test_store_lost
+test_store_lost-src := backends/blk/store_lost.c
+
 unit-tests-y += tests/unit/backends/test_store_nbd
 test_store_nbd-src := $(store-nbd-src)
 test_store_nbd-libs := libuv

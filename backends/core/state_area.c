@@ -21,6 +21,12 @@ struct record_header {
 	uint64_t mark[STATE_MARKS];
 };
 
+struct note {
+	uint32_t size; /* 0: none; written last */
+	uint32_t reserved;
+	uint8_t bytes[STATE_NOTE_MAX];
+};
+
 struct log_header {
 	char name[STATE_NAME_MAX]; /* first byte 0: free; written last */
 	uint64_t tail;
@@ -29,6 +35,7 @@ struct log_header {
 #define RECORDS_OFFSET 0x1000u
 #define RECORD_STRIDE 0x1000u
 #define RECORD_COPIES 256u /* offset of the two copies in a record */
+#define NOTES_OFFSET 0x25000u /* zero where an older version wrote none */
 #define LOGS_OFFSET 0x40000u
 #define LOG_STRIDE 0x30000u
 #define LOG_DATA 64u
@@ -37,8 +44,10 @@ struct log_header {
 
 _Static_assert(sizeof(struct record_header) <= RECORD_COPIES, "record");
 _Static_assert(RECORD_COPIES + 2 * STATE_RECORD_MAX <= RECORD_STRIDE, "record");
-_Static_assert(RECORDS_OFFSET + STATE_RECORDS * RECORD_STRIDE <= LOGS_OFFSET,
-	       "records end before the logs");
+_Static_assert(RECORDS_OFFSET + STATE_RECORDS * RECORD_STRIDE <= NOTES_OFFSET,
+	       "records end before the notes");
+_Static_assert(NOTES_OFFSET + STATE_SLOTS * sizeof(struct note) <= LOGS_OFFSET,
+	       "notes end before the logs");
 _Static_assert(LOGS_OFFSET + STATE_LOGS * LOG_STRIDE <= INFLIGHT_OFFSET,
 	       "logs end before the chains in flight");
 _Static_assert(INFLIGHT_OFFSET + STATE_SLOTS * STATE_SLOT_QUEUES *
@@ -150,6 +159,34 @@ void state_record_commit(struct state_record *record)
 	if (header->kind != record->kind) {
 		__atomic_store_n(&header->kind, record->kind, __ATOMIC_RELEASE);
 	}
+}
+
+static struct note *note_at(const struct state_area *area, uint32_t slot)
+{
+	return (struct note *)(area->base + NOTES_OFFSET) + slot;
+}
+
+void state_note_write(struct state_area *area, uint32_t slot, const void *note,
+		      size_t size)
+{
+	struct note *at = note_at(area, slot);
+
+	__atomic_store_n(&at->size, 0, __ATOMIC_RELEASE);
+	store_barrier();
+	memcpy(at->bytes, note, size);
+	__atomic_store_n(&at->size, (uint32_t)size, __ATOMIC_RELEASE);
+}
+
+bool state_note_read(const struct state_area *area, uint32_t slot,
+		     void *ret_note, size_t size)
+{
+	const struct note *at = note_at(area, slot);
+
+	if (__atomic_load_n(&at->size, __ATOMIC_ACQUIRE) != size) {
+		return false;
+	}
+	memcpy(ret_note, at->bytes, size);
+	return true;
 }
 
 static struct log_header *log_at(const struct state_area *area, uint32_t i)

@@ -3,14 +3,16 @@
  * The restart area: what outlives the I/O process (the module keeps it as long
  * as the zone lives; zeroed when the zone is made).
  *
- *   header | 36 records of 4 KiB: one per device | 6 logs: one per console
+ *   header | 36 records of 4 KiB: one per device | a note per slot
+ *          | 6 logs: one per console
  *          | chains in flight: a place for each queue of each slot
  *
  * A kill may fall between any two instructions, so nothing is changed in place
  * but single aligned words.  A record has two copies of the device's state and
  * a generation whose lowest bit names the valid one: a commit writes the other
  * copy, then the generation.  Beside them are the marks, words a device writes
- * one at a time.  A log is bytes and one count (log_ring.h).
+ * one at a time.  A note is what a device's type keeps beside that: it counts
+ * once it is whole.  A log is bytes and one count (log_ring.h).
  *
  * The area is written by a process that handles hostile input, so a reader
  * treats it as input: what it finds is checked before use.
@@ -18,6 +20,7 @@
 #ifndef ZV_BACKENDS_CORE_STATE_AREA_H
 #define ZV_BACKENDS_CORE_STATE_AREA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +31,7 @@
 #define STATE_RECORDS 36u
 #define STATE_RECORD_MAX 1920u /* bytes of state of one device */
 #define STATE_MARKS 8u
+#define STATE_NOTE_MAX 120u /* bytes */
 #define STATE_LOGS 6u
 #define STATE_SLOTS 32u
 #define STATE_SLOT_QUEUES 8u
@@ -75,6 +79,13 @@ enum state_found state_record_open(struct state_area *area, uint32_t index,
 				   uint32_t kind, void *work, size_t size,
 				   struct state_record *ret_record);
 void state_record_commit(struct state_record *record);
+
+/* Replaces the note of that slot; size: 1 .. STATE_NOTE_MAX. */
+void state_note_write(struct state_area *area, uint32_t slot, const void *note,
+		      size_t size);
+/* False: there is none of that size. */
+bool state_note_read(const struct state_area *area, uint32_t slot,
+		     void *ret_note, size_t size);
 
 /* The log of that name, made if need be; -ENOSPC when all are taken. */
 int state_log_open(struct state_area *area, const char *name,

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "blk/store_lost.h"
 #include "blk/store_nbd.h"
 #include "blk/store_uring.h"
 #include "blk/virtio_blk.h"
@@ -115,6 +116,62 @@ static void on_lost(void *owner)
 	io_device_set_state(device, IO_DEVICE_ERROR, lost);
 }
 
+/*
+ * What a successor must know of a disk whose server it may not find.  The area
+ * is input, like all that outlived a process.
+ */
+struct disk_note {
+	uint64_t size;
+	uint32_t block_size;
+	uint32_t physical_size;
+	uint32_t flags;
+};
+
+#define NOTE_FLUSH (1u << 0)
+#define NOTE_DISCARD (1u << 1)
+#define NOTE_WRITE_ZEROES (1u << 2)
+#define NOTE_UNMAP (1u << 3)
+
+static void note_caps(struct io_device *device,
+		      const struct blk_store_caps *caps)
+{
+	const struct disk_note note = {
+		.size = caps->size,
+		.block_size = caps->block_size,
+		.physical_size = caps->physical_size,
+		.flags = (caps->flush ? NOTE_FLUSH : 0) |
+			 (caps->discard ? NOTE_DISCARD : 0) |
+			 (caps->write_zeroes ? NOTE_WRITE_ZEROES : 0) |
+			 (caps->unmap ? NOTE_UNMAP : 0),
+	};
+
+	state_note_write(&device->process->area, device->config->slot, &note,
+			 sizeof(note));
+}
+
+/* The guest may know the disk: then it is there, and does nothing. */
+static int open_lost(struct io_device *device, struct blk_store **ret)
+{
+	struct disk_note note;
+	struct blk_store_caps caps;
+
+	if (!state_note_read(&device->process->area, device->config->slot,
+			     &note, sizeof(note))) {
+		return -ENOENT;
+	}
+	caps = (struct blk_store_caps){
+		.size = note.size,
+		.block_size = note.block_size,
+		.physical_size = note.physical_size,
+		.readonly = device->config->disk.readonly,
+		.flush = (note.flags & NOTE_FLUSH) != 0,
+		.discard = (note.flags & NOTE_DISCARD) != 0,
+		.write_zeroes = (note.flags & NOTE_WRITE_ZEROES) != 0,
+		.unmap = (note.flags & NOTE_UNMAP) != 0,
+	};
+	return store_lost_open(&caps, ret);
+}
+
 static int open_nbd(struct io_device *device, struct blk_store **ret)
 {
 	const struct io_config_disk *disk = &device->config->disk;
@@ -131,6 +188,14 @@ static int open_nbd(struct io_device *device, struct blk_store **ret)
 				&config, ret);
 
 	device->why = store_nbd_explain(rc, &device->hint);
+	if (rc == 0) {
+		note_caps(device, &(*ret)->caps);
+	} else if (open_lost(device, ret) == 0) {
+		device->lost = true;
+		device->state = IO_DEVICE_ERROR;
+		device->why = lost;
+		rc = 0;
+	}
 	return rc;
 }
 

@@ -275,7 +275,8 @@ static void serve(struct hvd_io *io)
 	}
 	for (size_t i = 0; i < io->process.device_count; i++) {
 		if (io->process.device[i].type->resize != NULL) {
-			on_device(&io->process, &io->process.device[i], NULL);
+			on_device(&io->process, &io->process.device[i],
+				  io->process.device[i].why);
 		}
 	}
 	control_send_event(&io->control, "ready");

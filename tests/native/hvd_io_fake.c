@@ -7,9 +7,12 @@
  * filter, which answers before the socket says that it knows no such request.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <zonevisor.h>
 
@@ -37,13 +40,30 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	return rc;
 }
 
-/* Guest memory and the restart area: zeros. */
+static int open_state(void)
+{
+	const char *path = getenv("HVD_IO_FAKE_STATE");
+
+	return path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
+}
+
+/*
+ * Guest memory and the restart area: zeros.  A file that $HVD_IO_FAKE_STATE names
+ * is a restart area that outlives the process.
+ */
 void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd,
 		  off_t offset)
 {
 	if (fd == FD_ZONE) {
-		return __real_mmap(at, size, prot, MAP_SHARED | MAP_ANONYMOUS,
-				   -1, 0);
+		int state = offset == (off_t)ZV_MMAP_STATE ? open_state() : -1;
+		void *p = __real_mmap(
+			at, size, prot,
+			MAP_SHARED | (state < 0 ? MAP_ANONYMOUS : 0), state, 0);
+
+		if (state >= 0) {
+			close(state);
+		}
+		return p;
 	}
 	return __real_mmap(at, size, prot, flags, fd, offset);
 }

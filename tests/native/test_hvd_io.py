@@ -352,6 +352,49 @@ def test_a_disk_of_an_nbd_server(start):
 
 
 @needs_nbdkit
+def test_a_successor_without_the_nbd_server(start, tmp_path, monkeypatch):
+    """It serves the disk that the guest knows, though nothing can be read."""
+    area = tmp_path / "area"
+    area.write_bytes(bytes(2 << 20))
+    monkeypatch.setenv("HVD_IO_FAKE_STATE", str(area))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = start(files=(ours,))
+        server = subprocess.Popen(["nbdkit", "-s", "--log=null", "memory",
+                                   "3M"], stdin=theirs, stdout=theirs)
+    try:
+        process.serve(devices=[disk(0, fd=6, store="nbd")])
+        os.kill(process.pid, signal.SIGKILL)
+        process.end()
+    finally:
+        server.kill()
+        server.wait()
+    ended, other = socket.socketpair()
+    other.close()
+    with ended:
+        os.unlink(process.console)
+        successor = start(files=(ended,))
+        said = successor.serve(devices=[disk(0, fd=6, store="nbd"),
+                                        device("console", 1, queues=2)])
+        assert said == [{"event": "device", "device": "disk0", "lost": True,
+                         "state": "error", "size": 3 << 20,
+                         "error": "the NBD server is gone"}]
+        check_sandbox(successor.status())
+        os.kill(successor.pid, signal.SIGKILL)
+        successor.end()
+        # A note that no disk can have made is not used.
+        note = 0x25000 + 8
+        data = bytearray(area.read_bytes())
+        assert data[note:note + 8] == (3 << 20).to_bytes(8, "little")
+        data[note + 8] = 1
+        area.write_bytes(data)
+        os.unlink(process.console)
+        event = fatal(start(files=(ended,)),
+                      devices=[disk(0, fd=6, store="nbd")])
+        assert event["error"].startswith("device disk0")
+
+
+@needs_nbdkit
 def test_a_disk_over_tcp(start):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -208,6 +208,10 @@ def test_zone_without_its_nbd_server(zone):
     zone.wait_until(lambda: far_state(zone) == "paused", "held requests")
     do(zone, "dd if=/dev/vda of=/dev/null bs=64k count=1 iflag=direct")
     assert io_pid(zone) == pid
+    # Its successor does without the server, too.
+    kill_io(zone)
+    zone.wait_until(lambda: far_state(zone) == "paused", "held requests")
+    do(zone, "dd if=/dev/vda of=/dev/null bs=64k count=1 iflag=direct")
     with zone.console("devices", device="console0", options="--from end"):
         zone.send("\r")
         zone.expect("# ")

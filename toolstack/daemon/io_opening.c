@@ -26,7 +26,7 @@ struct io_opening {
 	struct zone_def *def;
 	uint32_t zone; /* id */
 	bool patient;
-	bool without; /* networks in user mode that cannot be had */
+	bool without; /* networks and servers that cannot be had */
 	bool opened;
 	bool working; /* a job is under way */
 	bool dropped; /* goes when the job is done */
@@ -227,7 +227,7 @@ static void on_work(uv_work_t *work)
 	}
 }
 
-/* It may be a network in user mode that failed. */
+/* It may be a network in user mode that failed, or an NBD server. */
 static bool can_do_without(const struct io_opening *opening)
 {
 	return opening->rc < 0 && opening->opened && opening->patient &&

@@ -41,7 +41,7 @@ struct io_opening_ops {
 /*
  * zone: its id.  def is copied.  patient: an image that stays locked is waited for
  * as long as it takes, because a guest runs and waits, too; a network in user mode
- * is not, because a guest can do without.  NULL: out of memory.
+ * and an NBD server are not, because a guest can do without.  NULL: out of memory.
  */
 struct io_opening *io_opening_start(uv_loop_t *loop,
 				    const struct io_opening_ops *ops,

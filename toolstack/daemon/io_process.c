@@ -259,21 +259,14 @@ static bool has_lost_network(const struct io_process *io)
 
 static void on_renew(uv_timer_t *timer)
 {
-	struct io_process *io = timer->data;
-
-	if (!has_lost_server(io)) {
-		io_process_replace(io, "makes way for one with a new network");
-	}
+	io_process_replace(timer->data, "makes way for one with a new network");
 }
 
-/*
- * It is a guest's other devices that pay for it: not at once, again and again, and
- * not while no other process could start for want of an NBD server.
- */
+/* It is a guest's other devices that pay for it: not at once, again and again. */
 static void renew_networks(struct io_process *io)
 {
 	if (io->state == IO_READY && has_lost_network(io) &&
-	    !has_lost_server(io) && !uv_is_active((uv_handle_t *)&io->timer)) {
+	    !uv_is_active((uv_handle_t *)&io->timer)) {
 		uv_timer_start(&io->timer, on_renew,
 			       backoff_next(&io->renewals, uv_now(io->loop)),
 			       0);

@@ -15,6 +15,7 @@
 
 #include "log.h"
 #include "nbd_socket.h"
+#include "unix_socket.h"
 #include "user_net.h"
 
 static const char *member_of(const struct zone_device *device)
@@ -421,7 +422,7 @@ static int open_user(const struct zone_def *def, bool without,
 	if (rc < 0 && without) {
 		log_warning("%s: %s has no network for now: %s", def->name,
 			    device->name, ret_error->message);
-		r->fd = user_net_ended();
+		r->fd = unix_socket_ended();
 		rc = r->fd < 0 ? -1 : 0;
 	}
 	if (rc < 0) {
@@ -440,8 +441,8 @@ static int open_net(const struct zone_def *def, uint32_t zone, bool without,
 		       : open_tap(def, zone, r, ret_error);
 }
 
-static int connect_one(const struct zone_def *def, struct io_resource *r,
-		       struct zerror *ret_error)
+static int connect_one(const struct zone_def *def, bool without,
+		       struct io_resource *r, struct zerror *ret_error)
 {
 	const struct zone_device *device = &def->devices[r->device];
 	char what[64];
@@ -451,6 +452,11 @@ static int connect_one(const struct zone_def *def, struct io_resource *r,
 		return 0;
 	}
 	fd = nbd_socket_connect(&device->nbd);
+	if (fd < 0 && without) {
+		log_warning("%s: %s has no NBD server for now: %s", def->name,
+			    device->name, strerror(-fd));
+		fd = unix_socket_ended();
+	}
 	if (fd < 0) {
 		snprintf(what, sizeof(what), "(%s) cannot be connected to",
 			 device->name);
@@ -493,7 +499,8 @@ int io_resources_lock(const struct zone_def *def, uint32_t zone, bool without,
 		}
 	}
 	for (uint32_t i = 0; i < resources->count; i++) {
-		if (connect_one(def, &resources->item[i], ret_error) < 0) {
+		if (connect_one(def, without, &resources->item[i], ret_error) <
+		    0) {
 			return -1;
 		}
 	}

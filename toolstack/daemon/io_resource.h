@@ -83,8 +83,8 @@ int io_resources_open(const struct zone_def *def, struct io_resources *ret,
  * that is done connects to NBD servers, which do not like to wait then.  1: all is
  * done.  0: somebody else has one, which ret_busy says and, for a network,
  * ret_error; those before it are done.  -1: it cannot be.
- * without: a network in user mode that cannot be had is left out, and its device
- * finds it gone.
+ * without: a network in user mode or an NBD server that cannot be had is left out,
+ * and its device finds it gone.
  */
 int io_resources_lock(const struct zone_def *def, uint32_t zone, bool without,
 		      struct io_resources *resources, uint32_t *ret_busy,

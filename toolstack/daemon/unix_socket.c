@@ -64,3 +64,15 @@ int unix_socket_listen(const char *path, mode_t mode)
 	}
 	return fd;
 }
+
+int unix_socket_ended(void)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+		       pair) < 0) {
+		return -errno;
+	}
+	close(pair[1]);
+	return pair[0];
+}

@@ -11,4 +11,7 @@
  */
 int unix_socket_listen(const char *path, mode_t mode);
 
+/* A connected stream socket whose other end has closed already; or -errno. */
+int unix_socket_ended(void);
+
 #endif /* ZV_TOOLSTACK_DAEMON_UNIX_SOCKET_H */

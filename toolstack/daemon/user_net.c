@@ -325,15 +325,3 @@ int user_net_open(const struct zone_device *device, const char *path,
 	*ret_fd = pair[0];
 	return 0;
 }
-
-int user_net_ended(void)
-{
-	int pair[2];
-	int rc = make_pair(pair);
-
-	if (rc < 0) {
-		return rc;
-	}
-	close(pair[1]);
-	return pair[0];
-}

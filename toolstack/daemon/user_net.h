@@ -24,7 +24,4 @@
 int user_net_open(const struct zone_device *device, const char *path,
 		  int *ret_fd, struct zerror *ret_error);
 
-/* As if that passt had ended already.  A socket or -errno. */
-int user_net_ended(void);
-
 #endif /* ZV_TOOLSTACK_DAEMON_USER_NET_H */

@@ -107,6 +107,32 @@ static void foreign_area_is_lost(void **state)
 	assert_int_equal(open_thing(&area, &t, 7, &record), STATE_RESUMED);
 }
 
+static void notes(void **state)
+{
+	struct state_area area;
+	struct thing t = { 1, 2 };
+	struct thing read;
+
+	(void)state;
+	state_area_open(&area, base);
+	for (uint32_t slot = 0; slot < STATE_SLOTS; slot++) {
+		assert_false(state_note_read(&area, slot, &read, sizeof(read)));
+	}
+	state_note_write(&area, 5, &t, sizeof(t));
+	t.a = 3;
+	state_note_write(&area, STATE_SLOTS - 1, &t, sizeof(t));
+	state_area_open(&area, base);
+	assert_true(state_note_read(&area, 5, &read, sizeof(read)));
+	assert_true(read.a == 1 && read.b == 2);
+	assert_true(
+		state_note_read(&area, STATE_SLOTS - 1, &read, sizeof(read)));
+	assert_true(read.a == 3);
+	assert_false(state_note_read(&area, 4, &read, sizeof(read)));
+	/* Another version's. */
+	assert_false(state_note_read(&area, 5, &read, sizeof(read) - 1));
+	assert_int_equal(area.found, STATE_RESUMED);
+}
+
 static void foreign_without_header(void **state)
 {
 	struct state_area area;
@@ -226,10 +252,15 @@ static void log_torn_piece(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(fresh_then_resumed),     TEST(other_kind_is_lost),
-		TEST(foreign_area_is_lost),   TEST(foreign_without_header),
-		TEST(logs_by_name),	      TEST(log_keeps_the_last),
-		TEST(log_larger_than_itself), TEST(log_torn_piece),
+		TEST(fresh_then_resumed),
+		TEST(other_kind_is_lost),
+		TEST(notes),
+		TEST(foreign_area_is_lost),
+		TEST(foreign_without_header),
+		TEST(logs_by_name),
+		TEST(log_keeps_the_last),
+		TEST(log_larger_than_itself),
+		TEST(log_torn_piece),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
