@@ -1214,14 +1214,14 @@ def test_nothing_stays_open(machine, hvd):
         wait(lambda: not is_locked(image) or hvd.call(
             "zone.get", name="z1")["io"].get("pid"))
         hvd.event("z1", "io-restarted")
-        assert hvd_fds(machine) == running
+        wait(lambda: hvd_fds(machine) <= running)
         hvd.call("zone.destroy", name="z1")
         wait(lambda: not is_locked(image))
         before = before or hvd_fds(machine)
     bad = [disk_of(image), disk_of(machine.tmp / "none")]
     for i in range(5):
         does_not_start(machine, hvd, *bad)
-    assert hvd_fds(machine) == before
+    wait(lambda: hvd_fds(machine) <= before)
 
 
 # ---------------------------------------------------------------------- NBD
@@ -1466,7 +1466,7 @@ def test_lost_nbd_server_is_found_again(machine, hvd, nbd):
     hvd.call("device.resume", name="z1", device="disk0")
     fails("UNSUPPORTED", hvd, "device.resize", name="z1", device="disk0")
     assert "its NBD server is there again" in machine.text()
-    wait(lambda: hvd_fds(machine) == running)
+    wait(lambda: hvd_fds(machine) <= running)
 
 
 def test_something_else_in_the_place_of_an_nbd_server(machine, hvd, nbd):
@@ -1519,22 +1519,27 @@ def test_zones_look_for_nbd_servers_in_turn(machine, hvd):
         server.stop()
 
 
-def test_restart_waits_for_an_nbd_server(machine, hvd, nbd):
-    """A process that was killed while the server was away, and a new hvd."""
+def test_restart_without_an_nbd_server(machine, hvd, nbd):
+    """A process that was killed while the server was away, and a new hvd: the
+    zone's other devices go on."""
     pid = start_with(machine, hvd, nbd_of(nbd))["io"]["pid"]
     nbd.stop()
     hvd.event("z1", "error")
-    os.kill(pid, signal.SIGKILL)
-    wait(lambda: hvd.call("zone.get", name="z1")["io"]["restarts"] > 5)
-    assert disk_state(hvd)["error"] == "the NBD server is gone"
-    # Each try is the same: said once.
-    assert machine.text().count("cannot be connected to") == 1
+    for restarts in range(1, 4):
+        os.kill(pid, signal.SIGKILL)
+        hvd.event("z1", "io-restarted")
+        io = hvd.call("zone.get", name="z1")["io"]
+        assert io["restarts"] == restarts
+        pid = io["pid"]
+        wait(lambda: disk_state(hvd).get("error") == "the NBD server is gone")
+    assert machine.text().count("disk0 has no NBD server for now") == 3
     machine.kill()
     client = machine.start()
     client.call("event.subscribe")
-    wait(lambda: client.call("zone.get", name="z1")["io"]["restarts"] > 2)
+    wait(lambda: disk_state(client).get("error") == "the NBD server is gone")
     nbd.start()
-    wait(lambda: "pid" in client.call("zone.get", name="z1")["io"])
+    wait(lambda: "error" not in disk_state(client) and
+         "pid" in client.call("zone.get", name="z1")["io"])
     client.call("zone.destroy", name="z1")
 
 
@@ -2025,7 +2030,7 @@ def test_net_fds_stay_with_the_io_process(machine, net, net_hvd):
     before = hvd_fds(machine)
     net_hvd.call("zone.start", name="z1")
     net_hvd.call("zone.destroy", name="z1")
-    assert hvd_fds(machine) == before
+    wait(lambda: hvd_fds(machine) <= before)
 
 
 # --------------------------------------------------- networks in user mode
@@ -2157,7 +2162,7 @@ def test_user_net_that_does_not_start(machine, passt, hvd, word, code, member,
     error = does_not_start(machine, hvd, {
         **USER, "forward": [{"port": 2222, "to": 22}]}, code=code)
     assert error.path == f"$.devices[0].{member}" and says in str(error)
-    assert hvd_fds(machine) == before
+    wait(lambda: hvd_fds(machine) <= before)
     machine.clear("passt")
     hvd.call("zone.start", name="z1")
     assert len(passt.running()) == 1
