@@ -166,10 +166,12 @@ class FakeHvd:
         self.folder = Path(folder)
         self.path = str(self.folder / "hvd.sock")
         self.zones = {}
+        self.level = "info"
         self.calls = []
         self.overrides = {}  # method -> function(params) or exception
         self.raw = {}  # method -> function(id) -> bytes sent as they are
         self.subscribers = []
+        self.changed = threading.Condition()
         self.subscriptions = []
         self.events = []
         self.console = Console(self.folder / "console.sock")
@@ -241,6 +243,10 @@ class FakeHvd:
         return {"text": text[params.get("pos", 0):], "first": 0,
                 "pos": len(text)}
 
+    def log_level(self, params):
+        self.level = params.get("level", self.level)
+        return {"level": self.level}
+
     def host_counters(self, params):
         return {"exits": {"irq": 12, "hypercall": 3}, "injections": 9}
 
@@ -296,7 +302,9 @@ class FakeHvd:
 
     def event_subscribe(self, params, connection):
         self.subscriptions.append(params)
-        self.subscribers.append(connection)
+        with self.changed:
+            self.subscribers.append(connection)
+            self.changed.notify_all()
         return {"seq": len(self.events)}
 
     def event_unsubscribe(self, params):
@@ -321,10 +329,16 @@ class FakeHvd:
             self.send_event(connection, self.events[-1])
 
 
-@contextlib.contextmanager
 def running(env, *words, stdin=None):
-    """hvsh with pipes; a test that fails or hangs does not leave it behind."""
-    with subprocess.Popen([hvsh_path(), *words], env=env, stdin=stdin,
+    """hvsh with pipes."""
+    return watched(env, hvsh_path(), *words, stdin=stdin)
+
+
+@contextlib.contextmanager
+def watched(env, *command, stdin=None):
+    """A program with pipes; a test that fails or hangs does not leave it
+    behind."""
+    with subprocess.Popen(command, env=env, stdin=stdin,
                           stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as process:
         watchdog = threading.Timer(30, process.kill)

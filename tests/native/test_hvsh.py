@@ -558,6 +558,14 @@ def test_log_follow_ends_with_interrupt(hvd, env):
     assert hvd.called("host.log")[1] == {"pos": 23}
 
 
+def test_log_level(hvd, hvsh):
+    assert good(hvsh("log-level")) == "info\n"
+    assert good(hvsh("log-level", "debug")) == "debug\n"
+    assert good(hvsh("log-level")) == "debug\n"
+    assert hvd.called("log.level") == [{}, {"level": "debug"}, {}]
+    assert hvsh("log-level", "info", "debug").returncode == 2
+
+
 def test_version(hvd, hvsh):
     out = good(hvsh("version"))
     assert re.search(r"^hvsh: .*^libhvd: .*^hvd: .*^features: +console",
@@ -1383,7 +1391,7 @@ def test_batch(hvd, hvsh):
 
 def commands(hvsh):
     """Names of all commands, from the grouped help."""
-    return re.findall(r"^  ([a-z]+) {2,}", good(hvsh("--help")), re.M)
+    return re.findall(r"^  ([a-z-]+) {2,}", good(hvsh("--help")), re.M)
 
 
 def bash_complete(env, line):
@@ -1402,7 +1410,8 @@ def bash_complete(env, line):
 
 def test_every_command_completes(hvd, hvsh, env):
     names = commands(hvsh)
-    assert len(names) == 27
+    table = (ROOT / "toolstack/hvsh/commands.c").read_text()
+    assert names == re.findall(r'^\t\{ "([a-z-]+)", .*GROUP_', table, re.M)
     assert sorted(bash_complete(env, "hvsh")) == sorted(names)
     for name in names:
         assert "--help" in bash_complete(env | {"LAST": "-"}, f"hvsh {name}")
@@ -1429,6 +1438,8 @@ def test_completion_of_arguments(hvd, env, tmp_path):
         assert bash_complete(env | {"LAST": f"{tmp_path}/zo"},
                              f"hvsh create {option}") == \
             [f"{tmp_path}/zone.json"]
+    assert bash_complete(env, "hvsh log-level") == \
+        ["error", "warning", "info", "debug"]
     assert bash_complete(env, "hvsh diff") == ["linux1", "rt", "spare"]
     assert bash_complete(env | {"LAST": f"{tmp_path}/zo"}, "hvsh diff rt") == \
         [f"{tmp_path}/zone.json"]
@@ -1442,9 +1453,9 @@ def test_manual_covers_every_command_and_option(hvsh):
     for name in commands(hvsh):
         assert re.search(rf"^\.B(R?) \"?{name}\b", manual, re.M), name
         help_text = good(hvsh("help", name))
-        for option in re.findall(r"--[a-z]+", help_text):
+        for option in re.findall(r"--[a-z-]+", help_text):
             assert option in manual, f"{name} {option}"
-    for option in re.findall(r"--[a-z]+", good(hvsh("--help"))):
+    for option in re.findall(r"--[a-z-]+", good(hvsh("--help"))):
         assert option in manual, option
 
 

@@ -308,6 +308,13 @@ def test_create(machine, hvd, hvsh):  # noqa: F811
     assert "there is a zone of that name" in hvsh(*words, status=1)
 
 
+def test_log_level(hvd, hvsh):
+    assert hvsh("log-level") == "debug\n"
+    assert hvsh("log-level", "error") == hvsh("log-level") == "error\n"
+    error = hvsh("log-level", "loud", status=1)
+    assert "there is no level loud" in error and "warning, info" in error
+
+
 def test_watch(machine, hvd, hvsh, env, defined):  # noqa: F811
     with running(env, "info", "z1", "--watch", "--json") as process:
         read_until(process, b'"definition"')

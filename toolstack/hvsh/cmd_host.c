@@ -194,6 +194,24 @@ int cmd_log(struct context *ctx, const struct args *args)
 	return status;
 }
 
+int cmd_log_level(struct context *ctx, const struct args *args)
+{
+	char *level;
+	int err = context_connect(ctx);
+
+	if (err != EXIT_OK) {
+		return err;
+	}
+	err = hvd_log_level(ctx->conn, args->positionals[0], &level);
+	if (err != 0) {
+		return report(ctx, err, "log-level");
+	}
+	print_clean(level);
+	putchar('\n');
+	free(level);
+	return EXIT_OK;
+}
+
 static int print_daemon_version(struct context *ctx)
 {
 	struct hvd_version_info *info;

@@ -204,6 +204,11 @@ const struct command commands[] = {
 	  "Those of a device begin anew with each I/O process.", cmd_counters },
 	{ "log", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, log_options,
 	  "print the hypervisor's log", NULL, cmd_log },
+	{ "log-level", NULL, GROUP_HOST, OPERAND_LEVEL, 0, 1, no_options,
+	  "show, or set, what the daemon logs",
+	  "LEVEL is error, warning, info or debug, and holds until the daemon "
+	  "ends.",
+	  cmd_log_level },
 	{ "events", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, events_options,
 	  "print events as they happen", "Ctrl-C ends it.", cmd_events },
 	{ "doctor", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, doctor_options,
@@ -310,6 +315,7 @@ static const char *operand_name(enum operand operand)
 		[OPERAND_FILES] = "FILE",
 		[OPERAND_ZONE_FILE] = "NAME",
 		[OPERAND_COMMAND] = "COMMAND",
+		[OPERAND_LEVEL] = "LEVEL",
 	};
 
 	return names[operand];

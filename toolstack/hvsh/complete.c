@@ -223,6 +223,9 @@ static void offer_operand(const struct search *search, enum operand operand,
 	case OPERAND_COMMAND:
 		offer_commands(search);
 		break;
+	case OPERAND_LEVEL:
+		offer_values(search, "error|warning|info|debug");
+		break;
 	case OPERAND_NEW_ZONE:
 	case OPERAND_NONE:
 		break;

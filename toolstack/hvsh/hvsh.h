@@ -117,6 +117,7 @@ enum operand {
 	OPERAND_FILES,
 	OPERAND_ZONE_FILE, /* a zone, then perhaps a file */
 	OPERAND_COMMAND,
+	OPERAND_LEVEL, /* of hvd's log */
 };
 
 struct command {
@@ -170,6 +171,7 @@ int cmd_console(struct context *ctx, const struct args *args);
 int cmd_events(struct context *ctx, const struct args *args);
 int cmd_host(struct context *ctx, const struct args *args);
 int cmd_log(struct context *ctx, const struct args *args);
+int cmd_log_level(struct context *ctx, const struct args *args);
 int cmd_counters(struct context *ctx, const struct args *args);
 int cmd_doctor(struct context *ctx, const struct args *args);
 int cmd_version(struct context *ctx, const struct args *args);

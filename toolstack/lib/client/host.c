@@ -202,3 +202,32 @@ int hvd_discover(struct hvd_conn *conn, char **ret_json)
 {
 	return call_for_text(conn, "rpc.discover", NULL, ret_json);
 }
+
+int hvd_log_level(struct hvd_conn *conn, const char *level, char **ret_level)
+{
+	struct json_object *params = NULL, *result;
+	char *text;
+	int err;
+
+	if (level != NULL) {
+		params = hvd__params_named("level", level);
+		if (params == NULL) {
+			return hvd__fail_nomem(conn);
+		}
+	}
+	err = hvd__invoke(conn, "log.level", params, 0, &result);
+	if (err != 0) {
+		return err;
+	}
+	if (!hvd__json_copy(result, "level", &text)) {
+		err = hvd__fail_nomem(conn);
+	} else if (text == NULL) {
+		err = hvd__fail_reply(conn, "log.level", "lacks 'level'");
+	} else if (ret_level != NULL) {
+		*ret_level = text;
+	} else {
+		free(text);
+	}
+	json_object_put(result);
+	return err;
+}

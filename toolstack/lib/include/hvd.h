@@ -80,7 +80,7 @@ enum hvd_error_code {
  * hint:    what to do about it, or NULL.
  */
 struct hvd_error {
-	int code;
+	int code; /* enum hvd_error_code, or others: see above */
 	const char *name;
 	const char *message;
 	const char *path;
@@ -230,6 +230,13 @@ int hvd_counters(struct hvd_conn *conn, const char *zone, char **ret_json);
 
 /* The OpenRPC document of the daemon; free() it. */
 int hvd_discover(struct hvd_conn *conn, char **ret_json);
+
+/*
+ * Sets what the daemon logs, "error", "warning", "info" or "debug", until it
+ * ends; level NULL: changes nothing.  ret_level (may be NULL) gets the level
+ * that holds now; free() it.
+ */
+int hvd_log_level(struct hvd_conn *conn, const char *level, char **ret_level);
 
 /* ---- Zones ------------------------------------------------------------- */
 
