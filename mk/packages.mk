@@ -9,7 +9,7 @@ host-packages := \
 	libclang-rt-14-dev libcmocka-dev libedit-dev libfdt-dev libjson-c-dev \
 	libnbd-dev liburing-dev libuv1-dev make nbdkit pkg-config python3 \
 	python3-jsonschema python3-pexpect python3-pytest qemu-system-arm \
-	qemu-utils u-boot-tools xz-utils
+	qemu-utils u-boot-tools xz-utils zsh
 
 # To make a Debian root file system for aarch64, which only tests use.
 debian-host-packages := \

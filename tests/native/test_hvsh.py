@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import termios
@@ -1394,58 +1395,114 @@ def commands(hvsh):
     return re.findall(r"^  ([a-z-]+) {2,}", good(hvsh("--help")), re.M)
 
 
-def bash_complete(env, line):
-    """What bash would offer for a command line."""
+def bash_complete(env, tmp_path, lines):
+    """What bash would offer for each command line, the last word of which may be
+    empty."""
     script = f"""
         source {ROOT}/toolstack/hvsh/completion.bash
-        COMP_WORDS=({line} "${{LAST-}}")
-        COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 ))
-        _hvsh {HVSH}
+        COMP_WORDS=("$@")
+        COMP_CWORD=$(( $# - 1 ))
+        _hvsh hvsh
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
-    return subprocess.run(["bash", "-c", script], env=env, text=True,
-                          capture_output=True, timeout=SECONDS,
-                          check=True).stdout.split()
+    offers = []
+    for line in lines:
+        words = re.findall(r"=|[^ =]+|(?<= )$", line)
+        offers.append(subprocess.run(
+            ["bash", "-c", script, "bash", *words], env=env, text=True,
+            stdout=subprocess.PIPE, timeout=SECONDS, check=True).stdout.split())
+    return offers
 
 
-def test_every_command_completes(hvd, hvsh, env):
+def zsh_complete(env, tmp_path, lines):
+    """The same of zsh, whose line editor works on terminals only."""
+    (tmp_path / "functions").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "toolstack/hvsh/completion.zsh",
+                tmp_path / "functions/_hvsh")
+    script = f"""
+        exec 3>{tmp_path}/offers
+        fpath=({tmp_path}/functions $fpath)
+        autoload -Uz compinit && compinit -D -u
+        compadd() {{
+                local -a offers
+                builtin compadd -O offers "$@"
+                print -r -- $offers >&3
+        }}
+        ask() {{ $_comps[hvsh] }}
+        zle -C ask complete-word ask
+        zle-line-init() {{
+                BUFFER=$line CURSOR=$#line
+                zle ask
+                zle accept-line
+        }}
+        zle -N zle-line-init
+        for line; do
+                vared -c typed
+                typed=
+                print -r -- . >&3
+        done
+    """
+    master, slave = pty.openpty()
+    try:
+        subprocess.run(["zsh", "-f", "-c", script, "zsh", *lines], env=env,
+                       stdin=slave, stdout=slave, stderr=slave,
+                       timeout=SECONDS, check=True)
+    finally:
+        os.close(slave)
+        os.close(master)
+    answers = (tmp_path / "offers").read_text().split("\n.\n")
+    assert answers.pop() == ""
+    return [answer.split() for answer in answers]
+
+
+@pytest.fixture(params=[bash_complete, zsh_complete])
+def complete(request, env, tmp_path):
+    env["PATH"] = f"{Path(HVSH).parent}:{env['PATH']}"
+
+    def offers(lines, **more):
+        return request.param(env | more, tmp_path, lines)
+    return offers
+
+
+def test_every_command_completes(hvd, hvsh, complete):
     names = commands(hvsh)
     table = (ROOT / "toolstack/hvsh/commands.c").read_text()
     assert names == re.findall(r'^\t\{ "([a-z-]+)", .*GROUP_', table, re.M)
-    assert sorted(bash_complete(env, "hvsh")) == sorted(names)
-    for name in names:
-        assert "--help" in bash_complete(env | {"LAST": "-"}, f"hvsh {name}")
+    first, *others = complete(["hvsh ", *(f"hvsh {n} -" for n in names)])
+    assert sorted(first) == sorted(names)
+    for name, offered in zip(names, others):
+        assert "--help" in offered, name
 
 
-def test_completion_of_arguments(hvd, env, tmp_path):
-    (tmp_path / "zone.json").write_text("{}")
-    assert bash_complete(env, "hvsh start") == ["linux1", "rt", "spare"]
-    assert bash_complete(env | {"LAST": "l"}, "hvsh start") == ["linux1"]
-    assert bash_complete(env, "hvsh start linux1") == []
-    assert bash_complete(env, "hvsh list") == []
-    assert bash_complete(env, "hvsh console --from =") == ["start", "end"]
-    assert bash_complete(env | {"LAST": "e"}, "hvsh console --from") == ["end"]
-    assert bash_complete(env, "hvsh console --device uart0") == \
-        ["linux1", "rt", "spare"]
-    assert bash_complete(env, "hvsh --color") == ["auto", "always", "never"]
-    assert bash_complete(env | {"LAST": f"{tmp_path}/zo"}, "hvsh define") == \
-        [f"{tmp_path}/zone.json"]
-    assert bash_complete(env, "hvsh create") == []
-    for words in "import", "import x":
-        assert bash_complete(env | {"LAST": f"{tmp_path}/zo"},
-                             f"hvsh {words}") == [f"{tmp_path}/zone.json"]
-    for option in "--kernel", "--disk":
-        assert bash_complete(env | {"LAST": f"{tmp_path}/zo"},
-                             f"hvsh create {option}") == \
-            [f"{tmp_path}/zone.json"]
-    assert bash_complete(env, "hvsh log-level") == \
-        ["error", "warning", "info", "debug"]
-    assert bash_complete(env, "hvsh diff") == ["linux1", "rt", "spare"]
-    assert bash_complete(env | {"LAST": f"{tmp_path}/zo"}, "hvsh diff rt") == \
-        [f"{tmp_path}/zone.json"]
-    env["HVD_SOCKET"] = "/nonexistent"
-    assert bash_complete(env, "hvsh start") == []
-    assert "rt" in bash_complete(env, f"hvsh -s {hvd.path} start")
+def test_completion_of_arguments(hvd, complete, tmp_path):
+    file = tmp_path / "zone.json"
+    file.write_text("{}")
+    typed, zones = f"{tmp_path}/zo", ["linux1", "rt", "spare"]
+    offers = {
+        "hvsh start ": zones,
+        "hvsh start l": ["linux1"],
+        "hvsh start linux1 ": [],
+        "hvsh list ": [],
+        "hvsh console --from=": ["start", "end"],
+        "hvsh console --from=e": ["end"],
+        "hvsh console --from e": ["end"],
+        "hvsh console --from=end ": zones,
+        "hvsh console --device uart0 ": zones,
+        "hvsh --color ": ["auto", "always", "never"],
+        f"hvsh define {typed}": [str(file)],
+        f"hvsh define {tmp_path}/func": [f"{tmp_path}/functions/"],
+        "hvsh create ": [],
+        f"hvsh import {typed}": [str(file)],
+        f"hvsh import x {typed}": [str(file)],
+        f"hvsh create --kernel {typed}": [str(file)],
+        f"hvsh create --disk {typed}": [str(file)],
+        "hvsh log-level ": ["error", "warning", "info", "debug"],
+        "hvsh diff ": zones,
+        f"hvsh diff rt {typed}": [str(file)]}
+    (tmp_path / "functions").mkdir()
+    assert dict(zip(offers, complete(offers))) == offers
+    assert complete(["hvsh start ", f"hvsh -s {hvd.path} start "],
+                    HVD_SOCKET="/nonexistent") == [[], zones]
 
 
 def test_manual_covers_every_command_and_option(hvsh):

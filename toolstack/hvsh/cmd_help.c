@@ -30,6 +30,19 @@ static void print_options(const struct option *options)
 	printf("  %-24s %s\n", "-h, --help", "print this help");
 }
 
+static int name_width(void)
+{
+	const struct command *command;
+	size_t width = 0;
+
+	for (command = commands; command->name != NULL; command++) {
+		if (strlen(command->name) > width) {
+			width = strlen(command->name);
+		}
+	}
+	return (int)width;
+}
+
 static void print_group(enum group group)
 {
 	const struct command *command;
@@ -37,7 +50,8 @@ static void print_group(enum group group)
 	printf("\n%s\n", group_title(group));
 	for (command = commands; command->name != NULL; command++) {
 		if (command->group == group) {
-			printf("  %-10s %s\n", command->name, command->summary);
+			printf("  %-*s  %s\n", name_width(), command->name,
+			       command->summary);
 		}
 	}
 }
