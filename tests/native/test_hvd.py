@@ -2168,6 +2168,51 @@ def test_user_net_that_does_not_start(machine, passt, hvd, word, code, member,
     assert len(passt.running()) == 1
 
 
+@pytest.mark.parametrize("proto, kind", [("tcp", socket.SOCK_STREAM),
+                                         ("udp", socket.SOCK_DGRAM)])
+def test_user_net_tells_which_port_is_taken(machine, passt, hvd, proto, kind):
+    with socket.socket(socket.AF_INET, kind) as mine, \
+            socket.socket(socket.AF_INET, kind) as spare:
+        for one in mine, spare:
+            one.bind(("127.0.0.1", 0))
+        free = spare.getsockname()[1]
+        spare.close()
+        if kind == socket.SOCK_STREAM:
+            mine.listen()
+        machine.inject("passt", "port-taken")
+        error = does_not_start(machine, hvd, {**USER, "forward": [
+            {"proto": proto, "port": free},
+            {"proto": proto, "port": mine.getsockname()[1],
+             "address": "127.0.0.1"}]}, code="BUSY")
+    assert error.path == "$.devices[0].forward[1].port"
+    assert "netstat" in error.hint
+
+
+def forwarding(**more):
+    return {**USER, "forward": [{"port": 80}, {"port": 2222, "to": 22, **more}]}
+
+
+def test_user_net_port_of_another_zone(machine, passt, hvd):
+    """Told at once, before anything of the zone is made."""
+    start_with(machine, hvd, forwarding(address="127.0.0.1"), name="first")
+    begun = time.monotonic()
+    error = does_not_start(machine, hvd, {"type": "rng"},
+                           {**USER, "forward": [{"port": 1}, {"port": 2222}]},
+                           name="second", code="BUSY")
+    assert time.monotonic() - begun < 3  # what a wait for it would take
+    assert error.path == "$.devices[1].forward[1].port" and error.hint
+    assert str(error) == ("port 2222 of zone0 is forwarded to net0 of zone "
+                          "first already")
+    assert len(passt.started()) == 1 and len(machine.zones()) == 1
+    for other in ({"proto": "udp", "port": 2222},
+                  {"port": 2222, "address": "127.0.0.2"}, {"port": 2223}):
+        start_with(machine, hvd, {**USER, "forward": [other]}, name="third")
+        hvd.call("zone.destroy", name="third")
+    hvd.call("zone.destroy", name="first")
+    wait(lambda: state(hvd, "first") == "defined")
+    start_with(machine, hvd, forwarding(), name="second")
+
+
 def test_user_net_that_does_not_come_back(machine, passt, hvd):
     """The guest goes on without it, until it can be had again."""
     start_with(machine, hvd, {**USER, "forward": [{"port": 2222}]},

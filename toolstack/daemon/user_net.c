@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "user_net.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -219,7 +221,7 @@ static int fail(const char *path, enum zerror_code code, const char *hint,
 {
 	char at[ZERROR_PATH_MAX];
 
-	zerror_path(at, code == ZERROR_BUSY ? "%s.forward" : "%s.user", path);
+	zerror_path(at, "%s.user", path);
 	return zerror_set(ret_error, code, at, hint, PROGRAM ": %s%s%.160s",
 			  what, why[0] ? ": " : "", why);
 }
@@ -237,16 +239,56 @@ static int cannot_start(const char *path, int rc, struct zerror *ret_error)
 		    strerror(-rc), ret_error);
 }
 
+static bool is_taken(const struct zone_forward *forward)
+{
+	struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_port = htons(forward->port),
+		.sin_addr.s_addr = htonl(INADDR_ANY),
+	};
+	int fd = socket(
+		AF_INET,
+		(forward->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+	int reuse = !forward->udp; /* of connections that have ended */
+	bool taken;
+
+	if (forward->address[0]) {
+		inet_pton(AF_INET, forward->address, &at.sin_addr);
+	}
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+	taken = fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 &&
+		errno == EADDRINUSE;
+	if (fd >= 0) {
+		close(fd);
+	}
+	return taken;
+}
+
+/* Where the first of them is in the definition that passt cannot have. */
+static void taken_path(const struct zone_device *device, const char *path,
+		       char ret_path[ZERROR_PATH_MAX])
+{
+	for (uint32_t i = 0; i < device->forward_count; i++) {
+		if (is_taken(&device->forward[i])) {
+			zerror_path(ret_path, "%s.forward[%u].port", path, i);
+			return;
+		}
+	}
+	zerror_path(ret_path, "%s.forward", path);
+}
+
 static int gave_up(const struct zone_device *device, const char *path,
 		   char *said, struct zerror *ret_error)
 {
 	const char *why = last_line(said);
+	char at[ZERROR_PATH_MAX];
 
 	if (device->forward_count && strstr(why, "bind")) {
-		return fail(path, ZERROR_BUSY,
-			    "find out who listens at that port of zone0 (ss "
-			    "-lp), or forward another one",
-			    "gave up", why, ret_error);
+		taken_path(device, path, at);
+		return zerror_set(ret_error, ZERROR_BUSY, at,
+				  "find out who listens at that port of zone0 "
+				  "(netstat -lnp), or forward another one",
+				  PROGRAM ": gave up: %.160s", why);
 	}
 	return fail(path, ZERROR_IO_ERROR, "hvd's log has all that it said",
 		    "gave up", why, ret_error);

@@ -251,6 +251,69 @@ int zone_devices_check_macs(const struct zone *z, const struct zone_def *def,
 	return 0;
 }
 
+static bool same_port(const struct zone_forward *a,
+		      const struct zone_forward *b)
+{
+	return a->udp == b->udp && a->port == b->port &&
+	       (!a->address[0] || !b->address[0] ||
+		strcmp(a->address, b->address) == 0);
+}
+
+static const struct zone_device *has_port(const struct zone_def *def,
+					  const struct zone_forward *forward)
+{
+	for (uint32_t i = 0; def && i < def->device_count; i++) {
+		const struct zone_device *device = &def->devices[i];
+
+		for (uint32_t j = 0; j < device->forward_count; j++) {
+			if (same_port(&device->forward[j], forward)) {
+				return device;
+			}
+		}
+	}
+	return NULL;
+}
+
+static int check_forward(const struct zone *z, const struct zone_def *def,
+			 uint32_t index, struct zerror *ret_error)
+{
+	const struct zone_device *device = &def->devices[index];
+	char path[ZERROR_PATH_MAX];
+
+	for (uint32_t i = 0; i < device->forward_count; i++) {
+		const struct zone_device *other =
+			has_port(z->running_def, &device->forward[i]);
+
+		if (other) {
+			zerror_path(path, "$.devices[%u].forward[%u].port",
+				    index, i);
+			return zerror_set(ret_error, ZERROR_BUSY, path,
+					  "forward another port, or stop that "
+					  "zone first",
+					  "port %u of zone0 is forwarded to %s "
+					  "of zone %s already",
+					  device->forward[i].port, other->name,
+					  z->name);
+		}
+	}
+	return 0;
+}
+
+int zone_devices_check_forwards(const struct zone *z,
+				const struct zone_def *def,
+				struct zerror *ret_error)
+{
+	for (const struct zone *other = z->daemon->zones; other;
+	     other = other->next) {
+		for (uint32_t i = 0; other != z && i < def->device_count; i++) {
+			if (check_forward(other, def, i, ret_error) < 0) {
+				return -1;
+			}
+		}
+	}
+	return 0;
+}
+
 bool zone_devices_on_own_bridge(const struct zone_def *def)
 {
 	for (uint32_t i = 0; i < def->device_count; i++) {

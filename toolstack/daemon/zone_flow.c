@@ -277,7 +277,8 @@ void zone_start(struct zone *z, bool held, struct rpc_call *call)
 		refuse_start(z, call, &error);
 		return;
 	}
-	if (zone_devices_check_macs(z, z->def, &error) < 0) {
+	if (zone_devices_check_macs(z, z->def, &error) < 0 ||
+	    zone_devices_check_forwards(z, z->def, &error) < 0) {
 		refuse_start(z, call, &error);
 		return;
 	}

@@ -99,6 +99,10 @@ const struct zone_device *zone_device_to_ask(struct zone *z, const char *name,
 /* Has a zone that runs an address that def wants, on the same bridge? */
 int zone_devices_check_macs(const struct zone *z, const struct zone_def *def,
 			    struct zerror *ret_error);
+/* Is a port that def wants to forward already that of a zone that runs? */
+int zone_devices_check_forwards(const struct zone *z,
+				const struct zone_def *def,
+				struct zerror *ret_error);
 /* Has def a network device on hvd's own bridge? */
 bool zone_devices_on_own_bridge(const struct zone_def *def);
 
