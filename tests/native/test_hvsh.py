@@ -128,6 +128,16 @@ def test_info_shows_how_memory_is_mapped(hvd, hvsh):
                      re.M)
 
 
+def test_info_shows_who_moves_packets(hvd, hvsh):
+    net = {"name": "net0", "type": "net", "state": "ok", "link": True,
+           "mac": "5a:00:00:00:00:01", "mtu": 1500, "bridge": "zvbr0",
+           "tap": "zv1.0", "vhost": True}
+    hvd.add(zone("on", "running", devices=[net]),
+            zone("off", "running", devices=[net | {"vhost": False}]))
+    assert "zv1.0 on zvbr0, vhost\n" in good(hvsh("info", "on"))
+    assert "zv1.0 on zvbr0\n" in good(hvsh("info", "off"))
+
+
 def test_life_of_a_zone(hvd, hvsh):
     assert good(hvsh("start", "spare", "--paused")) == "spare: started, paused\n"
     assert hvd.called("zone.start") == [{"name": "spare", "paused": True}]
@@ -530,6 +540,7 @@ def test_host_and_counters(hvd, hvsh):
     out = good(hvsh("host"))
     assert re.search(r"Uptime: +1d 02:03:04", out)
     assert re.search(r"hypervisor: +16 MiB", out)
+    assert re.search(r"^Running zones: +3, zone0 included$", out, re.M)
     assert json.loads(good(hvsh("host", "--json")))["pcpus"] == 4
     rows = [line.split() for line in good(hvsh("counters")).splitlines()]
     assert ["exits.irq", "12"] in rows and ["injections", "9"] in rows

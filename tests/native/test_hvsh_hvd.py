@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from fake_hvd import hvsh_path, read_until, running
-from test_hvd import HVD, machine, net, state, wait  # noqa: F401 (fixtures)
+from test_hvd import HVD, machine, net, passt, state, wait  # noqa: F401 (fixtures)
 
 HVSH = hvsh_path()
 SECONDS = 20
@@ -148,7 +148,7 @@ def test_shutdown_that_takes_too_long(machine, hvd, hvsh,  # noqa: F811
 
 def test_host(machine, hvd, hvsh):  # noqa: F811
     (machine.fake / "log").write_bytes(b"[0] hello\n")
-    assert "free:" in hvsh("host")
+    assert re.search(r"^Running zones: +1, zone0 included$", hvsh("host"), re.M)
     assert hvsh("log") == "[0] hello\n"
     assert "exits.hvc" in hvsh("counters")
     assert "connected" in hvsh("version")
@@ -187,6 +187,9 @@ def test_devices(machine, hvd, hvsh):  # noqa: F811
     assert "rng0 (rng) ok, /dev/urandom\n" in text
     assert hvsh("resume", "z1", "disk0") == "z1: disk0 goes on\n"
     wait(lambda: "disk0 (disk) ok" in hvsh("info", "z1"))
+    assert hvsh("resume", "z1", "disk0") == "z1: disk0 was not paused\n"
+    assert "rng0 is no disk" in hvsh("resume", "z1", "rng0", status=1)
+    assert "no device disk1" in hvsh("resume", "z1", "disk1", status=1)
     os.truncate(image, 6 << 20)
     assert hvsh("resize", "z1", "disk0") == "z1: disk0 has 6 MiB\n"
     assert "no device disk1" in hvsh("resize", "z1", "disk1", status=1)
@@ -209,8 +212,10 @@ def test_set(machine, net, hvd, hvsh):  # noqa: F811
     text = hvsh("info", "z1")
     assert ("net0 (net) ok, 5a:00:11:22:33:44, link up, MTU 1500, "
             "zv1.0 on zvbr0, limits rx-packets-sec=7 burst-ms=100\n") in text
-    hvsh("set", "z1", "net0", "link=down", "mtu=1400",
-         "limits.tx-bytes-sec=10M", "limits.burst-ms=20")
+    assert hvsh("set", "z1", "net0", "link=down", "mtu=1400",
+                "limits.tx-bytes-sec=10M", "limits.burst-ms=20") == (
+        "z1: net0 is set\nThe guest learns its MTU when its driver resets the "
+        "device, as at a reboot.\n")
     text = hvsh("info", "z1")
     assert ("link down, MTU 1400, zv1.0 on zvbr0, limits rx-packets-sec=7 "
             "tx-bytes-sec=10M burst-ms=20\n") in text
@@ -313,6 +318,47 @@ def test_log_level(hvd, hvsh):
     assert hvsh("log-level", "error") == hvsh("log-level") == "error\n"
     error = hvsh("log-level", "loud", status=1)
     assert "there is no level loud" in error and "warning, info" in error
+
+
+def test_info_of_what_ends_and_begins_a_zone(machine, hvd, hvsh):  # noqa: F811
+    more = {"on_crash": "restart", "on_poweroff": "preserve",
+            "autostart": {"order": -5, "delay": "2s"}}
+    hvsh("define", "-", stdin=json.dumps(machine.definition(**more)))
+    text = hvsh("info", "z1")
+    assert re.search(r"^Autostart: +yes, order -5, delay 2s\n"
+                     r"On crash: +restart\nOn reboot: +restart\n"
+                     r"On power-off: +preserve\n", text, re.M)
+    hvsh("start", "z1")
+    hvsh("define", "-", stdin=json.dumps(machine.definition(autostart=True)))
+    text = hvsh("info", "z1")
+    assert re.search(r"^Autostart: +yes\nOn crash: +restart\n", text, re.M)
+    hvsh("destroy", "z1")
+    assert re.search(r"^On crash: +preserve\n", hvsh("info", "z1"), re.M)
+    assert "On crash" not in hvsh("info", "zone0")
+
+
+def test_info_of_forwarded_ports(machine, passt, hvd, hvsh):  # noqa: F811
+    forward = [{"port": 2222, "to": 22},
+               {"proto": "udp", "address": "127.0.0.1", "port": 53}]
+    devices = [{"type": "net", "user": True, "forward": forward}]
+    hvsh("define", "-", stdin=json.dumps(machine.definition(devices=devices)))
+    hvsh("start", "z1")
+    assert re.search(r" MTU 1500, user mode, forwards tcp 2222 to 22, "
+                     r"udp 127\.0\.0\.1:53 to 53$", hvsh("info", "z1"), re.M)
+    hvsh("define", "-", stdin=json.dumps(machine.definition(
+        "z2", devices=[{"type": "rng"}, *devices])))
+    assert ("\n  at $.devices[1].forward[0].port in the definition of z2\n"
+            in hvsh("start", "z2", status=1))
+
+
+def test_same_mac(machine, net, hvd, hvsh):  # noqa: F811
+    devices = [{"type": "net", "mac": "5a:00:11:22:33:44"}]
+    for name in "z1", "z2":
+        hvsh("define", "-", stdin=json.dumps(machine.definition(
+            name, devices=devices)))
+    hvsh("start", "z1")
+    assert "\n  at $.devices[0].mac in the definition of z2\n" in \
+        hvsh("start", "z2", status=1)
 
 
 def test_watch(machine, hvd, hvsh, env, defined):  # noqa: F811

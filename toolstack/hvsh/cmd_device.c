@@ -6,19 +6,41 @@
 #include <stdio.h>
 #include <string.h>
 
+/* False, too, of one that is not there: that is for the daemon to say. */
+static bool is_not_paused(const struct hvd_zone_detail *detail,
+			  const char *device)
+{
+	for (size_t i = 0; i < detail->device_count; i++) {
+		if (strcmp(detail->devices[i].name, device) == 0) {
+			return strcmp(detail->devices[i].state, "paused") != 0;
+		}
+	}
+	return false;
+}
+
 int device_resume(struct context *ctx, const char *zone, const char *device)
 {
+	struct hvd_zone_detail *detail;
 	int status = context_connect(ctx);
+	bool idle;
 	int err;
 
 	if (status != EXIT_OK) {
 		return status;
 	}
+	err = hvd_zone_get(ctx->conn, zone, &detail);
+	if (err != 0) {
+		return report_zone(ctx, err, "resume", zone);
+	}
+	idle = is_not_paused(detail, device);
+	hvd_zone_detail_free(detail);
+	/* Also if it is: it may pause at this moment. */
 	err = hvd_device_resume(ctx->conn, zone, device);
 	if (err != 0) {
 		return report_zone(ctx, err, "resume", zone);
 	}
-	printf("%s: %s goes on\n", zone, device);
+	printf("%s: %s %s\n", zone, device,
+	       idle ? "was not paused" : "goes on");
 	return EXIT_OK;
 }
 
@@ -206,13 +228,17 @@ int cmd_set(struct context *ctx, const struct args *args)
 		err = hvd_device_set(ctx->conn, zone, device,
 				     json_object_to_json_string(changes));
 	}
+	if (err != 0) {
+		status = report_zone(ctx, err, "set", zone);
+	} else if (status == EXIT_OK) {
+		printf("%s: %s is set\n", zone, device);
+		if (detail->device_count > 0 &&
+		    json_object_object_get_ex(changes, "mtu", NULL)) {
+			printf("The guest learns its MTU when its driver "
+			       "resets the device, as at a reboot.\n");
+		}
+	}
 	json_object_put(changes);
 	hvd_zone_detail_free(detail);
-	if (err != 0) {
-		return report_zone(ctx, err, "set", zone);
-	}
-	if (status == EXIT_OK) {
-		printf("%s: %s is set\n", zone, device);
-	}
 	return status;
 }

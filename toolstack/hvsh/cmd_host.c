@@ -59,7 +59,8 @@ int cmd_host(struct context *ctx, const struct args *args)
 	       info->abi != NULL ? info->abi : "?");
 	printf(FIELD "%s\n", "Uptime:", uptime);
 	printf(FIELD "%" PRIu32 "\n", "CPUs:", info->pcpus);
-	printf(FIELD "%" PRIu32 "\n", "Running zones:", info->zones);
+	printf(FIELD "%" PRIu32 ", zone0 included\n",
+	       "Running zones:", info->zones);
 	print_memory("Memory:", info->memory_total);
 	print_memory("  hypervisor:", info->memory_hypervisor);
 	print_memory("  zone0:", info->memory_zone0);

@@ -201,6 +201,35 @@ static void print_limits(const char *text)
 	json_object_put(limits);
 }
 
+/* ", forwards tcp 2222 to 22, udp 127.0.0.1:53 to 53" */
+static void print_forward(const char *text)
+{
+	struct json_object *list = json_tokener_parse(text);
+	const char *separator = ", forwards ";
+
+	for (size_t i = 0; json_object_is_type(list, json_type_array) &&
+			   i < json_object_array_length(list);
+	     i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+		const char *address = json_object_get_string(
+			json_object_object_get(one, "address"));
+
+		fputs(separator, stdout);
+		print_clean(json_object_get_string(
+			json_object_object_get(one, "proto")));
+		putchar(' ');
+		if (address != NULL) {
+			print_clean(address);
+			putchar(':');
+		}
+		printf("%d to %d",
+		       json_object_get_int(json_object_object_get(one, "port")),
+		       json_object_get_int(json_object_object_get(one, "to")));
+		separator = ", ";
+	}
+	json_object_put(list);
+}
+
 static void print_net(const struct hvd_device *device)
 {
 	fputs(", ", stdout);
@@ -212,8 +241,14 @@ static void print_net(const struct hvd_device *device)
 		print_clean(device->tap);
 		fputs(" on ", stdout);
 		print_clean(device->bridge);
-	} else if (device->bridge == NULL) {
+	} else if (device->user) {
 		fputs(", user mode", stdout);
+	}
+	if (device->vhost) {
+		fputs(", vhost", stdout);
+	}
+	if (device->forward != NULL) {
+		print_forward(device->forward);
 	}
 }
 
@@ -246,10 +281,51 @@ static void print_device(struct context *ctx, const struct hvd_device *device)
 	putchar('\n');
 }
 
+/* ", order 5, delay 2s" if they are not what they are without. */
+static void print_autostart(struct json_object *def)
+{
+	struct json_object *how = json_object_object_get(def, "autostart");
+	struct json_object *order = json_object_object_get(how, "order");
+	struct json_object *delay = json_object_object_get(how, "delay");
+
+	if (order != NULL) {
+		printf(", order %d", json_object_get_int(order));
+	}
+	if (delay != NULL) {
+		fputs(", delay ", stdout);
+		print_clean(json_object_get_string(delay));
+	}
+}
+
+/* What becomes of it when it ends. */
+static void print_policies(struct json_object *def)
+{
+	static const char *const policies[][2] = {
+		{ "on_crash", "On crash:" },
+		{ "on_reboot", "On reboot:" },
+		{ "on_poweroff", "On power-off:" },
+	};
+
+	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+		struct json_object *what =
+			json_object_object_get(def, policies[i][0]);
+
+		if (what != NULL) {
+			printf(FIELD, policies[i][1]);
+			print_clean(json_object_get_string(what));
+			putchar('\n');
+		}
+	}
+}
+
 static void print_detail(struct context *ctx,
 			 const struct hvd_zone_detail *detail)
 {
 	const struct hvd_zone *zone = &detail->zone;
+	struct json_object *json = json_tokener_parse(detail->json);
+	struct json_object *def = json_object_object_get(json, "definition");
+	struct json_object *running =
+		json_object_object_get(json, "running_definition");
 	enum paint paint = paint_of_state(zone->state);
 	char memory[32];
 
@@ -266,7 +342,10 @@ static void print_detail(struct context *ctx,
 	putchar('\n');
 	printf(FIELD "%" PRIu32 "\n", "vCPUs:", zone->vcpus);
 	printf(FIELD "%s\n", "Memory:", memory);
-	printf(FIELD "%s\n", "Autostart:", zone->autostart ? "yes" : "no");
+	printf(FIELD "%s", "Autostart:", zone->autostart ? "yes" : "no");
+	print_autostart(def);
+	putchar('\n');
+	print_policies(running != NULL ? running : def);
 	printf(FIELD "%" PRIu64 "\n", "Generation:", detail->generation);
 	if (zone->id >= 0) {
 		print_run(detail);
@@ -277,6 +356,7 @@ static void print_detail(struct context *ctx,
 	if (detail->fault != NULL) {
 		print_fault(detail->fault);
 	}
+	json_object_put(json);
 }
 
 static int show_info(struct context *ctx, const struct args *args)

@@ -264,6 +264,8 @@ static void put_place(const char *path, const char *of, const char *where)
 /* Else a path is about the request, which hvsh wrote and not the user. */
 static bool is_about_definition(const struct hvd_error *error)
 {
+	static const char device[] = "$.devices[";
+
 	switch (error->code) {
 	case HVD_ERROR_ZONE_EXISTS:
 	case HVD_ERROR_INVALID_DEFINITION:
@@ -272,7 +274,8 @@ static bool is_about_definition(const struct hvd_error *error)
 	case HVD_ERROR_TOO_LARGE:
 		return error->path != NULL;
 	default:
-		return false;
+		return error->path != NULL &&
+		       strncmp(error->path, device, strlen(device)) == 0;
 	}
 }
 

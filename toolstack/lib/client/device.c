@@ -17,6 +17,7 @@ static void device_fini(struct hvd_device *device)
 	free(device->bridge);
 	free(device->tap);
 	free(device->limits);
+	free(device->forward);
 }
 
 void hvd__devices_free(struct hvd_device *devices, size_t count)
@@ -27,14 +28,16 @@ void hvd__devices_free(struct hvd_device *devices, size_t count)
 	free(devices);
 }
 
-static bool copy_limits(struct json_object *json, char **ret_text)
+/* Of a member that has another type, or is not there, nothing. */
+static bool copy_text(struct json_object *json, const char *key,
+		      enum json_type type, char **ret_text)
 {
-	struct json_object *limits = hvd__json_get(json, "limits");
+	struct json_object *value = hvd__json_get(json, key);
 
-	if (!json_object_is_type(limits, json_type_object)) {
+	if (!json_object_is_type(value, type)) {
 		return true;
 	}
-	*ret_text = hvd__json_text(limits);
+	*ret_text = hvd__json_text(value);
 	return *ret_text != NULL;
 }
 
@@ -49,7 +52,8 @@ static int device_read(struct hvd_conn *conn, struct json_object *json,
 	    !hvd__json_copy(json, "mac", &device->mac) ||
 	    !hvd__json_copy(json, "bridge", &device->bridge) ||
 	    !hvd__json_copy(json, "tap", &device->tap) ||
-	    !copy_limits(json, &device->limits)) {
+	    !copy_text(json, "limits", json_type_object, &device->limits) ||
+	    !copy_text(json, "forward", json_type_array, &device->forward)) {
 		return hvd__fail_nomem(conn);
 	}
 	if (device->name == NULL || device->type == NULL ||
@@ -62,6 +66,8 @@ static int device_read(struct hvd_conn *conn, struct json_object *json,
 	device->size = hvd__json_i64(json, "size", -1);
 	device->mtu = hvd__json_i64(json, "mtu", -1);
 	device->link = hvd__json_bool(json, "link", false);
+	device->user = hvd__json_bool(json, "user", false);
+	device->vhost = hvd__json_bool(json, "vhost", false);
 	return 0;
 }
 

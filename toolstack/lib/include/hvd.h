@@ -289,6 +289,9 @@ struct hvd_device {
 	int64_t mtu;
 	bool link; /* the cable is plugged in */
 	char *limits; /* JSON, as in the definition, or NULL: none */
+	bool user; /* a network device in user mode */
+	bool vhost; /* zone0's kernel moves its packets */
+	char *forward; /* JSON, as in the definition, or NULL: none */
 };
 
 struct hvd_zone_detail {
