@@ -788,6 +788,22 @@ def test_interrupt(hvd, env):
         assert b"may still finish" in process.stderr.read()
 
 
+@pytest.mark.parametrize("words, status", [
+    (["log"], 130), (["log", "--follow"], 0)])
+def test_interrupt_while_nobody_reads(hvd, env, words, status):
+    text = "x" * 500000  # more than a pipe holds
+    hvd.overrides["host.log"] = lambda params: {
+        "text": text[params.get("pos", 0):], "first": 0, "pos": len(text)}
+    with running(env, *words) as process:
+        assert process.stdout.read(1) == b"x"
+        # A pipe that has taken some of it lets hvsh try again.
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        assert process.returncode == status
+        assert process.stderr.read() == b""
+
+
 def test_full_disk_is_an_error(hvd, env):
     with open("/dev/full", "w", encoding="ascii") as full:
         result = subprocess.run([HVSH, "list"], env=env, stdout=full,

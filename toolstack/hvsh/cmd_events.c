@@ -76,13 +76,8 @@ static int follow(struct context *ctx, struct printer *printer)
 		}
 		poll(fds, 2, -1);
 	}
-	if (printer->status != EXIT_OK) {
-		return printer->status;
-	}
-	/* Ctrl-C is how this is meant to end. */
-	return signals_exit_status() == EXIT_INTERRUPTED
-		       ? EXIT_OK
-		       : signals_exit_status();
+	return signals_pending() != 0 ? signals_follow_status()
+				      : printer->status;
 }
 
 int cmd_events(struct context *ctx, const struct args *args)

@@ -182,17 +182,16 @@ int cmd_log(struct context *ctx, const struct args *args)
 		return status;
 	}
 	status = print_log(ctx, &pos);
-	while (status == EXIT_OK && args_has(args, "follow")) {
-		poll(&pfd, 1, FOLLOW_MS);
-		if (signals_pending() != 0) {
-			/* Ctrl-C is how following is meant to end. */
-			return signals_exit_status() == EXIT_INTERRUPTED
-				       ? EXIT_OK
-				       : signals_exit_status();
-		}
-		status = print_log(ctx, &pos);
+	if (!args_has(args, "follow")) {
+		return status;
 	}
-	return status;
+	while (status == EXIT_OK && signals_pending() == 0) {
+		poll(&pfd, 1, FOLLOW_MS);
+		if (signals_pending() == 0) {
+			status = print_log(ctx, &pos);
+		}
+	}
+	return signals_pending() != 0 ? signals_follow_status() : status;
 }
 
 int cmd_log_level(struct context *ctx, const struct args *args)

@@ -364,6 +364,8 @@ int signals_pending(void); /* the signal's number, or 0 */
 void signals_clear(void);
 /* 128 + the signal. */
 int signals_exit_status(void);
+/* Of what is meant to end by Ctrl-C: that gives 0. */
+int signals_follow_status(void);
 
 /* ---- term.c ---- */
 

@@ -351,6 +351,11 @@ int finish_output(int status)
 {
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		clearerr(stdout);
+		if (signals_pending() != 0) {
+			/* Who reads is slow, and somebody waits no longer. */
+			return status == EXIT_OK ? signals_exit_status()
+						 : status;
+		}
 		complain("cannot write the output: %s", strerror(errno));
 		return status == EXIT_OK ? EXIT_REQUEST : status;
 	}

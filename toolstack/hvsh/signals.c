@@ -65,3 +65,8 @@ int signals_exit_status(void)
 {
 	return pending != 0 ? 128 + (int)pending : EXIT_INTERRUPTED;
 }
+
+int signals_follow_status(void)
+{
+	return pending == SIGINT ? EXIT_OK : signals_exit_status();
+}

@@ -82,10 +82,7 @@ static int follow(struct context *ctx, const struct args *args,
 			return EXIT_OK;
 		}
 	}
-	/* Ctrl-C is how this is meant to end. */
-	return signals_exit_status() == EXIT_INTERRUPTED
-		       ? EXIT_OK
-		       : signals_exit_status();
+	return signals_follow_status();
 }
 
 int watch(struct context *ctx, const struct args *args, const char *zone,
