@@ -11,7 +11,8 @@ zvtest-src := $(guest-lib) \
 	tests/guest/zvtest/bench.c
 
 # Programs for zone0.
-zone0-tools-y += tests/bench/loops tests/system/kmodtest
+zone0-tools-y += tests/bench/loops tests/system/kmodtest \
+	tests/system/rpcline
 # hvd-io that can die at each step of a request.
 hvd-io-steps-src := tests/system/io_steps.c
 hvd-io-steps-wraps := guest_mem_store16 guest_mem_write inflight_pop \
