@@ -10,6 +10,8 @@ import subprocess
 import threading
 from pathlib import Path
 
+import seen
+
 UUID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 
 
@@ -347,6 +349,8 @@ def watched(env, *command, stdin=None):
             yield process
         finally:
             watchdog.cancel()
+            if process.poll() is not None:
+                seen.note_hvsh(process.returncode, "")
             process.kill()
 
 

@@ -7,6 +7,8 @@ import pathlib
 
 import jsonschema
 
+import seen
+
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 ZONE_SCHEMA = json.loads((TOP / "configs/zone.schema.json").read_text())
 DOCUMENT = json.loads((TOP / "toolstack/daemon/openrpc.json").read_text())
@@ -73,6 +75,7 @@ def check_error(method, error):
     own = {e["$ref"].split("/")[-1] for e in METHODS[method]["errors"]} \
         if method in METHODS else set()
     assert name in own or described.get("x-any-request"), (method, error)
+    seen.note("error", method, name)
 
 
 def check(method, params, answer):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import seen
 from fake_hvd import FakeHvd, RpcError, hvsh_path, read_until, running, zone
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,9 +46,11 @@ def env(tmp_path):
 @pytest.fixture
 def hvsh(env):
     def run(*words, stdin="", **more):
-        return subprocess.run([HVSH, *words], env=env | more, input=stdin,
-                              capture_output=True, text=True, timeout=SECONDS,
-                              check=False)
+        result = subprocess.run([HVSH, *words], env=env | more, input=stdin,
+                                capture_output=True, text=True,
+                                timeout=SECONDS, check=False)
+        seen.note_hvsh(result.returncode, result.stderr)
+        return result
     return run
 
 
@@ -697,6 +700,9 @@ def test_what_was_meant(hvsh, words, near):
 @pytest.mark.parametrize("word, hint", [
     ("stop", "'shutdown' asks the guest, 'destroy' does not"),
     ("kill", "'destroy' stops a zone without asking it"),
+    ("restart", "'reboot' asks the guest, 'reset' does not"),
+    ("delete", "'undefine' deletes a zone's definition"),
+    ("dominfo", "did you mean 'info'?"),
     ("dumpxml", "'dumpdef' prints a zone's definition")])
 def test_words_of_other_tools(hvsh, word, hint):
     result = hvsh(word, "linux1")
@@ -739,6 +745,19 @@ def test_no_daemon(hvsh, env):
     result = hvsh("--socket", "/nonexistent/sock", "list")
     assert result.returncode == 3
     assert "/nonexistent/sock" in result.stderr
+
+
+def test_no_right_to_the_socket(hvd, env):
+    os.chmod(hvd.path, 0)
+    # root without the right that makes it root for files
+    prefix = ["setpriv", "--bounding-set", "-dac_override", "--inh-caps",
+              "-dac_override"] if os.geteuid() == 0 else []
+    result = subprocess.run([*prefix, HVSH, "list"], env=env, text=True,
+                            capture_output=True, timeout=SECONDS, check=False)
+    assert result.returncode == 3
+    assert "cannot connect" in result.stderr
+    assert "hint: become a member of the group 'hvd'" in result.stderr
+    seen.note_hvsh(result.returncode, result.stderr)
 
 
 def test_connection_lost_in_a_call(hvd, hvsh):

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import seen
 from fake_hvd import hvsh_path, read_until, running
 from test_hvd import HVD, machine, net, passt, state, wait  # noqa: F401 (fixtures)
 
@@ -41,6 +42,7 @@ def hvsh(env):
                                 capture_output=True, text=True,
                                 timeout=SECONDS, check=False)
         assert result.returncode == status, result.stderr
+        seen.note_hvsh(status, result.stderr)
         return result.stderr if status else result.stdout
     return run
 

@@ -237,10 +237,13 @@ ssize_t privcmd_log(int device, uint64_t *pos, uint64_t *ret_first,
 		    char *ret_text, size_t room)
 {
 	char path[PATH_MAX];
-	ssize_t got = 0;
+	ssize_t got = injected("log");
 	int fd;
 
 	(void)device;
+	if (got < 0) {
+		return got;
+	}
 	path_of(path, "log");
 	*ret_first = *pos;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -263,7 +266,7 @@ int privcmd_counters(int device, uint32_t zone,
 	}
 	*ret_counters = (struct zv_counters){ .injected = 7 };
 	ret_counters->exits[ZV_EXIT_HVC] = 42;
-	return 0;
+	return injected("counters");
 }
 
 int privcmd_zone_next(int device, uint32_t id, struct zv_zone_info *ret_info)
