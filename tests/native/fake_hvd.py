@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A scripted daemon: speaks hvd's protocol, holds zones in memory, and can be
-told to misbehave. Each test owns one, in its own folder."""
+told to misbehave. Each test owns one, in its own folder. What it says is held to
+the OpenRPC document, so that nothing is tested against what hvd does not say."""
 
 import contextlib
 import json
@@ -10,17 +11,21 @@ import subprocess
 import threading
 from pathlib import Path
 
+import jsonschema
+
+import openrpc
 import seen
 
 UUID = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 
 
 class RpcError(Exception):
-    """An error reply."""
+    """An error reply: as a code of the document is called, its path, its hint."""
 
-    def __init__(self, code, message, /, **data):
+    def __init__(self, name, message, /, **data):
         super().__init__(message)
-        self.code, self.message, self.data = code, message, data
+        self.code = openrpc.ERRORS[name]["code"]
+        self.message, self.data = message, {"code": name} | data
 
 
 def zone(name, state="defined", **members):
@@ -168,10 +173,12 @@ class FakeHvd:
         self.folder = Path(folder)
         self.path = str(self.folder / "hvd.sock")
         self.zones = {}
+        self.wrong = []  # what hvd would not say
         self.level = "info"
         self.calls = []
         self.overrides = {}  # method -> function(params) or exception
-        self.raw = {}  # method -> function(id) -> bytes sent as they are
+        # method -> function(id) -> bytes sent as they are, whatever they say
+        self.raw = {}
         self.subscribers = []
         self.changed = threading.Condition()
         self.subscriptions = []
@@ -182,6 +189,7 @@ class FakeHvd:
     def close(self):
         self.listener.stop()
         self.console.listener.stop()
+        assert not self.wrong, "\n".join(self.wrong)
 
     def add(self, *zones):
         self.zones.update({z["name"]: z for z in zones})
@@ -200,13 +208,24 @@ class FakeHvd:
                 continue
             reply = {"jsonrpc": "2.0", "id": request["id"]}
             try:
-                reply["result"] = self.answer(method, params, connection)
+                result = self.answer(method, params, connection)
+                reply["result"] = {} if result is None else result
             except RpcError as error:
                 reply["error"] = {"code": error.code, "message": error.message,
                                   "data": error.data}
+            self.judge(openrpc.judge, method, params, reply)
             connection.sendall(json.dumps(reply).encode() + b"\n")
             if method == "event.subscribe":
                 self.replay(connection, params)
+
+    def judge(self, check, *what):
+        """close() tells what was wrong: here nobody would see it."""
+        try:
+            check(*what)
+        except (AssertionError, jsonschema.ValidationError) as error:
+            place = getattr(error, "json_path", "")
+            self.wrong.append(f"hvd would not say {what}: {place} "
+                              f"{getattr(error, 'message', error)}")
 
     def answer(self, method, params, connection):
         override = self.overrides.get(method)
@@ -216,7 +235,7 @@ class FakeHvd:
             return override(params)
         handler = getattr(self, method.replace(".", "_"), None)
         if handler is None:
-            raise RpcError(-32601, f"no method {method}")
+            raise RpcError("METHOD_NOT_FOUND", f"no method {method}")
         if method == "event.subscribe":
             return handler(params, connection)
         return handler(params)
@@ -224,9 +243,8 @@ class FakeHvd:
     def find(self, params):
         name = params["name"]
         if name not in self.zones:
-            raise RpcError(1, f"no zone is called '{name}'",
-                           code="ZONE_NOT_FOUND",
-                           hint="hvsh list shows the zones")
+            raise RpcError("ZONE_NOT_FOUND", f"no zone is called '{name}'",
+                           path="$.name", hint="hvsh list shows the zones")
         return self.zones[name]
 
     def hvd_version(self, params):
@@ -269,8 +287,9 @@ class FakeHvd:
         name = params["definition"]["name"]
         now = self.zones.get(name, {"generation": 0})["generation"]
         if params.get("generation", now) != now:
-            raise RpcError(3, f"the definition has generation {now}",
-                           code="INVALID_STATE", path="$.generation")
+            raise RpcError("INVALID_STATE",
+                           f"the definition has generation {now}",
+                           path="$.generation")
         self.add(zone(name, definition=params["definition"]))
         return {"name": name, "uuid": UUID, "generation": 1}
 
@@ -282,7 +301,7 @@ class FakeHvd:
     def zone_start(self, params):
         found = self.find(params)
         if found["state"] != "defined":
-            raise RpcError(3, "the zone is running", code="INVALID_STATE")
+            raise RpcError("INVALID_STATE", "the zone is running")
         found["state"] = "paused" if params.get("paused") else "running"
         found["id"] = 8
 
@@ -317,11 +336,10 @@ class FakeHvd:
             if event["seq"] > params.get("since", len(self.events)):
                 self.send_event(connection, event)
 
-    @staticmethod
-    def send_event(connection, event):
-        connection.sendall(json.dumps(
-            {"jsonrpc": "2.0", "method": "event",
-             "params": event}).encode() + b"\n")
+    def send_event(self, connection, event):
+        notification = {"jsonrpc": "2.0", "method": "event", "params": event}
+        self.judge(openrpc.check_event, notification)
+        connection.sendall(json.dumps(notification).encode() + b"\n")
 
     def emit(self, name, event):
         self.events.append({"seq": len(self.events) + 1,

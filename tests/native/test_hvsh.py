@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import openrpc
 import seen
 from fake_hvd import FakeHvd, RpcError, hvsh_path, read_until, running, zone
 
@@ -52,6 +53,25 @@ def hvsh(env):
         seen.note_hvsh(result.returncode, result.stderr)
         return result
     return run
+
+
+@pytest.mark.parametrize("words, prepare, said", [
+    (["list"], lambda d: d.add(zone("z", "asleep")), "'asleep' is not one of"),
+    (["info", "z"], lambda d: d.add(zone("z", mood=1)), "('mood' was unexpec"),
+    (["start", "z"], lambda d: d.overrides.update({"zone.start": lambda _: 5}),
+     "$ 5 is not of type 'object'"),
+    (["version"], lambda d: d.overrides.update(
+        {"hvd.version": RpcError("NO_MEMORY", "no")}), "NO_MEMORY"),
+    (["list"], lambda d: d.judge(openrpc.check_event, {
+        "jsonrpc": "2.0", "method": "event", "params": {"seq": 1}}), "'time'"),
+])
+def test_the_scripted_daemon_is_held_to_the_document(env, hvsh, tmp_path, words,
+                                                     prepare, said):
+    daemon = FakeHvd(tmp_path)
+    prepare(daemon)
+    hvsh(*words)
+    with pytest.raises(AssertionError, match=re.escape(said)):
+        daemon.close()
 
 
 def good(result):
@@ -245,8 +265,8 @@ def test_edit_that_changes_nothing(hvd, hvsh, tmp_path, tmp_files, script):
     ("sed -i 's/512M/9Q/' \"$2\"", "no such unit")])
 def test_edit_keeps_what_is_wrong(hvd, hvsh, tmp_path, tmp_files, script,
                                   message):
-    hvd.overrides["zone.define"] = RpcError(4, "no such unit",
-                                            path="$.memory")
+    hvd.overrides["zone.define"] = RpcError(
+        "INVALID_DEFINITION", "no such unit", path="$.memory")
     result = hvsh("edit", "spare", **editor(tmp_path, script))
     assert result.returncode == 1
     assert message in result.stderr and result.stdout == ""
@@ -657,7 +677,7 @@ def test_error_with_hint(hvd, hvsh):
                                   "$.definition.devices[0].type"])
 def test_error_in_a_file_tells_the_place(hvd, hvsh, tmp_path, told):
     hvd.overrides["zone.define"] = RpcError(
-        4, "unknown type 'blk2'", code="INVALID_DEFINITION", path=told)
+        "INVALID_DEFINITION", "unknown type 'blk2'", path=told)
     result = hvsh("define", "-", stdin='{"name": "x"}')
     assert result.returncode == 1
     assert result.stderr == ("hvsh: define -: unknown type 'blk2'\n"
@@ -669,17 +689,19 @@ def test_error_in_a_file_tells_the_place(hvd, hvsh, tmp_path, told):
 
 
 def test_error_in_a_definition_tells_whose(hvd, hvsh):
-    hvd.overrides["zone.start"] = RpcError(7, "cannot open /k", path="$.kernel")
+    hvd.overrides["zone.start"] = RpcError(
+        "IO_ERROR", "cannot open /k", path="$.kernel")
     assert hvsh("start", "rt").stderr == (
         "hvsh: start rt: cannot open /k\n"
         "  at $.kernel in the definition of rt\n")
 
 
 @pytest.mark.parametrize("words, method, code", [
-    (["start", "zone0"], "zone.start", 13), (["info", "x"], "zone.get", 1),
-    (["shutdown", "x"], "zone.shutdown", -32602),
-    (["counters", "x"], "host.counters", -32602),
-    (["console", "linux1", "-d", "x"], "console.attach", -32602)])
+    (["start", "zone0"], "zone.start", "UNSUPPORTED"),
+    (["info", "x"], "zone.get", "ZONE_NOT_FOUND"),
+    (["shutdown", "x"], "zone.shutdown", "INVALID_PARAMS"),
+    (["counters", "x"], "host.counters", "INVALID_PARAMS"),
+    (["console", "linux1", "-d", "x"], "console.attach", "INVALID_PARAMS")])
 def test_no_place_in_json_that_nobody_wrote(hvd, hvsh, words, method, code):
     hvd.overrides[method] = RpcError(code, "no", path="$.name", hint="do so")
     assert hvsh(*words).stderr == (f"hvsh: {' '.join(words[:2])}: no\n"
@@ -733,7 +755,7 @@ def test_which_zone_was_meant(hvd, hvsh, command):
 
 
 def test_error_text_cannot_reach_the_terminal_raw(hvd, hvsh):
-    hvd.overrides["zone.start"] = RpcError(3, "a\033[2Jb\nc")
+    hvd.overrides["zone.start"] = RpcError("INVALID_STATE", "a\033[2Jb\nc")
     assert "hvsh: start rt: a [2Jb c\n" == hvsh("start", "rt").stderr
 
 
@@ -776,8 +798,7 @@ def test_timeout(hvd, hvsh):
 
 
 def test_shutdown_timeout_tells_the_way_out(hvd, hvsh):
-    hvd.overrides["zone.shutdown"] = RpcError(8, "still running",
-                                              code="TIMEOUT")
+    hvd.overrides["zone.shutdown"] = RpcError("TIMEOUT", "still running")
     result = hvsh("shutdown", "linux1", "--wait")
     assert result.returncode == 4
     assert "hvsh destroy linux1" in result.stderr
@@ -1250,8 +1271,7 @@ def test_console_of_another_writer(hvd, terminal):
 
 def test_console_refused(hvd, hvsh):
     hvd.overrides["console.attach"] = RpcError(
-        3, "the zone is not running", code="INVALID_STATE",
-        hint="start it first")
+        "INVALID_STATE", "the zone is not running", hint="start it first")
     result = hvsh("console", "linux1")
     assert result.returncode == 1
     assert "console linux1: the zone is not running" in result.stderr

@@ -245,7 +245,7 @@ def test_example_run_zone(hvd, example):
         hvd.console.drop()
         assert process.wait(SECONDS) == 0
     hvd.overrides["zone.start"] = RpcError(
-        7, "no such file", code="IO_ERROR", path="$.kernel", hint="make one")
+        "IO_ERROR", "no such file", path="$.kernel", hint="make one")
     result = output(hvd, command, input='{"name": "new"}')
     assert result.returncode == 1
     assert result.stderr == \
