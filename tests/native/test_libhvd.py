@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import openrpc
 from fake_hvd import FakeHvd, RpcError, hvsh_path, read_until, watched, zone
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +51,21 @@ def test_documents_cover_every_function(page):
     text = (ROOT / page).read_text()
     missing = {name for name in declared() if name not in text}
     assert not missing
+
+
+def test_every_method_has_a_function():
+    """One that calls it, and the table of them that says which."""
+    code = "".join(path.read_text() for path in
+                   (ROOT / "toolstack/lib/client").glob("*.c"))
+    table = (ROOT / "docs/reference/libhvd.md").read_text()
+    table = table.partition("\n## Methods\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`hvd_.*`) \| `([a-z.]+)`", table, re.M)
+    listed = {method for _, method in rows}
+    without = {m for m in openrpc.METHODS if f'"{m}"' not in code}
+    assert not without, "no function of libhvd calls them"
+    assert listed == set(openrpc.METHODS)
+    functions = {f for names, _ in rows for f in re.findall(r"hvd_\w+", names)}
+    assert functions <= declared()
 
 
 def test_documents_list_every_error():
