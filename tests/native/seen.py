@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What tests have provoked, against what the documents say there is.
 
-While tests run, note() keeps errors of methods and exit statuses and hints of hvsh,
-excuse() what cannot be provoked on this machine; both go into the directory
+While tests run, note() keeps errors of methods, events, and exit statuses and hints of
+hvsh, excuse() what cannot be provoked on this machine; both go into the directory
 $ZV_TEST_SEEN, a file per process, when the process ends. Afterwards seen.py DIRECTORY
 lists what the documents have and nobody has seen, and exits 1 if there is any.
 scripts/run-tests does that when all of tests/native has run; who runs one file is not
@@ -21,13 +21,20 @@ seen = set()
 
 
 def note(*what):
-    """("error", method or None, code), ("status", number), ("hint", text)"""
+    """("error", method or None, code), ("event", name), ("status", number) or
+    ("hint", text)"""
     seen.add(what)
 
 
 def excuse(*what):
     """It cannot be provoked on this machine."""
     note("excused", *what)
+
+
+def note_answer(method, answer):
+    """Of hvd itself; method None: to what is no call of one."""
+    if "error" in answer:
+        note("error", method, answer["error"]["data"]["code"])
 
 
 def note_hvsh(status, errors):
@@ -48,15 +55,22 @@ def keep():
 
 # ---------------------------------------------------------------- the documents
 
+DOCUMENT = json.loads((TOP / "toolstack/daemon/openrpc.json").read_text())
+
+
 def documented_errors():
     """(method, code); method None: any request."""
-    document = json.loads((TOP / "toolstack/daemon/openrpc.json").read_text())
-    for method in document["methods"]:
+    for method in DOCUMENT["methods"]:
         for error in method["errors"]:
             yield method["name"], error["$ref"].split("/")[-1]
-    for code, error in document["components"]["errors"].items():
+    for code, error in DOCUMENT["components"]["errors"].items():
         if error.get("x-any-request"):
             yield None, code
+
+
+def documented_events():
+    event = DOCUMENT["components"]["schemas"]["Event"]
+    return event["properties"]["event"]["enum"]
 
 
 def documented_statuses():
@@ -115,6 +129,9 @@ def unseen(found):
                 yield f"no request was answered with {code}"
         elif (method, code) not in errors:
             yield f"{method} never failed with {code}"
+    for event in documented_events():
+        if ("event", event) not in found:
+            yield f"the event {event} was never sent"
     for status in documented_statuses():
         if status not in statuses:
             yield f"hvsh never ended with {status}"

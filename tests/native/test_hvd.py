@@ -20,6 +20,7 @@ import time
 import pytest
 
 import openrpc
+import seen
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
@@ -65,6 +66,7 @@ class Client:
         message = json.loads(line)
         if "method" in message:
             openrpc.check_event(message)
+            seen.note("event", message["params"]["event"])
         return message
 
     def begin(self, method, **params):
@@ -83,7 +85,9 @@ class Client:
                 continue
             assert message["jsonrpc"] == "2.0"
             assert message["id"] == wanted
-            openrpc.check(*self.begun.pop(wanted, (None, None)), message)
+            method, params = self.begun.pop(wanted, (None, None))
+            openrpc.check(method, params, message)
+            seen.note_answer(method, message)
             if "error" in message:
                 raise RpcError(message["error"])
             return message["result"]

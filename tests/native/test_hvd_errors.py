@@ -31,6 +31,7 @@ def together(client, *calls):
             break
     for answer in answers:
         openrpc.check(*calls[answer["id"]], answer)
+        seen.note_answer(calls[answer["id"]][0], answer)
     return [answer.get("error", {}).get("data", {}).get("code") for answer in
             sorted(answers, key=lambda answer: answer["id"])]
 
@@ -167,7 +168,9 @@ def test_what_is_not_done_in_time(machine, hvd):
         message = hvd.read()
         if "method" in message:
             continue
-        openrpc.check(*hvd.begun.pop(message["id"]), message)
+        method, params = hvd.begun.pop(message["id"])
+        openrpc.check(method, params, message)
+        seen.note_answer(method, message)
         error = message["error"]["data"]
         assert error["code"] == calls.pop(message["id"])
         assert error["hint"]

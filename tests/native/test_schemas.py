@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import openrpc
+import seen
 from test_hvd import (HVD, RpcError, fails, hvd, machine,  # noqa: F401
                       wait)
 
@@ -128,8 +129,10 @@ def test_each_error_of_a_request(machine, hvd):
                        b'"params":[1]}', "INVALID_PARAMS"),
                       (b" " * (1 << 20) + b"{}", "TOO_LARGE")):
         hvd.send(raw + b"\n")
-        error = hvd.read()["error"]
+        answer = hvd.read()
+        error = answer["error"]
         openrpc.check_error(None, error)
+        seen.note_answer(None, answer)
         assert error["data"]["code"] == name
     reader = machine.client(readonly=True)
     fails("PERMISSION", reader, "zone.start", name="z1")

@@ -12,6 +12,7 @@ def whole():
     """As if tests had seen everything."""
     found = {("error", method or "zone.list", code)
              for method, code in seen.documented_errors()}
+    found |= {("event", event) for event in seen.documented_events()}
     found |= {("status", 143 if status == "signal" else status)
               for status in seen.documented_statuses()}
     return found | {("hint", hint.replace("%s", "x"))
@@ -34,6 +35,8 @@ def test_each_is_missed():
     for what, says in (
             (("error", "zone.start", "NO_MEMORY"),
              "zone.start never failed with NO_MEMORY"),
+            (("event", "power-key-ignored"),
+             "the event power-key-ignored was never sent"),
             (("status", 4), "hvsh never ended with 4"),
             (("status", 143), "hvsh never ended with signal"),
             (("hint", "'hvsh edit x' changes it"),
