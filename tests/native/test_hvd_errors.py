@@ -45,25 +45,28 @@ def about_a_zone():
             p["schema"].get("$ref", "").endswith("/ZoneName")]
 
 
-def anything_for(method, **known):
-    """The parameters that the method needs, of the right types."""
+# What a method needs besides parameters of the right types.
+NEEDED = {"device.set": {"link": True}}
+
+
+def anything_for(method, zone):
+    """Parameters that get as far as to the zone."""
     values = {"string": "x", "integer": 1, "boolean": True, "object": {},
               "array": []}
-    return {p["name"]: known[p["name"]] if p["name"] in known else
-            values[openrpc.resolved(p["schema"])["type"]]
-            for p in openrpc.METHODS[method]["params"]
-            if p["required"] or p["name"] in known}
+    types = {p["name"]: openrpc.resolved(p["schema"]).get("type")
+             for p in openrpc.METHODS[method]["params"] if p["required"]}
+    return {**{name: values[type_] for name, type_ in types.items()},
+            **NEEDED.get(method, {}), "name": zone}
 
 
 @pytest.mark.parametrize("method", about_a_zone())
 def test_zones_that_are_no_zones_to_do_that_with(hvd, method):
-    link = {"link": True} if method == "device.set" else {}
     error = fails("ZONE_NOT_FOUND", hvd, method,
-                  **anything_for(method, name="nobody", **link))
+                  **anything_for(method, "nobody"))
     assert error.path == "$.name" and error.hint
     if method != "zone.get":
         error = fails("UNSUPPORTED", hvd, method,
-                      **anything_for(method, name="zone0", **link))
+                      **anything_for(method, "zone0"))
         assert error.path == "$.name" and error.hint
 
 

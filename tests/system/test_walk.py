@@ -180,6 +180,8 @@ HVSH = [
     Row("hvsh doctor --root=/ --json", r'"level"'),
     Row("hvsh log", r"(?m)^\[ *\d+\.\d+\]"),
     Row("hvsh log --follow", "zone0", keys=CTRL_C),
+    Row("hvsh log-level info", "^info"),
+    Row("hvsh log-level", "^info"),
     Row("hvsh counters", "exits"),
     Row("hvsh counters --json", result="host.counters"),
     Row("hvsh define /tmp/deaf.json", "deaf: defined"),
