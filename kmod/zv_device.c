@@ -91,8 +91,20 @@ static int device_log(struct zv_ioc_log __user *uarg)
 	return rc;
 }
 
-static int device_counters(struct zv_ioc_counters __user *uarg)
+/* Whatever length the caller knows: the structure grows at its end. */
+static bool is_counters(unsigned int cmd)
 {
+	const unsigned int size = IOCSIZE_MASK;
+
+	return (cmd & ~size) == (ZV_IOC_COUNTERS & ~size) &&
+	       _IOC_SIZE(cmd) >= offsetof(struct zv_ioc_counters, counters) +
+					 ZV_COUNTERS_SIZE_V0;
+}
+
+static int device_counters(struct zv_ioc_counters __user *uarg, size_t size)
+{
+	size_t room = size - offsetof(struct zv_ioc_counters, counters);
+	size_t known = min(room, sizeof(struct zv_counters));
 	struct zv_counters *counters;
 	struct arm_smccc_res res;
 	u32 head[2]; /* zone, reserved */
@@ -107,7 +119,9 @@ static int device_counters(struct zv_ioc_counters __user *uarg)
 		return -ENOMEM;
 	rc = zv_hc(ZV_HC_COUNTERS, head[0], virt_to_phys(counters),
 		   sizeof(*counters), 0, &res);
-	if (!rc && copy_to_user(&uarg->counters, counters, sizeof(*counters)))
+	if (!rc &&
+	    (copy_to_user(&uarg->counters, counters, known) ||
+	     clear_user((char __user *)&uarg->counters + known, room - known)))
 		rc = -EFAULT;
 	kfree(counters);
 	return rc;
@@ -178,8 +192,6 @@ static long device_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 		return device_info(uarg);
 	case ZV_IOC_LOG:
 		return device_log(uarg);
-	case ZV_IOC_COUNTERS:
-		return device_counters(uarg);
 	case ZV_IOC_ZONE_NEXT:
 		return device_zone_next(uarg);
 	case ZV_IOC_ZONE_CREATE:
@@ -187,7 +199,8 @@ static long device_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	case ZV_IOC_ZONE_OPEN:
 		return device_zone_open(uarg);
 	default:
-		return -ENOTTY;
+		return is_counters(cmd) ? device_counters(uarg, _IOC_SIZE(cmd))
+					: -ENOTTY;
 	}
 }
 

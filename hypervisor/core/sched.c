@@ -140,12 +140,21 @@ void sched_attach(struct vcpu *v)
 	spin_unlock(&cpu->rq.lock);
 }
 
+/* v no longer waits for its pCPU, without having got it. */
+static void end_wait_locked(struct vcpu *v)
+{
+	if (v->run == VCPU_READY && !v->held) {
+		v->steal_ns += arch_time_ns() - v->ready_since;
+	}
+}
+
 void sched_detach(struct vcpu *v)
 {
 	struct percpu *cpu = percpu_get(v->pcpu);
 
 	spin_lock(&cpu->rq.lock);
 	if (v->run != VCPU_OFF) {
+		end_wait_locked(v);
 		v->run = VCPU_OFF;
 		list_remove(&v->run_node);
 		if (!v->held) {
@@ -209,6 +218,7 @@ void sched_hold(struct vcpu *v)
 
 	spin_lock(&cpu->rq.lock);
 	if (!v->held) {
+		end_wait_locked(v);
 		v->held = true;
 		list_remove(&v->run_node);
 		if (v->run != VCPU_OFF) {
@@ -238,6 +248,23 @@ void sched_release(struct vcpu *v)
 	spin_unlock(&cpu->rq.lock);
 }
 
+void sched_times(const struct vcpu *v, struct zv_vcpu_times *ret)
+{
+	struct percpu *cpu = percpu_get(v->pcpu);
+	u64 now;
+
+	spin_lock(&cpu->rq.lock);
+	now = arch_time_ns();
+	ret->guest_ns = v->guest_ns;
+	ret->steal_ns = v->steal_ns;
+	if (cpu->rq.current == v) {
+		ret->guest_ns += now - v->run_since;
+	} else if (v->run == VCPU_READY && !v->held) {
+		ret->steal_ns += now - v->ready_since;
+	}
+	spin_unlock(&cpu->rq.lock);
+}
+
 void sched_ipi(void)
 {
 	/* What the sender wants is in rq.resched and vcpu.kicked. */
@@ -249,10 +276,8 @@ void sched_ipi(void)
 static void leave_locked(struct runqueue *rq, u64 now)
 {
 	struct vcpu *v = rq->current;
-	u64 ran = now - v->run_since;
 
-	v->cpu_time_ns += ran;
-	__atomic_fetch_add(&v->zone->counters.guest_ns, ran, __ATOMIC_RELAXED);
+	v->guest_ns += now - v->run_since;
 	rq->current = NULL;
 }
 
@@ -330,8 +355,7 @@ static void take_locked(struct runqueue *rq, u64 now)
 	}
 	z = v->zone;
 	list_remove(&v->run_node);
-	__atomic_fetch_add(&z->counters.steal_ns, now - v->ready_since,
-			   __ATOMIC_RELAXED);
+	v->steal_ns += now - v->ready_since;
 	v->run = VCPU_RUNNING;
 	v->run_since = now;
 	v->penalty = false;

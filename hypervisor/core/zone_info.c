@@ -4,17 +4,21 @@
 #include <zv/arch/vcpu.h>
 #include <zv/atomic.h>
 #include <zv/errno.h>
+#include <zv/sched.h>
 #include <zv/string.h>
 #include <zv/zone.h>
 
 static void vcpus_info(struct zone *z, struct zv_zone_info *ret)
 {
+	struct zv_vcpu_times times;
+
 	for (u32 i = 0; i < z->vcpu_count; i++) {
 		const struct vcpu *v = z->vcpus[i];
 
 		ret->vcpus_on |= vcpu_is_on(v) ? 1u << i : 0;
-		ret->cpu_time_ns += atomic_load_relaxed(&v->cpu_time_ns);
 		ret->pcpu[i] = v->pcpu;
+		sched_times(v, &times);
+		ret->cpu_time_ns += times.guest_ns;
 	}
 	ret->vcpus_loaded = atomic_load_relaxed(&z->loaded);
 }
@@ -59,12 +63,19 @@ void zone_info(struct zone *z, struct zv_zone_info *ret)
 
 void zone_counters(struct zone *z, struct zv_counters *ret)
 {
-	/* All its fields are counters of 64 bits. */
+	/* All these fields are counters of 64 bits. */
 	const u64 *from = (const u64 *)(const void *)&z->counters;
 	u64 *to = (u64 *)(void *)ret;
 
-	for (size_t i = 0; i < sizeof(*ret) / sizeof(*to); i++) {
+	memset(ret, 0, sizeof(*ret));
+	for (size_t i = 0; i < sizeof(z->counters) / sizeof(*to); i++) {
 		to[i] = atomic_load_relaxed(&from[i]);
+	}
+	ret->vcpu_count = z->vcpu_count;
+	for (u32 i = 0; i < z->vcpu_count; i++) {
+		sched_times(z->vcpus[i], &ret->vcpu[i]);
+		ret->guest_ns += ret->vcpu[i].guest_ns;
+		ret->steal_ns += ret->vcpu[i].steal_ns;
 	}
 }
 

@@ -289,7 +289,12 @@ def test_version_and_host(machine, hvd):
     assert log["pos"] == 12
     assert hvd.call("host.log", pos=4)["text"] == "hello??\n"
     fails("INVALID_PARAMS", hvd, "host.log", pos=-1)
-    assert hvd.call("host.counters")["exits"]["hvc"] == 42
+    counters = hvd.call("host.counters")
+    assert counters["exits"]["hvc"] == 42
+    assert counters["guest_ns"] == sum(
+        vcpu["guest_ns"] for vcpu in counters["vcpus"])
+    assert [vcpu["steal_ns"] for vcpu in counters["vcpus"]] == [
+        50000000, 200000000]
     fails("ZONE_NOT_FOUND", hvd, "host.counters", zone="nobody")
 
 

@@ -148,6 +148,21 @@ static void host_log(struct rpc_call *call, struct json_object *params)
 	rpc_result(call, result);
 }
 
+static struct json_object *vcpu_times_to_json(const struct zv_counters *c)
+{
+	uint64_t count = c->vcpu_count;
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < count && i < ZV_VCPUS_MAX; i++) {
+		struct json_object *vcpu = json_object_new_object();
+
+		add_uint(vcpu, "guest_ns", c->vcpu[i].guest_ns);
+		add_uint(vcpu, "steal_ns", c->vcpu[i].steal_ns);
+		json_object_array_add(list, vcpu);
+	}
+	return list;
+}
+
 static struct json_object *counters_to_json(const struct zv_counters *c)
 {
 	static const char *const exits[] = {
@@ -184,6 +199,7 @@ static struct json_object *counters_to_json(const struct zv_counters *c)
 	add_uint(result, "steal_ns", c->steal_ns);
 	add_uint(result, "hypercalls", c->hypercalls);
 	add_uint(result, "hypercalls_failed", c->hypercalls_failed);
+	json_object_object_add(result, "vcpus", vcpu_times_to_json(c));
 	return result;
 }
 

@@ -72,24 +72,41 @@ int cmd_host(struct context *ctx, const struct args *args)
 
 #define COUNTER_DEPTH 4
 
-/* Each number becomes a row named by the way to it: "exits.irq". */
+static void add_counters(struct table *table, struct json_object *json,
+			 const char *prefix, int depth);
+
+static void add_counter(struct table *table, struct json_object *value,
+			const char *name, int depth)
+{
+	if (json_object_is_type(value, json_type_object) ||
+	    json_object_is_type(value, json_type_array)) {
+		if (depth < COUNTER_DEPTH) {
+			add_counters(table, value, name, depth + 1);
+		}
+		return;
+	}
+	table_add(table, PAINT_NONE, "%s", name);
+	table_add(table, PAINT_NONE, "%s", json_object_get_string(value));
+}
+
+/* Each number is a row named by the way to it: "exits.irq", "vcpus.0.x". */
 static void add_counters(struct table *table, struct json_object *json,
 			 const char *prefix, int depth)
 {
+	const char *dot = prefix[0] != '\0' ? "." : "";
 	char name[160];
 
-	json_object_object_foreach (json, key, value) {
-		snprintf(name, sizeof(name), "%s%s%s", prefix,
-			 prefix[0] != '\0' ? "." : "", key);
-		if (json_object_is_type(value, json_type_object)) {
-			if (depth < COUNTER_DEPTH) {
-				add_counters(table, value, name, depth + 1);
-			}
-			continue;
+	if (json_object_is_type(json, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(json); i++) {
+			snprintf(name, sizeof(name), "%s%s%zu", prefix, dot, i);
+			add_counter(table, json_object_array_get_idx(json, i),
+				    name, depth);
 		}
-		table_add(table, PAINT_NONE, "%s", name);
-		table_add(table, PAINT_NONE, "%s",
-			  json_object_get_string(value));
+		return;
+	}
+	json_object_object_foreach (json, key, value) {
+		snprintf(name, sizeof(name), "%s%s%s", prefix, dot, key);
+		add_counter(table, value, name, depth);
 	}
 }
 

@@ -30,6 +30,8 @@ void sched_block_self(struct vcpu *v, enum vcpu_run why);
 /* Zone no longer / again runnable. */
 void sched_hold(struct vcpu *v);
 void sched_release(struct vcpu *v);
+/* How long v has had its pCPU and waited for it, up to now. */
+void sched_times(const struct vcpu *v, struct zv_vcpu_times *ret);
 /* The IPI handler's part. */
 void sched_ipi(void);
 /*

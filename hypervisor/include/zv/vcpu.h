@@ -83,9 +83,10 @@ struct vcpu {
 	bool kicked; /* atomic: look at pending work before entering */
 	bool boot_on; /* ZV_VCPU_ON was set by VCPU_SET */
 	struct list run_node;
-	u64 ready_since; /* ns; for steal time */
+	u64 ready_since;
 	u64 run_since;
-	u64 cpu_time_ns;
+	u64 guest_ns; /* before run_since; sched_times() has it all */
+	u64 steal_ns; /* before ready_since */
 	struct mmio_access io_access; /* VCPU_IO: what waits; our copy */
 	u32 io_addr; /* shadow address */
 	u32 io_seq;

@@ -284,6 +284,13 @@ static void test_a_life_by_hypercalls(void **state)
 	assert_int_equal(hv(ZV_HC_COUNTERS, 1, BUF2_GPA, sizeof(*counters), 0),
 			 0);
 	assert_int_equal(counters->exits[ZV_EXIT_IDLE], 2);
+	assert_int_equal(counters->vcpu_count, 2);
+	/* Who knows the first version only gets no more than that. */
+	memset(counters, 0x5a, sizeof(*counters));
+	assert_int_equal(
+		hv(ZV_HC_COUNTERS, 1, BUF2_GPA, ZV_COUNTERS_SIZE_V0, 0), 0);
+	assert_int_equal(counters->exits[ZV_EXIT_IDLE], 2);
+	assert_int_equal(counters->vcpu_count, 0x5a5a5a5a5a5a5a5a);
 	assert_int_equal(hv(ZV_HC_ZONE_STOP, 1, 0, 0, 0), 0);
 	assert_int_equal(hv(ZV_HC_ZONE_RESET, 1, 0, 0, 0), 0);
 	assert_int_equal(hv(ZV_HC_ZONE_DESTROY, 1, 0, 0, 0), -EBUSY);

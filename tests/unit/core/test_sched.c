@@ -49,6 +49,7 @@ static void run_for(u64 ns)
 static void test_alone_has_no_slice(void **state)
 {
 	struct zone *z = hog_zone(8);
+	struct zv_counters counters;
 
 	(void)state;
 	fake_guest = hog;
@@ -58,7 +59,12 @@ static void test_alone_has_no_slice(void **state)
 	assert_true(percpu_get(3)->arch.timer_deadline == UINT64_MAX);
 	assert_false(z->vcpus[0]->trap_wfi);
 	assert_int_equal(z->counters.switches, 1);
-	assert_int_equal(z->counters.steal_ns, 0);
+	zone_counters(z, &counters);
+	assert_int_equal(counters.steal_ns, 0);
+	/* It has never left its pCPU. */
+	assert_int_equal(counters.guest_ns, 100 * MS);
+	assert_int_equal(counters.vcpu_count, 1);
+	assert_int_equal(counters.vcpu[0].guest_ns, 100 * MS);
 	zone_put(z);
 }
 
@@ -290,15 +296,60 @@ static void test_steal_time(void **state)
 {
 	struct zone *a = hog_zone(8);
 	struct zone *b = hog_zone(8);
-	u64 total;
+	struct zv_counters of_a;
+	struct zv_counters of_b;
+	struct zv_zone_info info;
 
 	(void)state;
 	fake_guest = hog;
 	run_for(100 * MS);
-	total = a->counters.guest_ns + b->counters.guest_ns;
-	assert_in_range(total, 90 * MS, 100 * MS);
-	assert_in_range(a->counters.steal_ns, 40 * MS, 60 * MS);
-	assert_int_equal(a->vcpus[0]->cpu_time_ns, a->counters.guest_ns);
+	zone_counters(a, &of_a);
+	zone_counters(b, &of_b);
+	/* The one that runs and the one that waits, up to this moment. */
+	assert_int_equal(of_a.guest_ns + of_b.guest_ns, 100 * MS);
+	assert_int_equal(of_a.guest_ns + of_a.steal_ns, 100 * MS);
+	assert_int_equal(of_b.guest_ns + of_b.steal_ns, 100 * MS);
+	assert_in_range(of_a.steal_ns, 40 * MS, 60 * MS);
+	assert_int_equal(of_a.vcpu[0].guest_ns, of_a.guest_ns);
+	assert_int_equal(of_a.vcpu[0].steal_ns, of_a.steal_ns);
+	assert_int_equal(of_a.vcpu[1].guest_ns, 0);
+	zone_info(a, &info);
+	assert_int_equal(info.cpu_time_ns, of_a.guest_ns);
+	zone_put(a);
+	zone_put(b);
+}
+
+/* A paused zone waits for nothing, and what it had waited is not forgotten. */
+static void test_no_steal_while_held(void **state)
+{
+	struct zone *a = hog_zone(8);
+	struct zone *b = hog_zone(8);
+	struct zone *waits;
+	struct zv_counters before;
+	struct zv_counters after;
+
+	(void)state;
+	fake_guest = hog;
+	run_for(2 * MS);
+	waits = percpu_get(3)->rq.current == a->vcpus[0] ? b : a;
+	zone_counters(waits, &before);
+	assert_int_equal(before.steal_ns, MS);
+	assert_int_equal(zone_pause(waits), 0);
+	run_for(10 * MS);
+	zone_counters(waits, &after);
+	assert_int_equal(after.steal_ns, before.steal_ns);
+	assert_int_equal(zone_resume(waits), 0);
+	run_for(MS);
+	zone_counters(waits, &after);
+	assert_in_range(after.steal_ns, before.steal_ns, before.steal_ns + MS);
+	assert_int_equal(after.steal_ns + after.guest_ns,
+			 before.steal_ns + before.guest_ns + MS);
+	assert_int_equal(zone_stop(waits), 0);
+	run_for(MS);
+	assert_true(!vcpu_is_on(waits->vcpus[0]));
+	before = after;
+	zone_counters(waits, &after);
+	assert_int_equal(after.steal_ns, before.steal_ns);
 	zone_put(a);
 	zone_put(b);
 }
@@ -445,6 +496,7 @@ int main(void)
 		core_test(test_kick_sends_one_ipi),
 		core_test(test_wfi_trap_follows_company),
 		core_test(test_steal_time),
+		core_test(test_no_steal_while_held),
 		core_test(test_power),
 		core_test(test_leaving_wakes_its_own_pcpu),
 		core_test(test_leaving_wakes_before_a_lower_one),

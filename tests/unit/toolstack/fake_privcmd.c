@@ -264,7 +264,13 @@ int privcmd_counters(int device, uint32_t zone,
 	if (zone != ZV_ZONE0 && load(zone, &z) < 0) {
 		return -ESRCH;
 	}
-	*ret_counters = (struct zv_counters){ .injected = 7 };
+	*ret_counters = (struct zv_counters){
+		.injected = 7,
+		.guest_ns = 3000000000,
+		.steal_ns = 250000000,
+		.vcpu_count = 2,
+		.vcpu = { { 2000000000, 50000000 }, { 1000000000, 200000000 } },
+	};
 	ret_counters->exits[ZV_EXIT_HVC] = 42;
 	return injected("counters");
 }

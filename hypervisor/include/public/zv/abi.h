@@ -136,6 +136,11 @@ struct zv_zone_info {
 	char name[ZV_NAME_MAX];
 };
 
+struct zv_vcpu_times {
+	uint64_t guest_ns; /* had its pCPU */
+	uint64_t steal_ns; /* runnable but not running */
+};
+
 struct zv_counters {
 	uint64_t exits[ZV_EXIT_COUNT];
 	uint64_t injected; /* virtual interrupts made pending */
@@ -145,12 +150,16 @@ struct zv_counters {
 	uint64_t events_raised; /* zone0 event interrupts caused by the zone */
 	uint64_t wakeups; /* blocked -> runnable */
 	uint64_t switches; /* times loaded on a pCPU */
-	uint64_t guest_ns;
-	uint64_t steal_ns; /* runnable but not running */
+	uint64_t guest_ns; /* sums of vcpu[] below */
+	uint64_t steal_ns;
 	uint64_t hypercalls;
 	uint64_t hypercalls_failed;
 	uint64_t reserved[5];
+	/* Not in the first version, which ends here (ZV_COUNTERS_SIZE_V0). */
+	uint64_t vcpu_count;
+	struct zv_vcpu_times vcpu[ZV_VCPUS_MAX];
 };
+#define ZV_COUNTERS_SIZE_V0 256u
 
 /* Boot or crash state of a vCPU.  SET accepts pc, x[0..3] and flags only. */
 struct zv_vcpu_state {
@@ -176,7 +185,7 @@ struct zv_vcpu_state {
 _Static_assert(sizeof(struct zv_info) == 120, "zv_info");
 _Static_assert(sizeof(struct zv_zone_create) == 232, "zv_zone_create");
 _Static_assert(sizeof(struct zv_zone_info) == 352, "zv_zone_info");
-_Static_assert(sizeof(struct zv_counters) == 256, "zv_counters");
+_Static_assert(sizeof(struct zv_counters) == 776, "zv_counters");
 _Static_assert(sizeof(struct zv_vcpu_state) == 352, "zv_vcpu_state");
 #endif
 
