@@ -53,6 +53,7 @@ hvsh-y += $(zdef-y) \
 	toolstack/hvsh/context.c \
 	toolstack/hvsh/definition.c \
 	toolstack/hvsh/editor.c \
+	toolstack/hvsh/histogram.c \
 	toolstack/hvsh/interactive.c \
 	toolstack/hvsh/line_diff.c \
 	toolstack/hvsh/main.c \

@@ -31,6 +31,8 @@ struct virtio_blk_req {
 	struct virtio_blk *blk;
 	struct virtio_blk_req *next; /* limited or held */
 	uint8_t *status;
+	uint64_t since; /* found in the ring */
+	struct blk_latency *latency; /* NULL: not counted */
 	uint32_t iov_len;
 	uint16_t head;
 	uint8_t queue;
@@ -79,6 +81,26 @@ static uint64_t monotonic_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/*
+ * The clock is read once for all that is taken from a queue in a turn, and once
+ * for all that is answered in one.
+ */
+static uint64_t batch_now(struct virtio_blk *blk)
+{
+	if (blk->now == 0) {
+		blk->now = blk->now_ns();
+	}
+	return blk->now;
+}
+
+/* What the store does from here on, or has done since, takes time. */
+static void commit(struct virtio_blk *blk)
+{
+	blk->now = 0;
+	blk->store->ops->commit(blk->store);
+	blk->now = 0;
 }
 
 /* ------------------------------------------------------------------- lists */
@@ -177,6 +199,10 @@ static void finish(struct virtio_blk_req *req, uint8_t status, uint32_t written)
 			declare_broken(blk, "a used ring cannot be written");
 		} else {
 			blk->to_signal |= 1u << q;
+			if (req->latency != NULL) {
+				blk_latency_add(req->latency,
+						batch_now(blk) - req->since);
+			}
 		}
 	}
 	release(req);
@@ -315,6 +341,7 @@ static void on_completed(struct blk_store *store)
 {
 	struct virtio_blk *blk = store->user;
 
+	blk->now = 0;
 	signal_queues(blk);
 	if (blk->stopped != NULL && blk->in_store == 0) {
 		end_stop(blk);
@@ -373,7 +400,7 @@ static void run_limited(struct virtio_blk *blk)
 		}
 		submit(list_take(&blk->limited));
 	}
-	blk->store->ops->commit(blk->store);
+	commit(blk);
 	signal_queues(blk);
 }
 
@@ -424,6 +451,10 @@ static void carry_out(struct virtio_blk_req *req,
 	case BLK_STORE:
 		req->iov_len = command->iov_len;
 		req->request = command->request;
+		req->since = batch_now(blk);
+		if ((uint32_t)req->request.op < VIRTIO_BLK_LATENCIES) {
+			req->latency = &blk->latency[req->request.op];
+		}
 		req->request.done = on_done;
 		if ((req->request.op == BLK_WRITE ||
 		     req->request.op == BLK_WRITE_ZEROES) &&
@@ -457,6 +488,7 @@ static int take_chain(struct virtio_blk *blk, uint32_t q)
 	req->head = head;
 	req->status = command.status;
 	req->busy = true;
+	req->latency = NULL;
 	blk->counters.in_flight++;
 	carry_out(req, &command);
 	return 0;
@@ -496,7 +528,7 @@ static void run_queue(struct virtio_blk *blk, uint32_t q)
 			rc = -EPROTO;
 		}
 	} while (rc > 0 && --left != 0);
-	blk->store->ops->commit(blk->store);
+	commit(blk);
 	if (rc < 0) {
 		declare_broken(blk, "malformed request queue");
 		return;
@@ -645,7 +677,7 @@ static int blk_start(struct virtio_device *dev, uint64_t features)
 			again_later(blk, q);
 		}
 	}
-	blk->store->ops->commit(blk->store);
+	commit(blk);
 	if (rc != 0) {
 		give_up(blk);
 		return rc;
@@ -682,7 +714,7 @@ static void end_unrecorded(struct virtio_blk *blk)
 			finish(req, VIRTIO_BLK_S_IOERR, 0);
 		}
 	}
-	blk->store->ops->commit(blk->store);
+	commit(blk);
 }
 
 static void blk_stop(struct virtio_device *dev, virtio_stop_cb done)
@@ -736,7 +768,7 @@ void virtio_blk_retry(struct virtio_blk *blk)
 	while ((req = list_take(&list)) != NULL) {
 		submit(req);
 	}
-	blk->store->ops->commit(blk->store);
+	commit(blk);
 	signal_queues(blk);
 }
 

@@ -15,6 +15,7 @@
 #define ZV_BACKENDS_BLK_VIRTIO_BLK_H
 
 #include "blk/blk_command.h"
+#include "blk/blk_latency.h"
 #include "blk/blk_limit.h"
 #include "blk/blk_store.h"
 #include "core/virtio_device.h"
@@ -79,6 +80,9 @@ struct virtio_blk_counters {
 	uint32_t in_flight; /* popped, not pushed */
 };
 
+/* Of blk_op BLK_READ, BLK_WRITE and BLK_FLUSH. */
+#define VIRTIO_BLK_LATENCIES 3u
+
 struct virtio_blk_req;
 
 struct virtio_blk_list {
@@ -90,6 +94,11 @@ struct virtio_blk {
 	struct virtio_device dev;
 	struct blk_store *store;
 	struct virtio_blk_counters counters;
+	/*
+	 * From when a request was found in the ring to its answer there, also
+	 * of those that failed.
+	 */
+	struct blk_latency latency[VIRTIO_BLK_LATENCIES];
 	void *owner;
 
 	/* The rest is private. */
@@ -110,6 +119,7 @@ struct virtio_blk {
 	struct virtio_blk_list limited;
 	struct event_timer limit_timer;
 	uint64_t (*now_ns)(void);
+	uint64_t now; /* of the batch at hand; 0: not asked for yet */
 	enum virtio_blk_policy policy;
 	void (*on_error)(struct virtio_blk *blk,
 			 const struct virtio_blk_error *error);

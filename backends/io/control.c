@@ -10,6 +10,9 @@
 
 #include "core/container_of.h"
 
+/* The longest is of a disk whose counters are all about to overflow. */
+#define LINE_SENT_MAX 4096u
+
 static void end(struct control *control)
 {
 	control_stop(control);
@@ -88,7 +91,7 @@ static void send_object(struct control *control, struct json_object *object)
 		object,
 		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	size_t len = strlen(text);
-	char line[2048];
+	char line[LINE_SENT_MAX];
 
 	if (len + 1 <= sizeof(line)) {
 		ssize_t n;
@@ -172,18 +175,50 @@ void control_send_set(struct control *control, const char *device)
 	send_object(control, object);
 }
 
+static void add_uint(struct json_object *object, const char *key,
+		     uint64_t value)
+{
+	json_object_object_add(object, key, json_object_new_uint64(value));
+}
+
+/* Empty buckets at the end are left out. */
+static struct json_object *latencies(const struct io_counters *all)
+{
+	struct json_object *object = json_object_new_object();
+
+	for (uint32_t i = 0; i < all->latencies; i++) {
+		const struct io_latency *l = &all->latency[i];
+		struct json_object *one = json_object_new_object();
+		struct json_object *buckets = json_object_new_array();
+		uint32_t n = l->buckets;
+
+		while (n != 0 && l->bucket[n - 1] == 0) {
+			n--;
+		}
+		for (uint32_t b = 0; b < n; b++) {
+			json_object_array_add(
+				buckets, json_object_new_uint64(l->bucket[b]));
+		}
+		add_uint(one, "sum-ns", l->sum_ns);
+		json_object_object_add(one, "buckets", buckets);
+		json_object_object_add(object, l->name, one);
+	}
+	return object;
+}
+
 void control_send_counters(struct control *control, const char *device,
-			   const struct io_counter *counter, size_t count)
+			   const struct io_counters *all)
 {
 	struct json_object *object = json_object_new_object();
 	struct json_object *counters = json_object_new_object();
 
 	add(object, "event", "counters");
 	add(object, "device", device);
-	for (size_t i = 0; i < count; i++) {
-		json_object_object_add(
-			counters, counter[i].name,
-			json_object_new_uint64(counter[i].value));
+	for (uint32_t i = 0; i < all->count; i++) {
+		add_uint(counters, all->counter[i].name, all->counter[i].value);
+	}
+	if (all->latencies != 0) {
+		json_object_object_add(counters, "latency", latencies(all));
 	}
 	json_object_object_add(object, "counters", counters);
 	send_object(control, object);

@@ -58,7 +58,7 @@ void control_send_device(struct control *control,
 void control_send_resized(struct control *control, const char *device,
 			  uint64_t size);
 void control_send_counters(struct control *control, const char *device,
-			   const struct io_counter *counter, size_t count);
+			   const struct io_counters *all);
 void control_send_set(struct control *control, const char *device);
 /* A command for that device could not be carried out. */
 void control_send_refused(struct control *control, const char *device,

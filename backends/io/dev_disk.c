@@ -287,9 +287,13 @@ static void set(struct io_device *device, const struct io_settings *settings)
 	virtio_blk_set_limits(&own->blk, &settings->limits.disk);
 }
 
-static size_t counters(const struct io_device *device,
-		       struct io_counter ret[IO_COUNTERS_MAX])
+static void counters(const struct io_device *device, struct io_counters *ret)
 {
+	static const char *const names[VIRTIO_BLK_LATENCIES] = {
+		[BLK_READ] = "read",
+		[BLK_WRITE] = "write",
+		[BLK_FLUSH] = "flush",
+	};
 	const struct dev_disk *own = device->own;
 	const struct virtio_blk_counters *c = &own->blk.counters;
 	const struct io_counter all[] = {
@@ -306,8 +310,21 @@ static size_t counters(const struct io_device *device,
 	};
 
 	_Static_assert(sizeof(all) / sizeof(all[0]) <= IO_COUNTERS_MAX, "room");
-	memcpy(ret, all, sizeof(all));
-	return sizeof(all) / sizeof(all[0]);
+	_Static_assert(VIRTIO_BLK_LATENCIES <= IO_LATENCIES_MAX, "room");
+	_Static_assert(BLK_LATENCY_BUCKETS <= IO_LATENCY_BUCKETS_MAX, "room");
+	memcpy(ret->counter, all, sizeof(all));
+	ret->count = sizeof(all) / sizeof(all[0]);
+	for (uint32_t i = 0; i < VIRTIO_BLK_LATENCIES; i++) {
+		const struct blk_latency *l = &own->blk.latency[i];
+
+		ret->latency[i] = (struct io_latency){
+			.name = names[i],
+			.sum_ns = l->sum_ns,
+			.bucket = l->bucket,
+			.buckets = BLK_LATENCY_BUCKETS,
+		};
+	}
+	ret->latencies = VIRTIO_BLK_LATENCIES;
 }
 
 const struct io_device_type dev_disk = {

@@ -150,8 +150,7 @@ static void set(struct io_device *device, const struct io_settings *settings)
 	}
 }
 
-static size_t counters(const struct io_device *device,
-		       struct io_counter ret[IO_COUNTERS_MAX])
+static void counters(const struct io_device *device, struct io_counters *ret)
 {
 	const struct dev_net *own = device->own;
 	const struct net_counters *rx = &own->net.rx;
@@ -165,8 +164,8 @@ static size_t counters(const struct io_device *device,
 	};
 
 	_Static_assert(sizeof(all) / sizeof(all[0]) <= IO_COUNTERS_MAX, "room");
-	memcpy(ret, all, sizeof(all));
-	return sizeof(all) / sizeof(all[0]);
+	memcpy(ret->counter, all, sizeof(all));
+	ret->count = sizeof(all) / sizeof(all[0]);
 }
 
 const struct io_device_type dev_net = {

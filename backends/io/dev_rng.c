@@ -46,13 +46,12 @@ static void set(struct io_device *device, const struct io_settings *settings)
 	virtio_rng_set_limit(device->own, &settings->limits.rng);
 }
 
-static size_t counters(const struct io_device *device,
-		       struct io_counter ret[IO_COUNTERS_MAX])
+static void counters(const struct io_device *device, struct io_counters *ret)
 {
 	const struct virtio_rng *rng = device->own;
 
-	ret[0] = (struct io_counter){ "bytes", rng->bytes };
-	return 1;
+	ret->counter[0] = (struct io_counter){ "bytes", rng->bytes };
+	ret->count = 1;
 }
 
 const struct io_device_type dev_rng = {

@@ -12,4 +12,26 @@ struct io_counter {
 	uint64_t value;
 };
 
+/* How long requests took. */
+#define IO_LATENCIES_MAX 4u
+#define IO_LATENCY_BUCKETS_MAX 32u
+
+struct io_latency {
+	const char *name;
+	uint64_t sum_ns;
+	/*
+	 * bucket[i]: how many took at most 2^i microseconds and are in none
+	 * before; the last: all that took longer.
+	 */
+	const uint64_t *bucket;
+	uint32_t buckets; /* 1 .. IO_LATENCY_BUCKETS_MAX */
+};
+
+struct io_counters {
+	struct io_counter counter[IO_COUNTERS_MAX];
+	struct io_latency latency[IO_LATENCIES_MAX];
+	uint32_t count;
+	uint32_t latencies;
+};
+
 #endif /* ZV_BACKENDS_IO_IO_COUNTER_H */

@@ -39,9 +39,9 @@ struct io_device_type {
 	 * changed. */
 	void (*set)(struct io_device *device,
 		    const struct io_settings *settings);
-	/* Fills ret; how many there are.  NULL: nothing is counted. */
-	size_t (*counters)(const struct io_device *device,
-			   struct io_counter ret[IO_COUNTERS_MAX]);
+	/* Fills ret, which is empty.  NULL: nothing is counted. */
+	void (*counters)(const struct io_device *device,
+			 struct io_counters *ret);
 };
 
 enum io_device_state {

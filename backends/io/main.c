@@ -298,13 +298,12 @@ static void resize(struct hvd_io *io, struct io_device *device)
 
 static void counters(struct hvd_io *io, const struct io_device *device)
 {
-	struct io_counter counter[IO_COUNTERS_MAX];
-	size_t count = device->type->counters != NULL
-			       ? device->type->counters(device, counter)
-			       : 0;
+	struct io_counters all = { .count = 0 };
 
-	control_send_counters(&io->control, device->config->name, counter,
-			      count);
+	if (device->type->counters != NULL) {
+		device->type->counters(device, &all);
+	}
+	control_send_counters(&io->control, device->config->name, &all);
 }
 
 static void device_command(struct hvd_io *io, const struct io_command *command)

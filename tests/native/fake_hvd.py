@@ -268,11 +268,20 @@ class FakeHvd:
         return {"level": self.level}
 
     def host_counters(self, params):
-        return {"exits": {"irq": 12, "hypercall": 3}, "injections": 9}
+        return {"exits": {"irq": 12, "hypercall": 3}, "injections": 9,
+                "guest_ns": 5, "steal_ns": 7,
+                "vcpus": [{"guest_ns": 2, "steal_ns": 7},
+                          {"guest_ns": 3, "steal_ns": 0}]}
 
     def device_counters(self, params):
         self.find(params)
-        return {"counters": {"reads": 7, "read-bytes": 28672}}
+        return {"counters": {
+            "reads": 7, "read-bytes": 28672, "latency": {
+                "read": {"sum-ns": 900000,
+                         "buckets": [0, 0, 0, 0, 4, 0, 0, 2, 0, 0, 1]},
+                "write": {"sum-ns": 0, "buckets": []},
+                "flush": {"sum-ns": 40 * 10**9,
+                          "buckets": [0] * 25 + [1]}}}}
 
     def zone_list(self, params):
         keys = ("name", "uuid", "state", "reason", "id", "vcpus", "memory",

@@ -9,7 +9,7 @@ What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
     it does not obey
   late-power: it does not obey the first time
   refuse-set: says so
-  ignore-counters, bad-counters: does not tell any, or nonsense
+  ignore-counters, counters=JSON: does not tell any, or others
   linger: what it works on stays open for a while after its end, as with I/O
     under way: until $ZV_FAKE_DIR/linger-ZONE is removed
   error, paused, broken: disk0 gets into that state at the start
@@ -33,6 +33,8 @@ import time
 STATE, REASON, SEQ, GENERATION = 4, 8, 152, 352
 OFF, GUEST_OFF = 3, 1
 DIR = os.environ["ZV_FAKE_DIR"]
+LATENCY = {"read": {"sum-ns": 4500, "buckets": [1, 0, 2]},
+           "write": {"sum-ns": 0, "buckets": []}}
 
 control = socket.socket(fileno=3)
 console = socket.socket(fileno=5)
@@ -183,12 +185,14 @@ def main():
             name = json.loads(line)["device"]
             say({"event": "resized", "device": name,
                  "size": size_of(given[name])})
-        if command == "counters" and "bad-counters" in words:
+        others = [word for word in words if word.startswith("counters=")]
+        if command == "counters" and others:
             say({"event": "counters", "device": json.loads(line)["device"],
-                 "counters": {"reads": "many"}})
+                 "counters": json.loads(others[0].split("=", 1)[1])})
         elif command == "counters" and "ignore-counters" not in words:
             say({"event": "counters", "device": json.loads(line)["device"],
-                 "counters": {"reads": 3, "read-bytes": 2**63 + 5}})
+                 "counters": {"reads": 3, "read-bytes": 2**63 + 5,
+                              "latency": LATENCY}})
         if command == "set" and "refuse-set" in words:
             say({"event": "refused", "device": json.loads(line)["device"],
                  "error": "for a test"})

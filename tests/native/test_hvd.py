@@ -34,6 +34,10 @@ GUEST_OFF, GUEST_RESET, FORCED_RESET, BAD_TRAP = 1, 3, 4, 17
 STATE, REASON, FAULT_PC = 4, 8, 32
 IMAGE_SIZE = 0x300000
 RAM_BASE = 0x40000000
+# what fake_io.py tells of a disk
+LATENCY = {"read": {"sum-ns": 4500, "buckets": [1, 0, 2]},
+           "write": {"sum-ns": 0, "buckets": []}}
+GOOD = LATENCY["read"]
 
 
 class RpcError(Exception):
@@ -1668,7 +1672,8 @@ def test_counters_of_a_device(machine, hvd):
     start_with(machine, hvd, disk_of(machine.disk()))
     of = {"name": "z1", "device": "disk0"}
     # As big as they get, and the same for all who ask at once.
-    want = {"counters": {"reads": 3, "read-bytes": 2**63 + 5}}
+    want = {"counters": {"reads": 3, "read-bytes": 2**63 + 5,
+                         "latency": LATENCY}}
     others = [machine.client() for _ in range(3)]
     asked = [(client, client.begin("device.counters", **of))
              for client in others for _ in range(20)]
@@ -1697,8 +1702,18 @@ def test_counters_end_with_the_io_process(machine, hvd):
     hvd.event("z1", "io-restarted")
 
 
-def test_nonsense_instead_of_counters(machine, hvd):
-    machine.inject("io-z1", "bad-counters")
+@pytest.mark.parametrize("counters", [
+    {"reads": "many"}, {"reads": -1}, {"Reads": 1},
+    {"latency": 5}, {"latency": {"read": 5}}, {"latency": {"READ": GOOD}},
+    {"latency": {"read": {"buckets": []}}},
+    {"latency": {"read": {"sum-ns": -1, "buckets": []}}},
+    {"latency": {"read": {"sum-ns": 1, "buckets": {}}}},
+    {"latency": {"read": {"sum-ns": 1, "buckets": [1, "1"]}}},
+    {"latency": {"read": {"sum-ns": 1, "buckets": [0] * 33}}},
+    {"latency": {name: GOOD for name in "abcde"}},
+])
+def test_nonsense_instead_of_counters(machine, hvd, counters):
+    machine.inject("io-z1", 'counters=' + json.dumps(counters, separators=(",", ":")))
     start_with(machine, hvd, disk_of(machine.disk()))
     fails("IO_ERROR", hvd, "device.counters", name="z1", device="disk0")
     hvd.event("z1", "io-restarted")

@@ -289,6 +289,14 @@ def test_devices_work_inside_the_sandbox(start, image):
         process.tell(cmd="resize", device=name)
         event = process.hear()
         assert event["event"] == "refused" and event["device"] == name
+    process.tell(cmd="counters", device="disk1")
+    event = process.hear()
+    none = {"sum-ns": 0, "buckets": []}
+    assert event["counters"]["reads"] == 0
+    assert event["counters"]["latency"] == {"read": none, "write": none,
+                                            "flush": none}
+    process.tell(cmd="counters", device="rng0")
+    assert process.hear()["counters"] == {"bytes": 0}
     process.tell(cmd="resume", device="disk1")
     assert process.hear()["state"] == "ok"
     process.tell(cmd="reset")

@@ -567,13 +567,23 @@ def test_host_and_counters(hvd, hvsh):
     assert json.loads(good(hvsh("host", "--json")))["pcpus"] == 4
     rows = [line.split() for line in good(hvsh("counters")).splitlines()]
     assert ["exits.irq", "12"] in rows and ["injections", "9"] in rows
+    assert ["vcpus.1.guest_ns", "3"] in rows
     good(hvsh("counters", "linux1", "--json"))
     assert hvd.called("host.counters") == [{}, {"zone": "linux1"}]
     rows = [line.split()
             for line in good(hvsh("counters", "linux1", "disk0")).splitlines()]
     assert ["read-bytes", "28672"] in rows
+    rows = rows[rows.index("read: 7 requests, 128 us on average".split()):]
+    assert rows == [row.split() for row in [
+        "read: 7 requests, 128 us on average",
+        "<= 16 us 4 " + "#" * 40, "<= 32 us 0", "<= 64 us 0",
+        "<= 128 us 2 " + "#" * 20, "<= 256 us 0", "<= 512 us 0",
+        "<= 1.0 ms 1 " + "#" * 10, "",
+        "flush: 1 requests, 40.0 s on average",
+        "> 16.8 s 1 " + "#" * 40]]
     out = good(hvsh("counters", "linux1", "disk0", "--json"))
-    assert json.loads(out) == {"reads": 7, "read-bytes": 28672}
+    out = json.loads(out)
+    assert out["reads"] == 7 and out["latency"]["read"]["sum-ns"] == 900000
     assert hvd.called("device.counters") == [
         {"name": "linux1", "device": "disk0"}] * 2
 

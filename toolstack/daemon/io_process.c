@@ -27,6 +27,8 @@
 #define LINES_MS 1000u /* in so much time */
 #define COUNTERS_MAX 32
 #define COUNTER_NAME_MAX 31u
+#define HISTOGRAMS_MAX 4
+#define HISTOGRAM_BUCKETS_MAX 32u
 #define UNREAD_MAX 65536u /* bytes of what it was told and has not read */
 
 /* One started process.  It outlives its place in struct io_process while its
@@ -359,6 +361,72 @@ static void handle_set(struct io_process *io, struct json_object *message)
 	}
 }
 
+static bool is_counter_name(const char *name)
+{
+	return strlen(name) <= COUNTER_NAME_MAX &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz-") == strlen(name);
+}
+
+/* It is written back as it came: what is no number must not pass for one. */
+static bool is_count(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_int) &&
+	       json_object_get_int64(value) >= 0;
+}
+
+/* NULL: that is no histogram. */
+static struct json_object *copy_histogram(struct json_object *from)
+{
+	struct json_object *sum = json_object_object_get(from, "sum-ns");
+	struct json_object *buckets = json_object_object_get(from, "buckets");
+	struct json_object *ret;
+	struct json_object *list;
+
+	if (!is_count(sum) || !json_object_is_type(buckets, json_type_array) ||
+	    json_object_array_length(buckets) > HISTOGRAM_BUCKETS_MAX) {
+		return NULL;
+	}
+	for (size_t i = 0; i < json_object_array_length(buckets); i++) {
+		if (!is_count(json_object_array_get_idx(buckets, i))) {
+			return NULL;
+		}
+	}
+	ret = json_object_new_object();
+	list = json_object_new_array();
+	json_object_object_add(ret, "sum-ns", json_object_get(sum));
+	for (size_t i = 0; i < json_object_array_length(buckets); i++) {
+		json_object_array_add(
+			list,
+			json_object_get(json_object_array_get_idx(buckets, i)));
+	}
+	json_object_object_add(ret, "buckets", list);
+	return ret;
+}
+
+static int copy_latency(struct json_object *from, struct json_object *counters)
+{
+	struct json_object *ret = json_object_new_object();
+
+	json_object_object_add(counters, "latency", ret);
+	if (!json_object_is_type(from, json_type_object) ||
+	    json_object_object_length(from) > HISTOGRAMS_MAX) {
+		return -1;
+	}
+	json_object_object_foreach (from, name, value) {
+		struct json_object *one = NULL;
+
+		if (is_counter_name(name) &&
+		    json_object_is_type(value, json_type_object)) {
+			one = copy_histogram(value);
+		}
+		if (!one) {
+			return -1;
+		}
+		json_object_object_add(ret, name, one);
+	}
+	return 0;
+}
+
 /* -1: that is no list of counters; else a copy without surprises. */
 static int copy_counters(struct json_object *counters, struct json_object *ret)
 {
@@ -367,10 +435,13 @@ static int copy_counters(struct json_object *counters, struct json_object *ret)
 		return -1;
 	}
 	json_object_object_foreach (counters, name, value) {
-		if (strlen(name) > COUNTER_NAME_MAX ||
-		    strspn(name, "abcdefghijklmnopqrstuvwxyz-") !=
-			    strlen(name) ||
-		    !json_object_is_type(value, json_type_int)) {
+		if (strcmp(name, "latency") == 0) {
+			if (copy_latency(value, ret) < 0) {
+				return -1;
+			}
+			continue;
+		}
+		if (!is_counter_name(name) || !is_count(value)) {
 			return -1;
 		}
 		json_object_object_add(ret, name, json_object_get(value));

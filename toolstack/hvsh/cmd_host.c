@@ -117,6 +117,7 @@ static int print_counters(struct context *ctx, const char *text)
 		{ "VALUE", true, false },
 	};
 	struct json_object *json = json_tokener_parse(text);
+	struct json_object *latency;
 	struct table table;
 
 	if (!json_object_is_type(json, json_type_object)) {
@@ -124,10 +125,15 @@ static int print_counters(struct context *ctx, const char *text)
 		complain("counters: the daemon's answer is not an object");
 		return EXIT_REQUEST;
 	}
+	/* A table of its own. */
+	latency = json_object_get(json_object_object_get(json, "latency"));
+	json_object_object_del(json, "latency");
 	table_init(&table, columns, 2);
 	add_counters(&table, json, "", 0);
 	table_print(&table, ctx->color);
 	table_fini(&table);
+	print_latency(latency);
+	json_object_put(latency);
 	json_object_put(json);
 	return EXIT_OK;
 }

@@ -312,6 +312,13 @@ void table_add(struct table *table, enum paint paint, const char *fmt, ...)
 char *table_format(const struct table *table, size_t width, bool color);
 void table_print(const struct table *table, bool color);
 
+/* ---- histogram.c ---- */
+
+/* "12 us", "1.5 ms", "2.0 s". */
+void format_latency(uint64_t us, char *buf, size_t size);
+/* The member "latency" of a device's counters, if there is one. */
+void print_latency(struct json_object *latency);
+
 /* ---- output.c ---- */
 
 const char *paint_start(enum paint paint, bool color);

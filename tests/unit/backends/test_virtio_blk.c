@@ -92,6 +92,91 @@ static void reads_and_writes(void **state)
 	assert_int_equal(w->blk.counters.in_flight, 0);
 }
 
+static uint64_t requests_of(const struct blk_latency *l)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < BLK_LATENCY_BUCKETS; i++) {
+		count += l->bucket[i];
+	}
+	return count;
+}
+
+static void latency_buckets(void **state)
+{
+	const struct {
+		uint64_t ns;
+		uint32_t bucket;
+	} cases[] = {
+		{ 0, 0 },
+		{ 1, 0 },
+		{ 1000, 0 },
+		{ 1001, 1 },
+		{ 2000, 1 },
+		{ 2001, 2 },
+		{ 4000, 2 },
+		{ 4001, 3 },
+		{ 1024000, 10 },
+		{ 1024001, 11 },
+		{ 1000ull << 24, 24 },
+		{ (1000ull << 24) + 1, 25 },
+		{ (1000ull << 40), 25 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct blk_latency l = { 0 };
+
+		blk_latency_add(&l, cases[i].ns);
+		assert_int_equal(l.bucket[cases[i].bucket], 1);
+		assert_int_equal(requests_of(&l), 1);
+		assert_int_equal(l.sum_ns, cases[i].ns);
+	}
+}
+
+/* Two that were found together, answered one after the other, and a flush. */
+static void latency(void **state)
+{
+	struct blk_world *w = *state;
+	const struct blk_latency *read = &w->blk.latency[BLK_READ];
+	const struct blk_latency *flush = &w->blk.latency[BLK_FLUSH];
+
+	w->now_ns = 1000000;
+	blk_world_offer(w, 0, 0, VIRTIO_BLK_T_IN, 0, W_DATA, 512);
+	blk_world_offer(w, 0, 1, VIRTIO_BLK_T_IN, 1, W_DATA, 512);
+	blk_world_kick(w, 0);
+	w->now_ns += 100000;
+	blk_world_offer(w, 0, 2, VIRTIO_BLK_T_FLUSH, 0, 0, 0);
+	blk_world_kick(w, 0);
+	assert_int_equal(w->ts.count, 3);
+	test_store_complete(&w->ts, 1, 0);
+	test_store_batch(&w->ts);
+	assert_int_equal(read->bucket[7], 1);
+	assert_int_equal(read->sum_ns, 100000);
+	w->now_ns += 900000;
+	test_store_complete_all(&w->ts);
+	assert_int_equal(read->bucket[7], 1);
+	assert_int_equal(read->bucket[10], 1);
+	assert_int_equal(requests_of(read), 2);
+	assert_int_equal(read->sum_ns, 1100000);
+	assert_int_equal(requests_of(flush), 1);
+	assert_int_equal(flush->bucket[10], 1);
+	assert_int_equal(flush->sum_ns, 900000);
+	/* One that fails has taken its time, one refused has not been. */
+	blk_world_offer(w, 0, 3, VIRTIO_BLK_T_OUT, 0, W_DATA, 512);
+	blk_world_kick(w, 0);
+	w->now_ns += 3000;
+	test_store_complete(&w->ts, 0, -EIO);
+	test_store_batch(&w->ts);
+	assert_int_equal(w->blk.latency[BLK_WRITE].bucket[2], 1);
+	assert_int_equal(ask(w, 4, VIRTIO_BLK_T_OUT, W_SECTORS, W_DATA, 512),
+			 1);
+	assert_int_equal(requests_of(&w->blk.latency[BLK_WRITE]), 1);
+	put_range(w, W_DATA, 8, 1, 0);
+	assert_int_equal(ask(w, 5, VIRTIO_BLK_T_DISCARD, 0, W_DATA, 16), 0);
+	assert_int_equal(requests_of(read) + requests_of(flush), 3);
+}
+
 static void buffers_are_not_copied(void **state)
 {
 	struct blk_world *w = *state;
@@ -1262,6 +1347,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(reads_and_writes),
+		cmocka_unit_test(latency_buckets),
+		TEST(latency),
 		TEST(buffers_are_not_copied),
 		TEST(edges_of_the_disk),
 		cmocka_unit_test(larger_blocks),

@@ -63,11 +63,12 @@ static void note_stopped(struct virtio_device *dev)
 	fini_queues(dev);
 }
 
+/* Of the world that was made last; one that is gone has no time. */
 static uint64_t *clock_at;
 
 static uint64_t world_now(void)
 {
-	return *clock_at;
+	return clock_at != NULL ? *clock_at : 0;
 }
 
 struct blk_world *blk_world_new(uint8_t *ram, uint8_t *area, uint8_t *disk)
@@ -90,6 +91,9 @@ struct blk_world *blk_world_new(uint8_t *ram, uint8_t *area, uint8_t *disk)
 void blk_world_free(struct blk_world *w)
 {
 	virtio_blk_fini(&w->blk);
+	if (clock_at == &w->now_ns) {
+		clock_at = NULL;
+	}
 	must(event_pump_fini(&w->pump) == 0);
 	if (w->owns) {
 		free(w->ram);
