@@ -271,6 +271,10 @@ test_openrpc-src := $(filter-out %/main.c,$(hvd-fake-y)) \
 	$(filter-out $(backends-common),$(io-config-src))
 test_openrpc-cflags := -Itoolstack/daemon
 test_openrpc-libs := json-c libfdt libuv
+unit-tests-y += tests/unit/toolstack/test_metrics
+test_metrics-src := $(filter-out %/main.c,$(hvd-fake-y))
+test_metrics-cflags := -Itoolstack/daemon
+test_metrics-libs := json-c libfdt libuv
 unit-tests-y += tests/unit/toolstack/test_nbd
 test_nbd-src := $(filter-out %/main.c,$(hvd-fake-y))
 test_nbd-cflags := -Itoolstack/daemon

@@ -74,6 +74,7 @@ hvd-y += \
 	toolstack/daemon/device_status.c \
 	toolstack/daemon/event.c \
 	toolstack/daemon/frame.c \
+	toolstack/daemon/http_request.c \
 	toolstack/daemon/io_config_line.c \
 	toolstack/daemon/io_opening.c \
 	toolstack/daemon/io_process.c \
@@ -83,10 +84,14 @@ hvd-y += \
 	toolstack/daemon/log.c \
 	toolstack/daemon/main.c \
 	toolstack/daemon/methods.c \
+	toolstack/daemon/metrics.c \
+	toolstack/daemon/metrics_families.c \
+	toolstack/daemon/metrics_server.c \
 	toolstack/daemon/nbd_socket.c \
 	toolstack/daemon/net_tap.c \
 	toolstack/daemon/net_vhost.c \
 	toolstack/daemon/openrpc.c \
+	toolstack/daemon/openmetrics.c \
 	toolstack/daemon/rpc.c \
 	toolstack/daemon/rtnl.c \
 	toolstack/daemon/server.c \

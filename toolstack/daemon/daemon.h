@@ -8,13 +8,16 @@
 #define ZV_TOOLSTACK_DAEMON_DAEMON_H
 
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <uv.h>
 
 #include "event.h"
 #include "zerror.h"
 #include "zone_autostart.h"
 
+struct metrics_server;
 struct server;
 struct zone;
 
@@ -23,6 +26,8 @@ struct daemon_options {
 	char run_dir[PATH_MAX];
 	char socket[PATH_MAX];
 	char io_program[PATH_MAX];
+	char metrics_listen[64]; /* empty: on no port */
+	struct sockaddr_storage metrics_address; /* the same */
 };
 
 struct daemon {
@@ -34,6 +39,8 @@ struct daemon {
 	int device; /* /dev/zonevisor, -1: not there (yet) */
 	bool stopping;
 	struct server *server;
+	struct metrics_server *metrics; /* NULL: there was no memory */
+	uint64_t requests; /* of clients, so far */
 	struct event_log events;
 	struct zone *zones; /* sorted by name */
 	unsigned int zone_count;

@@ -12,6 +12,7 @@
 
 #include "daemon.h"
 #include "log.h"
+#include "metrics_server.h"
 #include "net_tap.h"
 #include "server.h"
 #include "service.h"
@@ -36,6 +37,8 @@ static const char usage[] =
 	"      --socket=PATH      where clients connect [RUN_DIR/hvd.sock]\n"
 	"      --io-program=PATH  the I/O process [hvd-io beside hvd, or in\n"
 	"                         " LIBEXEC_DIR "]\n"
+	"      --metrics-listen=ADDRESS:PORT\n"
+	"                         serve /metrics there, too: 127.0.0.1 or [::1]\n"
 	"      --log-level=LEVEL  error, warning, info or debug [info]\n"
 	"      --help             print this and exit\n"
 	"      --version          print the version and exit\n";
@@ -81,6 +84,7 @@ static int parse_options(int argc, char **argv, struct daemon_options *ret)
 		{ "run-dir", required_argument, NULL, 'r' },
 		{ "socket", required_argument, NULL, 's' },
 		{ "io-program", required_argument, NULL, 'i' },
+		{ "metrics-listen", required_argument, NULL, 'm' },
 		{ "log-level", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
@@ -107,6 +111,16 @@ static int parse_options(int argc, char **argv, struct daemon_options *ret)
 			break;
 		case 'i':
 			set_path(ret->io_program, optarg);
+			break;
+		case 'm':
+			if (metrics_address_parse(optarg,
+						  &ret->metrics_address) < 0) {
+				return bad_usage(
+					"--metrics-listen: not ADDRESS:PORT of "
+					"a loopback address (127.0.0.1:9101)");
+			}
+			snprintf(ret->metrics_listen,
+				 sizeof(ret->metrics_listen), "%s", optarg);
 			break;
 		case 'l':
 			if (log_parse_level(optarg, &level) < 0) {
@@ -201,6 +215,7 @@ static void on_signal(uv_signal_t *handle, int number)
 	log_info("%s: stopping; zones go on running", strsignal(number));
 	daemon->stopping = true;
 	service_stopping();
+	metrics_server_close(daemon);
 	server_close(daemon);
 	zone_close_all(daemon);
 	close_signal(handle->data);
@@ -228,9 +243,11 @@ static int serve(struct daemon *daemon)
 	/* first: who can connect can also tell it to end */
 	uv_signal_start(&signals[0], on_signal, SIGTERM);
 	uv_signal_start(&signals[1], on_signal, SIGINT);
+	metrics_server_open(daemon);
 	rc = server_listen(daemon);
 	if (rc < 0) {
 		daemon->stopping = true;
+		metrics_server_close(daemon);
 		server_close(daemon);
 		zone_close_all(daemon);
 		close_signal(signals);
@@ -276,6 +293,7 @@ int main(int argc, char **argv)
 		close(daemon.device);
 	}
 	server_free(&daemon);
+	free(daemon.metrics);
 	if (uv_loop_close(&daemon.loop) < 0) {
 		log_error("bug: handles are left open");
 		return 1;

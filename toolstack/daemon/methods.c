@@ -163,7 +163,7 @@ static struct json_object *vcpu_times_to_json(const struct zv_counters *c)
 	return list;
 }
 
-static struct json_object *counters_to_json(const struct zv_counters *c)
+const char *methods_exit_name(size_t reason)
 {
 	static const char *const exits[] = {
 		[ZV_EXIT_IRQ] = "irq",
@@ -181,11 +181,19 @@ static struct json_object *counters_to_json(const struct zv_counters *c)
 		[ZV_EXIT_FAULT] = "fault",
 		[ZV_EXIT_TIMER] = "timer",
 	};
+
+	return reason < sizeof(exits) / sizeof(exits[0]) ? exits[reason] : NULL;
+}
+
+static struct json_object *counters_to_json(const struct zv_counters *c)
+{
 	struct json_object *result = json_object_new_object();
 	struct json_object *by_kind = json_object_new_object();
 
-	for (size_t i = 0; i < sizeof(exits) / sizeof(exits[0]); i++) {
-		add_uint(by_kind, exits[i], c->exits[i]);
+	for (size_t i = 0; i < ZV_EXIT_COUNT; i++) {
+		if (methods_exit_name(i)) {
+			add_uint(by_kind, methods_exit_name(i), c->exits[i]);
+		}
 	}
 	json_object_object_add(result, "exits", by_kind);
 	add_uint(result, "injected", c->injected);

@@ -7,9 +7,14 @@
 #ifndef ZV_TOOLSTACK_DAEMON_METHODS_H
 #define ZV_TOOLSTACK_DAEMON_METHODS_H
 
+#include <stddef.h>
+
 #include "rpc.h"
 
 extern const struct rpc_method methods_table[];
+
+/* Of ZV_EXIT_*, as host.counters calls it; NULL: there is no such reason yet. */
+const char *methods_exit_name(size_t reason);
 
 #define METHODS_ZONE(name)                              \
 	void methods_zone_##name(struct rpc_call *call, \

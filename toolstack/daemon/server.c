@@ -160,6 +160,11 @@ void server_close(struct daemon *daemon)
 	}
 }
 
+unsigned int server_clients(const struct daemon *daemon, bool readonly)
+{
+	return daemon->server->listeners[readonly].sessions.count;
+}
+
 void server_free(struct daemon *daemon)
 {
 	close(daemon->server->lock_fd);

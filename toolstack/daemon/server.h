@@ -7,6 +7,8 @@
 #ifndef ZV_TOOLSTACK_DAEMON_SERVER_H
 #define ZV_TOOLSTACK_DAEMON_SERVER_H
 
+#include <stdbool.h>
+
 struct daemon;
 
 /* 0, or -1 after logging why. */
@@ -15,6 +17,8 @@ int server_listen(struct daemon *daemon);
 
 /* Drops all clients and stops listening. */
 void server_close(struct daemon *daemon);
+/* Clients that are connected. */
+unsigned int server_clients(const struct daemon *daemon, bool readonly);
 void server_free(struct daemon *daemon); /* after the loop has ended */
 
 #endif /* ZV_TOOLSTACK_DAEMON_SERVER_H */

@@ -312,6 +312,7 @@ static void handle_lines(struct session *s)
 		requests += rpc_receive(&s->peer, line, len);
 	}
 	s->handling = false;
+	s->daemon->requests += requests;
 	if (frame_settle(&s->input) < 0) {
 		session_close(s);
 	}

@@ -116,6 +116,7 @@ static void on_io_closed(uv_handle_t *handle)
 static void close_zone(struct zone *z)
 {
 	struct zone **place = &z->daemon->zones;
+	struct zerror error;
 
 	if (z->closing) {
 		return;
@@ -126,6 +127,8 @@ static void close_zone(struct zone *z)
 	}
 	*place = z->next;
 	z->daemon->zone_count--;
+	zerror_set(&error, ZERROR_IO_ERROR, NULL, NULL, "hvd stops");
+	zone_counters_fail(z, &error);
 	zone_disconnect(z);
 	io_process_close(&z->io, on_io_closed);
 	uv_close((uv_handle_t *)&z->timer, on_timer_closed);

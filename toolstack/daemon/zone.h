@@ -182,6 +182,15 @@ void zone_resize_device(struct zone *zone, const char *name,
 /* Its result: {counters: {NAME: NUMBER, ...}}. */
 void zone_device_counters(struct zone *zone, const char *name,
 			  struct rpc_call *call);
+/*
+ * What one of them has done, for others than callers.  counters is borrowed, and
+ * NULL with an error.
+ */
+typedef void (*zone_counters_cb)(void *user, struct json_object *counters,
+				 const struct zerror *error);
+/* index: in running_def.  -1: its I/O process cannot be asked now. */
+int zone_counters_ask(struct zone *zone, uint32_t index, zone_counters_cb told,
+		      void *user);
 /* changes: those of zone_def_change_device(). */
 void zone_set_device(struct zone *zone, const char *name,
 		     struct json_object *changes, struct rpc_call *call);

@@ -14,7 +14,8 @@
 
 struct zone_counters_wish {
 	struct zone_counters_wish *next;
-	struct rpc_call *call;
+	zone_counters_cb told;
+	void *user;
 	uint32_t device;
 };
 
@@ -23,33 +24,33 @@ static struct zone *zone_of(struct io_process *io)
 	return (struct zone *)((char *)io - offsetof(struct zone, io));
 }
 
-/* Takes a wish about the device off the list; NULL: there is none. */
-static struct rpc_call *take(struct zone *z, uint32_t device)
+/* Fulfils one wish about the device, or fails it; false: there is none. */
+static bool answer(struct zone *z, uint32_t device,
+		   struct json_object *counters, const struct zerror *error)
 {
 	struct zone_counters_wish **place = &z->counters.wishes;
 	struct zone_counters_wish *wish;
-	struct rpc_call *call;
 
 	while (*place && (*place)->device != device) {
 		place = &(*place)->next;
 	}
 	wish = *place;
 	if (!wish) {
-		return NULL;
+		return false;
 	}
 	*place = wish->next;
-	call = wish->call;
-	free(wish);
 	if (!z->counters.wishes) {
 		uv_timer_stop(&z->counters.timer);
 	}
-	return call;
+	wish->told(wish->user, counters, error);
+	free(wish);
+	return true;
 }
 
 void zone_counters_fail(struct zone *z, const struct zerror *error)
 {
 	while (z->counters.wishes) {
-		rpc_fail(take(z, z->counters.wishes->device), error);
+		answer(z, z->counters.wishes->device, NULL, error);
 	}
 }
 
@@ -109,19 +110,12 @@ void zone_counters_told(struct io_process *io, uint32_t index,
 			struct json_object *counters)
 {
 	struct zone *z = zone_of(io);
-	struct rpc_call *call;
 
 	/* Nobody else's question costs one to the kernel. */
 	if (is_asked(z, index)) {
 		add_tap(z, index, counters);
 	}
-	while ((call = take(z, index)) != NULL) {
-		struct json_object *result = json_object_new_object();
-
-		json_object_object_add(result, "counters",
-				       json_object_get(counters));
-		rpc_result(call, result);
-	}
+	while (answer(z, index, counters, NULL)) {}
 	json_object_put(counters);
 }
 
@@ -138,32 +132,54 @@ static void add_wish(struct zone *z, struct zone_counters_wish *wish)
 	*place = wish;
 }
 
-void zone_device_counters(struct zone *z, const char *name,
-			  struct rpc_call *call)
+int zone_counters_ask(struct zone *z, uint32_t index, zone_counters_cb told,
+		      void *user)
 {
-	const struct zone_device *device = zone_device_to_ask(z, name, call);
-	struct zone_counters_wish *wish;
-	struct zerror error;
-	uint32_t index;
+	struct zone_counters_wish *wish = malloc(sizeof(*wish));
 
-	if (!device) {
-		return;
-	}
-	index = (uint32_t)(device - z->running_def->devices);
-	wish = malloc(sizeof(*wish));
 	if (!wish ||
 	    (!is_asked(z, index) &&
-	     io_process_device_command(&z->io, "counters", device) < 0)) {
+	     io_process_device_command(&z->io, "counters",
+				       &z->running_def->devices[index]) < 0)) {
 		free(wish);
-		zerror_set(&error, ZERROR_INTERNAL, NULL, "try again",
-			   "the I/O process of %s cannot be told", z->name);
-		rpc_fail(call, &error);
-		return;
+		return -1;
 	}
 	if (!z->counters.wishes) {
 		uv_timer_start(&z->counters.timer, on_no_answer, COUNTERS_MS,
 			       0);
 	}
-	*wish = (struct zone_counters_wish){ NULL, call, index };
+	*wish = (struct zone_counters_wish){ NULL, told, user, index };
 	add_wish(z, wish);
+	return 0;
+}
+
+static void answer_call(void *user, struct json_object *counters,
+			const struct zerror *error)
+{
+	struct json_object *result;
+
+	if (error) {
+		rpc_fail(user, error);
+		return;
+	}
+	result = json_object_new_object();
+	json_object_object_add(result, "counters", json_object_get(counters));
+	rpc_result(user, result);
+}
+
+void zone_device_counters(struct zone *z, const char *name,
+			  struct rpc_call *call)
+{
+	const struct zone_device *device = zone_device_to_ask(z, name, call);
+	struct zerror error;
+
+	if (!device) {
+		return;
+	}
+	if (zone_counters_ask(z, (uint32_t)(device - z->running_def->devices),
+			      answer_call, call) < 0) {
+		zerror_set(&error, ZERROR_INTERNAL, NULL, "try again",
+			   "the I/O process of %s cannot be told", z->name);
+		rpc_fail(call, &error);
+	}
 }
