@@ -46,6 +46,7 @@ hvsh-y += $(zdef-y) \
 	toolstack/hvsh/cmd_help.c \
 	toolstack/hvsh/cmd_host.c \
 	toolstack/hvsh/cmd_import.c \
+	toolstack/hvsh/cmd_top.c \
 	toolstack/hvsh/cmd_zone.c \
 	toolstack/hvsh/commands.c \
 	toolstack/hvsh/complete.c \
@@ -63,6 +64,8 @@ hvsh-y += $(zdef-y) \
 	toolstack/hvsh/signals.c \
 	toolstack/hvsh/table.c \
 	toolstack/hvsh/term.c \
+	toolstack/hvsh/top_rate.c \
+	toolstack/hvsh/top_sample.c \
 	toolstack/hvsh/watch.c \
 	toolstack/hvsh/words.c
 hvsh-libs += libedit

@@ -156,6 +156,17 @@ def test_host(machine, hvd, hvsh):  # noqa: F811
     assert "connected" in hvsh("version")
 
 
+def test_top(machine, hvd, hvsh, defined):  # noqa: F811
+    hvsh("start", "z1")
+    shown = json.loads(hvsh("top", "-n", "1", "--interval", "0.1", "--json"))
+    zones = {z["name"]: z for z in shown["zones"]}
+    assert set(zones) == {"zone0", "z1"}
+    # Its hypervisor is made of files: its counters stand still.
+    assert zones["z1"]["cpu_percent"] == zones["z1"]["steal_percent"] == 0
+    assert zones["z1"]["exits_per_s"]["hvc"] == 0
+    hvsh("destroy", "z1")
+
+
 def test_events_over_a_restart(machine, hvd, hvsh, env):  # noqa: F811
     with running(env, "events", "--since", "0", "--json") as process:
         hvsh("define", "-", stdin=json.dumps(machine.definition()))

@@ -111,6 +111,16 @@ static const struct option log_options[] = {
 	END_OPTIONS,
 };
 
+static const struct option top_options[] = {
+	{ "interval", 'i', "SECONDS", NULL,
+	  "how long between two looks (default: 2)" },
+	{ "count", 'n', "N", NULL, "leave after N of them" },
+	{ "sort", '\0', "KEY", "cpu|steal|exits|io|memory|name",
+	  "what comes first (default: cpu)" },
+	OPTION_JSON,
+	END_OPTIONS,
+};
+
 static const struct option doctor_options[] = {
 	{ "root", '\0', "DIR", NULL,
 	  "look for devices and modules under DIR in place of /" },
@@ -202,6 +212,14 @@ const struct command commands[] = {
 	{ "counters", NULL, GROUP_HOST, OPERAND_ANY_DEVICE, 0, 2, json_options,
 	  "show counters of the host, a zone or a device",
 	  "Those of a device begin anew with each I/O process.", cmd_counters },
+	{ "top", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, top_options,
+	  "show what zones do, again and again",
+	  "CPU and steal time in per cent of one CPU, exits and their main "
+	  "reasons, requests and packets of disks and network devices. Keys: q "
+	  "leaves; c, s, e, i, m and n sort by CPU, steal, exits, I/O, memory "
+	  "and name. Without a terminal it prints a table each time; with "
+	  "--json a line.",
+	  cmd_top },
 	{ "log", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, log_options,
 	  "print the hypervisor's log", NULL, cmd_log },
 	{ "log-level", NULL, GROUP_HOST, OPERAND_LEVEL, 0, 1, no_options,

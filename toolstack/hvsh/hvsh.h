@@ -173,6 +173,7 @@ int cmd_host(struct context *ctx, const struct args *args);
 int cmd_log(struct context *ctx, const struct args *args);
 int cmd_log_level(struct context *ctx, const struct args *args);
 int cmd_counters(struct context *ctx, const struct args *args);
+int cmd_top(struct context *ctx, const struct args *args);
 int cmd_doctor(struct context *ctx, const struct args *args);
 int cmd_version(struct context *ctx, const struct args *args);
 int cmd_help(struct context *ctx, const struct args *args);
@@ -271,7 +272,7 @@ void complete_words(struct context *ctx, int count, const char *const *words,
 
 /* ---- table.c ---- */
 
-#define TABLE_COLUMNS 8
+#define TABLE_COLUMNS 9
 
 enum paint {
 	PAINT_NONE,
@@ -378,6 +379,8 @@ int signals_follow_status(void);
 
 /* 0 if stdout is no terminal. */
 size_t term_width(void);
+/* Lines; 0 if that is not known. */
+size_t term_height(void);
 /* Raw input on stdin until term_restore(), which also runs at exit. */
 bool term_raw(void);
 void term_restore(void);

@@ -30,6 +30,13 @@ size_t term_width(void)
 								   : 80;
 }
 
+size_t term_height(void)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
 void term_restore(void)
 {
 	/* tcsetattr() may be called in signal handlers. */
