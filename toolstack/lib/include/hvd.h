@@ -80,7 +80,7 @@ enum hvd_error_code {
  * hint:    what to do about it, or NULL.
  */
 struct hvd_error {
-	int code; /* enum hvd_error_code, or others: see above */
+	int code; /* enum hvd_error_code, JSON-RPC's, or -errno */
 	const char *name;
 	const char *message;
 	const char *path;
