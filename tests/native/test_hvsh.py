@@ -1581,6 +1581,21 @@ def test_completion_of_arguments(hvd, complete, tmp_path):
                     HVD_SOCKET="/nonexistent") == [[], zones]
 
 
+def test_completion_of_changes(hvd, complete):
+    """bash wants what is behind the =, zsh the whole word."""
+    hvd.add(zone("z", "running", devices=[
+        {"name": "net0", "type": "net", "state": "ok"},
+        {"name": "console0", "type": "console", "state": "ok"}]))
+    lines = ["hvsh set z ", "hvsh set z net0 l", "hvsh set z net0 link=",
+             "hvsh set z net0 link=d", "hvsh set z net0 link=up m"]
+    devices, keys, *values = complete(lines)
+    assert devices == ["net0"]
+    assert {"link=up", "link=down", "limits.rx-bytes-sec="} <= set(keys)
+    assert "mtu=" not in keys
+    assert [[v.removeprefix("link=") for v in offered] for offered in values] \
+        == [["up", "down"], ["down"], ["mtu="]]
+
+
 def test_manual_covers_every_command_and_option(hvsh):
     manual = (ROOT / "docs/man/hvsh.1").read_text().replace("\\-", "-")
     for name in commands(hvsh):
