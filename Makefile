@@ -9,6 +9,13 @@
 #   CROSS_COMPILE=   prefix of the aarch64 tools (default: aarch64-linux-gnu-)
 #   CC=, HOSTCC=     compiler for aarch64, and for this machine
 #   ZV_CACHE=DIR     downloads (default: $XDG_CACHE_HOME/zonevisor)
+#   PREFIX=, LIBDIR=, UNITDIR=
+#                    where `make install` puts things, under DESTDIR (default:
+#                    /usr, its lib, its lib/systemd/system)
+#   PACKAGED=1       build a package: nothing is installed or downloaded, and the
+#                    toolstack is for this machine, with the flags in CPPFLAGS,
+#                    CFLAGS and LDFLAGS, the compiler HOSTCC and PKG_CONFIG
+#   SYSROOT=         with PACKAGED=1, where the arm64 libfdt is (default: /)
 #   ZONE0_BOOTARGS=, ZONE0_MEMORY=, ZONE0_CPUS=
 #                    zone0's kernel command line, memory and CPUs
 #   ZONE0_FILES=     more files for zone0: *.json are definitions of zones,
@@ -75,6 +82,8 @@ ZONE0_BOOTARGS ?= console=ttyAMA0 panic=10 noautogroup psi=0
 ZONE0_MEMORY ?= 1G
 FUZZ_SECONDS ?= 300
 PREFIX ?= /usr
+LIBDIR ?= $(PREFIX)/lib
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 export O
 PYTHON := /usr/bin/python3
 
@@ -98,7 +107,7 @@ include mk/tests.mk
 
 all: hypervisor kmod toolstack images $(O)/versions.txt
 
-.PHONY: run run-native install clean distclean help
+.PHONY: run run-native install install-hypervisor clean distclean help
 run: $(zonevisor-bin) $(bundle) ## boot zone0 under Zonevisor in QEMU
 	$(Q)scripts/run-qemu $(zonevisor-bin) $(bundle) -- $(QEMU_ARGS)
 
@@ -107,8 +116,15 @@ run-native: $(kernel-image) $(zone0-initrd) ## boot the same zone0 without it
 		-append '$(ZONE0_BOOTARGS)' -- $(QEMU_ARGS)
 
 install: toolstack ## install the aarch64 toolstack to DESTDIR, under PREFIX
-	$(Q)scripts/install-toolstack $(O)/aarch64 '$(DESTDIR)' '$(PREFIX)' \
-		$(VERSION)
+	$(Q)scripts/install-toolstack $(O)/$(installed) '$(DESTDIR)' '$(PREFIX)' \
+		$(VERSION) '$(LIBDIR)' '$(UNITDIR)'
+
+# With what makes a bundle for it to boot.
+install-hypervisor: $(zonevisor-bin) ## install the hypervisor's image to DESTDIR
+	$(Q)install -d '$(DESTDIR)$(PREFIX)/lib/zonevisor'
+	$(Q)install -m 644 $(zonevisor-bin) configs/images/bundle.its.in \
+		'$(DESTDIR)$(PREFIX)/lib/zonevisor'
+	$(Q)install -m 755 scripts/mkbundle '$(DESTDIR)$(PREFIX)/lib/zonevisor'
 
 clean: ## remove what was built; downloads stay
 	$(call say,CLEAN,$(O))

@@ -6,7 +6,7 @@
 
 cache := $(abspath $(ZV_CACHE))/aarch64
 sysroot-key := $(firstword $(shell echo '$(sysroot-packages)' | cksum))
-sysroot := $(cache)/sysroot-$(sysroot-key)
+sysroot := $(if $(packaged),$(SYSROOT),$(cache)/sysroot-$(sysroot-key))
 kernel := $(cache)/kernel
 kernel-image := $(O)/aarch64/vmlinuz
 
@@ -27,7 +27,7 @@ fetch: $(O)/versions.txt ## install and download what the build needs
 # what to install.  Each time, as packages may have been removed; the stamp is for
 # what is made once they are there.
 host-list := $(call recorded,$(O)/.host-packages.list,$(host-packages))
-ifneq ($(configured),)
+ifneq ($(and $(configured),$(if $(packaged),,y)),)
 host-ready := $(shell scripts/host-packages $(host-packages) >&2 && \
 	{ [ $(host-stamp) -nt $(host-list) ] || touch $(host-stamp); } && echo y)
 ifeq ($(host-ready),)
@@ -35,10 +35,16 @@ $(error packages are missing)
 endif
 endif
 
+ifneq ($(packaged),)
+# Whoever builds a package has seen to it that all is there.
+$(host-stamp) $(sysroot-stamp): $(call recorded,$(O)/.sysroot.path,$(or $(sysroot),/))
+	$(Q)touch $@
+else
 $(sysroot-stamp): $(call recorded,$(O)/.sysroot.path,$(sysroot)) $(host-stamp) \
 		scripts/fetch-sysroot scripts/fetch-lib.sh scripts/apt-root
 	$(Q)scripts/fetch-sysroot $(sysroot) arm64 $(sysroot-packages)
 	$(Q)touch $@
+endif
 
 $(kernel-stamp): $(call recorded,$(O)/.kernel.path,$(kernel)) $(host-stamp) \
 		scripts/fetch-kernel scripts/fetch-lib.sh scripts/apt-root
@@ -69,7 +75,7 @@ $(O)/versions.txt: $(sysroot-stamp) $(kernel-stamp)
 
 # Flags of the libraries; make rebuilds this, reads it and starts over.
 $(O)/libraries.mk: $(sysroot-stamp) mk/packages.mk scripts/library-flags
-	$(Q)scripts/library-flags '$(sysroot)' $(pkg-config-names) >$@.tmp
+	$(Q)scripts/library-flags '$(sysroot)' $(filter-out $(if $(packaged),cmocka),$(pkg-config-names)) >$@.tmp
 	$(Q)mv $@.tmp $@
 
 ifneq ($(configured),)

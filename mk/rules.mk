@@ -9,6 +9,7 @@ say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' '$1' '$2')
 # Goals that need neither tools nor downloads, so that they ask for none.
 bare-goals := help clean distclean
 configured := $(if $(MAKECMDGOALS),$(filter-out $(bare-goals),$(MAKECMDGOALS)),y)
+packaged := $(filter 1,$(PACKAGED))
 
 # $(call recorded,FILE,TEXT): FILE, rewritten only when TEXT is not what it
 # holds already. What is built with TEXT depends on FILE.

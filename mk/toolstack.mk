@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # libhvd, hvd, hvd-io, hvd-backend and hvsh, for aarch64 and, with sanitizers,
-# for this machine, where tests and developers run them.
+# for this machine, where tests and developers run them. In a package's build this
+# machine's are the ones that are installed, with the flags of the environment.
 
 user-includes := -Ihypervisor/include/public -Ikmod/uapi -Itoolstack/lib/include \
 	-Itoolstack/common -Itoolstack/lib/privcmd -Ibackends $(version-include)
@@ -18,9 +19,11 @@ cflags-aarch64 := --sysroot=$(sysroot) -ffile-prefix-map=$(sysroot)= $(user-cfla
 ldflags-aarch64 := --sysroot=$(sysroot) -Wl,-z,relro,-z,now -Wl,--as-needed
 
 cc-host := $(HOSTCC)
-cflags-host := $(user-cflags) $(sanitize) \
+cflags-host := $(user-cflags) $(if $(packaged),$(CPPFLAGS) $(CFLAGS),$(sanitize)) \
 	$(call cflags-of,host,$(all-libs))
-ldflags-host := $(sanitize) -Wl,--as-needed -Wl,-rpath,'$$ORIGIN'
+ldflags-host := $(if $(packaged),$(LDFLAGS),$(sanitize) -Wl$(comma)-rpath$(comma)'$$ORIGIN') \
+	-Wl,--as-needed
+installed := $(if $(packaged),host,aarch64)
 
 .PHONY: toolstack host
 toolstack: ## the aarch64 toolstack
@@ -79,5 +82,5 @@ $(eval $(call toolchain,host))
 # hvd for tests, in place of whose hypervisor there are files.
 $(eval $(call program,host,hvd-fake,$(hvd-fake-y),$(user-libs) $(hvd-libs)))
 
-toolstack: $(O)/aarch64/libhvd.so $(aarch64-programs)
+toolstack: $(O)/$(installed)/libhvd.so $($(installed)-programs)
 host: $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake
