@@ -104,6 +104,7 @@ include mk/toolstack.mk
 include mk/guests.mk
 include mk/images.mk
 include mk/tests.mk
+include mk/deb.mk
 
 all: hypervisor kmod toolstack images $(O)/versions.txt
 

@@ -15,6 +15,11 @@ host-packages := \
 debian-host-packages := \
 	arch-test binfmt-support fakeroot mmdebstrap qemu-user-static
 
+# To build Debian packages of the project, and to test them: a program that judges
+# them, and a Debian that they are installed in.
+deb-host-packages := debhelper dh-dkms dpkg-dev fakeroot
+deb-test-packages := dkms lintian mmdebstrap
+
 # To measure disks against, in make bench-native.
 bench-host-packages := qemu-system-common
 
