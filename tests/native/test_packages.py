@@ -158,6 +158,20 @@ def test_module_source_is_whole(make):
     assert f"-C K M=D/zonevisor/{VERSION}/build " in command
 
 
+@pytest.mark.parametrize("release, arch, built", [
+    ("6.1.0-50-arm64", "aarch64", False), ("6.9.7-arm64", "aarch64", False),
+    ("5.12.1", "aarch64", False), ("6.12.95+deb12-arm64", "x86_64", False),
+    ("6.12.95+deb12-arm64", "aarch64", True), ("6.20.1", "aarch64", True),
+    ("7.0.1-arm64", "aarch64", True), ("10.1.0", "aarch64", True)])
+def test_module_is_built_for_kernels_it_knows(release, arch, built):
+    """As DKMS compares them, in bash."""
+    command = '. kmod/dkms.conf.in; [[ $0 =~ $BUILD_EXCLUSIVE_KERNEL && ' \
+              '$1 =~ $BUILD_EXCLUSIVE_ARCH ]]'
+    said = subprocess.run(["bash", "-c", command, release, arch], cwd=ROOT,
+                          check=False)
+    assert (said.returncode == 0) is built
+
+
 def test_symbols_cover_each_version():
     published = re.findall(r"^(HVD_\S+) \{",
                            (ROOT / "toolstack/lib/hvd.map").read_text(), re.M)

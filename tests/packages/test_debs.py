@@ -137,19 +137,32 @@ def test_same_sources_same_packages(tmp_path):
     assert not differ and not missing
 
 
-def test_dkms_builds_the_module(unpacked, tmp_path):
+def dkms_build(unpacked, tree, release, arch):
     """For zone0's kernel, across, from nothing but what the package has."""
-    headers = CACHE / "kernel/headers"
+    return subprocess.run(
+        ["dkms", "build", "-m", "zonevisor", "-v", VERSION, "-k", release, "-a",
+         arch, "--kernelsourcedir", CACHE / "kernel/headers", "--dkmstree",
+         tree, "--sourcetree", unpacked / "usr/src", "--no-depmod"],
+        env=dict(os.environ, ARCH="arm64", CROSS_COMPILE="aarch64-linux-gnu-"),
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        check=False)
+
+
+def test_dkms_builds_the_module(unpacked, tmp_path):
     release = (CACHE / "kernel/release").read_text().strip()
-    run("dkms", "build", "-m", "zonevisor", "-v", VERSION, "-k", release, "-a",
-        "aarch64", "--kernelsourcedir", headers, "--dkmstree", tmp_path,
-        "--sourcetree", unpacked / "usr/src", "--no-depmod",
-        env=dict(os.environ, ARCH="arm64",
-                 CROSS_COMPILE="aarch64-linux-gnu-"))
+    done = dkms_build(unpacked, tmp_path, release, "aarch64")
+    assert done.returncode == 0, done.stdout
     modules = list(tmp_path.rglob("module/zonevisor.ko"))
     assert len(modules) == 1
     assert f"vermagic={release} " in \
         modules[0].read_bytes().decode("latin-1")
+
+
+def test_dkms_leaves_other_kernels_alone(unpacked, tmp_path):
+    for release, arch in (("6.1.0-50-arm64", "aarch64"),
+                          ("6.12.95+deb12-amd64", "x86_64")):
+        done = dkms_build(unpacked, tmp_path, release, arch)
+        assert done.returncode == 77, done.stdout
 
 
 class Debian:
