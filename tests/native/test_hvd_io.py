@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -178,6 +179,20 @@ def without_root():
         pytest.skip("no setpriv (util-linux)")
     return ("setpriv", f"--reuid={SOMEBODY}", f"--regid={SOMEBODY}",
             "--clear-groups")
+
+
+@root_only
+@pytest.mark.skipif(shutil.which("setpriv") is None,
+                    reason="no setpriv (util-linux)")
+def test_the_unit_leaves_it_what_it_takes_to_give_up(start):
+    """hvd.service bounds capabilities: it can still change user and root."""
+    unit = (TOP / "toolstack/systemd/hvd.service.in").read_text()
+    kept = " ".join(re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.M))
+    bound = ",".join(["-all"] + [f"+{name.removeprefix('CAP_').lower()}"
+                                 for name in kept.split()])
+    process = start("setpriv", "--no-new-privs", f"--bounding-set={bound}")
+    process.serve(uid=SOMEBODY, gid=SOMEBODY)
+    check_left_root(process, SOMEBODY)
 
 
 def test_others_stay_who_they_are(start):
