@@ -10,6 +10,7 @@ libhvd-y += \
 	toolstack/lib/client/event.c \
 	toolstack/lib/client/frame.c \
 	toolstack/lib/client/host.c \
+	toolstack/lib/client/job.c \
 	toolstack/lib/client/pump.c \
 	toolstack/lib/client/sock.c \
 	toolstack/lib/client/wire.c \
@@ -47,6 +48,7 @@ hvsh-y += $(zdef-y) \
 	toolstack/hvsh/cmd_host.c \
 	toolstack/hvsh/cmd_import.c \
 	toolstack/hvsh/cmd_top.c \
+	toolstack/hvsh/cmd_job.c \
 	toolstack/hvsh/cmd_zone.c \
 	toolstack/hvsh/commands.c \
 	toolstack/hvsh/complete.c \
@@ -84,6 +86,7 @@ hvd-y += \
 	toolstack/daemon/io_reconnect.c \
 	toolstack/daemon/io_resource.c \
 	toolstack/daemon/io_user.c \
+	toolstack/daemon/job.c \
 	toolstack/daemon/log.c \
 	toolstack/daemon/main.c \
 	toolstack/daemon/methods.c \
@@ -107,6 +110,7 @@ hvd-y += \
 	toolstack/daemon/zone_adopt.c \
 	toolstack/daemon/zone_autostart.c \
 	toolstack/daemon/zone_build.c \
+	toolstack/daemon/zone_cancel.c \
 	toolstack/daemon/zone_counters.c \
 	toolstack/daemon/zone_devices.c \
 	toolstack/daemon/zone_end.c \

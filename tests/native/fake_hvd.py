@@ -175,6 +175,7 @@ class FakeHvd:
         self.zones = {}
         self.wrong = []  # what hvd would not say
         self.level = "info"
+        self.jobs = []
         self.calls = []
         self.overrides = {}  # method -> function(params) or exception
         # method -> function(id) -> bytes sent as they are, whatever they say
@@ -323,6 +324,17 @@ class FakeHvd:
         self.find(params)
 
     zone_reset = zone_pause = zone_resume = zone_reboot
+
+    def job_list(self, params):
+        return self.jobs
+
+    def job_cancel(self, params):
+        for job in self.jobs:
+            if job["id"] == params["job"]:
+                self.jobs.remove(job)
+                return
+        raise RpcError("INVALID_PARAMS", f"there is no job {params['job']}",
+                       path="$.job")
 
     def console_attach(self, params):
         self.find(params)

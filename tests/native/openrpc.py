@@ -93,5 +93,6 @@ def check(method, params, answer):
 def check_event(notification):
     assert set(notification) == {"jsonrpc", "method", "params"}
     EVENT.validate(notification["params"])
-    assert ("device" in notification["params"]) == \
-        (notification["params"]["kind"] == "device")
+    for kind in ("device", "job"):
+        assert (kind in notification["params"]) == \
+            (notification["params"]["kind"] == kind)

@@ -559,6 +559,50 @@ def test_diff_of_what_is_not_there(hvd, hvsh):
     assert hvsh("diff", "linux1", "/nonexistent").returncode == 1
 
 
+JOB = {"id": 3, "kind": "start", "zone": "rt", "by": "pid 7, uid 0 (root)",
+       "since": 1767323045.5, "cancellable": True,
+       "progress": {"done": 1 << 29, "total": 1 << 30, "unit": "bytes"}}
+
+
+def test_jobs_and_cancel(hvd, hvsh):
+    assert good(hvsh("jobs")).split() == \
+        ["ID", "JOB", "ZONE", "SINCE", "PROGRESS", "CANCEL", "BY"]
+    assert json.loads(good(hvsh("jobs", "--json"))) == []
+    hvd.jobs = [JOB, {**JOB, "id": 4, "kind": "destroy", "by": "hvd",
+                      "since": 9e9, "cancellable": False}]
+    del hvd.jobs[1]["progress"]
+    start, destroy = [line.split() for line in
+                      good(hvsh("jobs")).splitlines()[1:]]
+    assert start[:3] == ["3", "start", "rt"]
+    assert " ".join(start[-10:]) == \
+        "50% of 1 GiB yes pid 7, uid 0 (root)"
+    assert destroy == ["4", "destroy", "rt", "-", "-", "no", "hvd"]
+    assert json.loads(good(hvsh("jobs", "--json"))) == hvd.jobs
+    assert good(hvsh("cancel", "3")) == "job 3: asked to end\n"
+    assert [job["id"] for job in hvd.jobs] == [4]
+    result = hvsh("cancel", "3")
+    assert result.returncode == 1
+    assert "there is no job 3" in result.stderr
+    for word in "rt", "0", "-1":
+        assert hvsh("cancel", "--", word).returncode == 2
+
+
+def test_completion_of_jobs(hvd, complete):
+    hvd.jobs = [JOB, {**JOB, "id": 4, "cancellable": False}]
+    assert complete(["hvsh cancel "]) == [["3"]]
+    assert complete(["hvsh cancel "], HVD_SOCKET="/nonexistent") == [[]]
+
+
+@pytest.mark.parametrize("job", [
+    {}, [], 5, {**JOB, "id": 0}, {**JOB, "id": "x"}, {**JOB, "kind": 1},
+    {**JOB, "zone": None}, {**JOB, "by": []}])
+def test_jobs_that_are_none(hvd, hvsh, job):
+    hvd.raw["job.list"] = lambda identity: reply(identity, [job])
+    result = hvsh("jobs")
+    assert result.returncode == 1
+    assert "job.list" in result.stderr
+
+
 def test_host_and_counters(hvd, hvsh):
     out = good(hvsh("host"))
     assert re.search(r"Uptime: +1d 02:03:04", out)

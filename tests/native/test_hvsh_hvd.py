@@ -177,7 +177,9 @@ def test_events_over_a_restart(machine, hvd, hvsh, env):  # noqa: F811
         # Number 1 again, perhaps before the connection is back.
         hvsh("start", "z1")
         event = json.loads(process.stdout.readline())
-        assert (event["seq"], event["event"]) == (1, "started")
+        assert (event["seq"], event["event"]) == (1, "begun")
+        event = json.loads(process.stdout.readline())
+        assert (event["seq"], event["event"]) == (2, "started")
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS) == 0
 
@@ -381,3 +383,20 @@ def test_watch(machine, hvd, hvsh, env, defined):  # noqa: F811
         read_until(process, b'"running"')
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS) == 0
+
+
+def test_jobs(machine, hvd, hvsh, env, defined):  # noqa: F811
+    machine.inject("delay-populate", "1500")
+    with running(env, "events") as events:
+        with running(env, "start", "z1") as start:
+            wait(lambda: "% of " in hvsh("jobs"))
+            number, kind, zone = hvsh("jobs").splitlines()[1].split()[:3]
+            assert (kind, zone) == ("start", "z1")
+            assert hvsh("cancel", number) == f"job {number}: asked to end\n"
+            assert start.wait(SECONDS) == 1
+            assert b"z1: it was cancelled" in start.stderr.read()
+        read_until(events, f"z1 job {number} (start) cancelled".encode())
+        events.send_signal(signal.SIGINT)
+        assert events.wait(SECONDS) == 0
+    assert "there is no job" in hvsh("cancel", number, status=1)
+    assert "shut off" in hvsh("list")

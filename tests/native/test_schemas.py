@@ -72,6 +72,11 @@ def test_every_method_answers_as_described(machine, hvd):
     hvd.call("zone.list")
     hvd.call("zone.destroy", name="z1")
     hvd.call("zone.get", name="z1")
+    machine.inject("delay-create", "1000")
+    request = hvd.begin("zone.start", name="z1")
+    hvd.call("job.cancel", job=hvd.call("job.list")[0]["id"])
+    with pytest.raises(RpcError, match="cancelled"):
+        hvd.finish(request)
     hvd.call("zone.undefine", name="z1")
     hvd.call("event.unsubscribe")
     assert openrpc.seen_methods == set(openrpc.METHODS)
@@ -96,7 +101,8 @@ def test_parameters_that_the_document_refuses(machine, hvd):
     one too many; by hvd, too, and at that path where it is one."""
     definition = machine.definition(devices=[{"type": "net"}])
     hvd.call("zone.define", definition=definition)
-    good = {"name": "z1", "device": "net0", "definition": definition}
+    good = {"name": "z1", "device": "net0", "definition": definition,
+            "job": 1}
     for name, method in openrpc.METHODS.items():
         needed = {p["name"]: good[p["name"]] for p in method["params"]
                   if p["required"]}

@@ -32,6 +32,7 @@ def definition(name, **members):
                         {"type": "net", "user": True}], **members}
 
 
+DEAF = {"cmdline": "mode=tick", "devices": []}
 HVISOR_ZONE = {
     "arch": "arm64", "name": "i", "zone_id": 1, "cpus": [1],
     "memory_regions": [{"type": "ram", "physical_start": "0x50000000",
@@ -45,7 +46,7 @@ HVISOR_VIRTIO = {"zones": [{"id": 1, "devices": [
 # In zone0's /tmp.
 FILES = {
     "w.json": definition("w"), "w2.json": definition("w", priority=9),
-    "deaf.json": definition("deaf", cmdline="mode=tick", devices=[]),
+    "deaf.json": definition("deaf", **DEAF),
     "zone.json": HVISOR_ZONE, "virtio.json": HVISOR_VIRTIO}
 
 
@@ -59,7 +60,8 @@ def files(machine):
 
 # --------------------------------------------------------------------- the RPC
 
-R = {"name": "r"}
+R, Q = {"name": "r"}, {"name": "q"}
+THE_ONE = "the one that job.list tells"
 DISK = {**R, "device": "disk0"}
 
 # Method, parameters, and the state to wait for before the next one.
@@ -91,6 +93,13 @@ METHODS = [
     ("zone.start", R, "running"),
     ("zone.destroy", R, OFF),
     ("zone.undefine", R, None),
+    ("zone.define", {"definition": definition("q", **DEAF)}, None),
+    ("zone.start", Q, None),
+    ("zone.shutdown", Q, None),
+    ("job.list", {}, None),
+    ("job.cancel", {"job": THE_ONE}, None),
+    ("zone.destroy", Q, None),
+    ("zone.undefine", Q, None),
     ("event.subscribe", {"since": 0}, None),
     ("event.unsubscribe", {}, None),
 ]
@@ -120,6 +129,9 @@ def ask(machine, *calls, socket=SOCKET):
 @pytest.mark.parametrize("method, params, state", METHODS,
                          ids=[row[0] for row in METHODS])
 def test_method(machine, method, params, state):
+    if params.get("job") == THE_ONE:
+        [jobs], _ = ask(machine, ("job.list", {}))
+        params = {"job": jobs["result"][0]["id"]}
     [answer], _ = ask(machine, (method, params))
     assert "result" in answer, answer
     if state:
@@ -187,6 +199,13 @@ HVSH = [
     Row("hvsh define /tmp/deaf.json", "deaf: defined"),
     Row("hvsh start deaf", "deaf: started"),
     Row("hvsh shutdown deaf --timeout 1", "hint: 'hvsh destroy deaf'", 4),
+    Row("hvsh shutdown deaf", "deaf: asked"),
+    Row("hvsh jobs", r"shutdown +deaf +.* yes +pid"),
+    Row("hvsh jobs --json", result="job.list"),
+    Row("hvsh jobs --watch", "deaf", keys="q"),
+    Row("hvsh cancel $(hvsh jobs --json | sed -n 's/.*\"id\": *//p' |"
+        " tr -d ,)", "asked to end"),
+    Row("hvsh cancel 1", "there is no job 1", 1),
     Row("hvsh destroy deaf", "deaf: stopped"),
     Row("hvsh undefine deaf", "deaf"),
     Row("hvsh define - </tmp/w.json", "w: defined .generation 1"),

@@ -45,6 +45,8 @@ struct daemon {
 	struct zone *zones; /* sorted by name */
 	unsigned int zone_count;
 	struct zone_autostart autostart;
+	uint64_t last_job; /* its id; 0: none yet */
+	uv_timer_t job_timer; /* active: there may be jobs */
 };
 
 /*

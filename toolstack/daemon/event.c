@@ -16,9 +16,8 @@ void event_log_fini(struct event_log *log)
 	}
 }
 
-/* device NULL: about the zone itself */
-static struct json_object *make_params(uint64_t seq, const char *zone,
-				       const char *device, const char *event,
+static struct json_object *make_params(uint64_t seq, const char *kind,
+				       const char *zone, const char *event,
 				       const char *reason)
 {
 	struct json_object *params = json_object_new_object();
@@ -31,14 +30,8 @@ static struct json_object *make_params(uint64_t seq, const char *zone,
 		params, "time",
 		json_object_new_double((double)now.tv_sec +
 				       (double)(now.tv_nsec / 1000000) / 1e3));
-	json_object_object_add(
-		params, "kind",
-		json_object_new_string(device ? "device" : "lifecycle"));
+	json_object_object_add(params, "kind", json_object_new_string(kind));
 	json_object_object_add(params, "zone", json_object_new_string(zone));
-	if (device) {
-		json_object_object_add(params, "device",
-				       json_object_new_string(device));
-	}
 	json_object_object_add(params, "event", json_object_new_string(event));
 	if (reason) {
 		json_object_object_add(params, "reason",
@@ -70,16 +63,33 @@ void event_publish(struct event_log *log, const char *zone, const char *event,
 {
 	log_info("%s: %s%s%s", zone, event, reason ? ": " : "",
 		 reason ? reason : "");
-	publish(log, make_params(log->seq + 1, zone, NULL, event, reason));
+	publish(log,
+		make_params(log->seq + 1, "lifecycle", zone, event, reason));
 }
 
 void event_publish_device(struct event_log *log, const char *zone,
 			  const char *device, const char *event,
 			  const char *reason)
 {
+	struct json_object *params =
+		make_params(log->seq + 1, "device", zone, event, reason);
+
 	log_info("%s: device %s: %s%s%s", zone, device, event,
 		 reason ? ": " : "", reason ? reason : "");
-	publish(log, make_params(log->seq + 1, zone, device, event, reason));
+	json_object_object_add(params, "device",
+			       json_object_new_string(device));
+	publish(log, params);
+}
+
+void event_publish_job(struct event_log *log, const char *zone,
+		       struct json_object *job, const char *event,
+		       const char *reason)
+{
+	struct json_object *params =
+		make_params(log->seq + 1, "job", zone, event, reason);
+
+	json_object_object_add(params, "job", job);
+	publish(log, params);
 }
 
 void event_listen(struct event_log *log, struct event_listener *listener)

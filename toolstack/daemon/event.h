@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+struct json_object;
+
 #define EVENT_HISTORY 1024u
 
 struct event_listener {
@@ -35,6 +37,11 @@ void event_publish(struct event_log *log, const char *zone, const char *event,
 void event_publish_device(struct event_log *log, const char *zone,
 			  const char *device, const char *event,
 			  const char *reason);
+
+/* Of kind "job"; takes job over, which tells what it is. */
+void event_publish_job(struct event_log *log, const char *zone,
+		       struct json_object *job, const char *event,
+		       const char *reason);
 
 /* From now on; replay delivers what is still known of events after since. */
 void event_listen(struct event_log *log, struct event_listener *listener);

@@ -228,6 +228,7 @@ static int serve(struct daemon *daemon)
 	int rc;
 
 	zone_autostart_init(daemon);
+	job_init(daemon);
 	zone_adopt_definitions(daemon);
 	if (daemon_connect(daemon, &error) < 0) {
 		log_warning("no hypervisor: %s (%s)", error.message,

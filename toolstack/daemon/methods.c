@@ -8,6 +8,7 @@
 #include <zv/version.h>
 
 #include "daemon.h"
+#include "job.h"
 #include "log.h"
 #include "openrpc.h"
 #include "privcmd.h"
@@ -255,6 +256,35 @@ static void log_level(struct rpc_call *call, struct json_object *params)
 	rpc_result(call, result);
 }
 
+/* -------------------------------------------------------------- jobs */
+
+static void list_jobs(struct rpc_call *call, struct json_object *params)
+{
+	(void)params;
+	rpc_result(call, job_list(daemon_of(call)));
+}
+
+static void cancel_job(struct rpc_call *call, struct json_object *params)
+{
+	long long id = rpc_get_int(params, "job", 0);
+	enum job_kind kind;
+	struct zone *z =
+		id > 0 ? job_find(daemon_of(call), (uint64_t)id, &kind) : NULL;
+	struct zerror error;
+
+	if (!z) {
+		zerror_set(&error, ZERROR_INVALID_PARAMS, "$.job",
+			   "it is over, or never was: list the jobs (hvsh "
+			   "jobs)",
+			   "there is no job %lld", id);
+		rpc_fail(call, &error);
+	} else if (zone_cancel(z, kind, &error) < 0) {
+		rpc_fail(call, &error);
+	} else {
+		rpc_result(call, NULL);
+	}
+}
+
 /* ------------------------------------------------- events, discovery */
 
 static void event_subscribe(struct rpc_call *call, struct json_object *params)
@@ -406,6 +436,8 @@ const struct rpc_method methods_table[] = {
 	    { "from", RPC_STRING | RPC_INT, false },
 	    { "force", RPC_BOOL, false },
 	    { "readonly", RPC_BOOL, false } } },
+	{ "job.list", true, list_jobs, { { 0 } } },
+	{ "job.cancel", false, cancel_job, { { "job", RPC_INT, true } } },
 	{ "log.level", false, log_level, { { "level", RPC_STRING, false } } },
 	{ "event.subscribe",
 	  true,

@@ -286,6 +286,15 @@ struct rpc_peer *rpc_call_peer(const struct rpc_call *call)
 	return call->peer;
 }
 
+void rpc_call_who(const struct rpc_call *call, char ret_who[RPC_WHO_MAX])
+{
+	if (call->peer) {
+		call->peer->who(call->peer, ret_who);
+	} else {
+		snprintf(ret_who, RPC_WHO_MAX, "a client that has left");
+	}
+}
+
 void *rpc_call_user(const struct rpc_call *call)
 {
 	return call->user;

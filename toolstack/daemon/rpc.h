@@ -60,7 +60,7 @@ struct rpc_peer {
 	 * peer may have left.  NULL: nobody wants to know.
 	 */
 	void (*audit)(const char *what, const char *outcome);
-	/* Who the peer is, for audit. */
+	/* Who the peer is, for audit and for others. */
 	void (*who)(struct rpc_peer *peer, char ret_who[RPC_WHO_MAX]);
 	bool refusal_told;
 	unsigned int inflight; /* calls not finished */
@@ -82,6 +82,8 @@ void rpc_peer_leave(struct rpc_peer *peer);
 /* NULL when the peer has left. */
 struct rpc_peer *rpc_call_peer(const struct rpc_call *call);
 void *rpc_call_user(const struct rpc_call *call);
+/* Who asked; of a peer that has left only that. */
+void rpc_call_who(const struct rpc_call *call, char ret_who[RPC_WHO_MAX]);
 
 /* Takes result over (NULL means an empty object). */
 void rpc_result(struct rpc_call *call, struct json_object *result);

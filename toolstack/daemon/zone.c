@@ -151,6 +151,7 @@ void zone_close_all(struct daemon *daemon)
 	struct zone *next;
 
 	zone_autostart_close(daemon);
+	job_close(daemon);
 	for (struct zone *z = daemon->zones; z; z = next) {
 		next = z->next;
 		if (z->job || z->storing) {

@@ -17,6 +17,7 @@
 
 #include "backoff.h"
 #include "io_process.h"
+#include "job.h"
 #include "zerror.h"
 #include "zone_def.h"
 #include "zone_fsm.h"
@@ -94,6 +95,8 @@ struct zone {
 	int control_fd;
 	struct zone_watch *watch;
 	struct zone_job *job;
+	struct job jobs[JOB_SLOT_COUNT];
+	bool cancel_wanted; /* as soon as the step is over */
 	bool held; /* paused before its first instruction */
 	enum zone_intent intent;
 	enum zone_intent recorded; /* the intent on disk */
@@ -177,6 +180,9 @@ void zone_reset(struct zone *zone, struct rpc_call *call);
 void zone_pause(struct zone *zone, struct rpc_call *call);
 void zone_resume(struct zone *zone, struct rpc_call *call);
 void zone_destroy(struct zone *zone, struct rpc_call *call);
+/* What is under way and of that kind; -1: it cannot be cancelled, or not now. */
+int zone_cancel(struct zone *zone, enum job_kind kind,
+		struct zerror *ret_error);
 void zone_resize_device(struct zone *zone, const char *name,
 			struct rpc_call *call);
 /* Its result: {counters: {NAME: NUMBER, ...}}. */

@@ -28,7 +28,7 @@ static int cancelled(const struct zone_build *b, struct zerror *ret_error)
 		return 0;
 	}
 	return zerror_set(ret_error, ZERROR_INVALID_STATE, NULL, NULL,
-			  "given up: the zone was destroyed meanwhile");
+			  "given up: it is not wanted any more");
 }
 
 static int fail_step(struct zerror *ret_error, const char *step, int err)
@@ -159,6 +159,7 @@ static int populate(const struct zone_build *b, int zone,
 			return fail_step(ret_error, "populating memory", -rc);
 		}
 		done += step;
+		job_progress_add(b->progress, step);
 	}
 	return 0;
 }
@@ -191,9 +192,24 @@ static int make_shadows(const struct zone_build *b, int zone,
 	return rc < 0 ? fail_step(ret_error, "setting device actions", -rc) : 0;
 }
 
+static uint64_t file_size(const char *path)
+{
+	struct stat st;
+
+	return path && stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* What there is to do, in bytes. */
+static void plan_progress(const struct zone_build *b, uint64_t populate)
+{
+	job_progress_total(b->progress, populate + file_size(b->def->kernel) +
+						file_size(b->def->initrd));
+}
+
 int zone_build_create(const struct zone_build *build, int *ret_fd,
 		      uint32_t *ret_id, struct zerror *ret_error)
 {
+	plan_progress(build, build->def->memory);
 	*ret_fd = create(build, ret_id, ret_error);
 	if (*ret_fd < 0) {
 		*ret_fd = -1;
@@ -330,6 +346,7 @@ static int load_source(const struct zone_build *b, int zone, struct source *s,
 					 ret_error);
 		}
 		done += step;
+		job_progress_add(b->progress, step);
 	}
 	if (rc == 0 && clear && room > s->size) {
 		memset(to + s->size, 0, (size_t)(room - s->size));
@@ -445,8 +462,12 @@ int zone_build_load(const struct zone_build *build, int zone, bool again,
 	struct source initrd = { .fd = -1 };
 	struct image_plan plan;
 	struct zv_vcpu_state state = { .flags = ZV_VCPU_ON };
-	int rc = load_all(build, zone, again, &kernel, &initrd, &plan,
-			  ret_error);
+	int rc;
+
+	if (again) {
+		plan_progress(build, 0);
+	}
+	rc = load_all(build, zone, again, &kernel, &initrd, &plan, ret_error);
 
 	source_close(&kernel);
 	source_close(&initrd);

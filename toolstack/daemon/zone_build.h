@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "job.h"
 #include "zerror.h"
 #include "zone_def.h"
 
@@ -16,6 +17,7 @@ struct zone_build {
 	int device;
 	const struct zone_def *def; /* with its uuid */
 	const bool *cancel; /* set by another thread: give up soon */
+	struct job_progress *progress; /* read by another thread */
 };
 
 /*

@@ -109,6 +109,7 @@ static void end_resize(struct zone *z, const struct zerror *error)
 	}
 	z->resize.call = NULL;
 	uv_timer_stop(&z->resize.timer);
+	job_end(z, JOB_RESIZE, error);
 	if (error) {
 		rpc_fail(call, error);
 		return;
@@ -420,6 +421,7 @@ void zone_resize_device(struct zone *z, const char *name, struct rpc_call *call)
 		return;
 	}
 	if (command(z, device, "resize", call) == 0) {
+		job_begin(z, JOB_RESIZE, call);
 		z->resize.call = call;
 		z->resize.device = (uint32_t)(device - z->running_def->devices);
 		uv_timer_start(&z->resize.timer, on_no_answer, RESIZE_MS, 0);

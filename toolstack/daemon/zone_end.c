@@ -96,8 +96,9 @@ static void explain(struct zone *z, int err)
 		   "it goes on in the background (hvsh info)",
 		   "%s: I/O in flight still uses its memory (%s)", z->name,
 		   strerror(err));
-	zone_answer(z, WAIT_DESTROY | WAIT_SHUTDOWN, &error);
-	zone_answer(z, WAIT_START, z->failure.code ? &z->failure : &error);
+	zone_answer_early(z, WAIT_DESTROY | WAIT_SHUTDOWN, &error);
+	zone_answer_early(z, WAIT_START,
+			  z->failure.code ? &z->failure : &error);
 }
 
 static void retry_later(struct zone *z, int err)
@@ -142,6 +143,7 @@ void zone_after_destroy(struct zone *z, const struct zone_job *job)
 void zone_begin_destroy(struct zone *z)
 {
 	z->destroy_wanted = false;
+	z->cancel_wanted = false;
 	z->press_due = false;
 	z->destroy_tries = 0;
 	uv_timer_stop(&z->timer);
@@ -168,6 +170,7 @@ void zone_destroy(struct zone *z, struct rpc_call *call)
 	if (!zone_allowed(z, ZONE_EVENT_DESTROY, call)) {
 		return;
 	}
+	job_begin(z, JOB_DESTROY, call);
 	zone_wait(z, WAIT_DESTROY, call);
 	if (restarts(z)) {
 		z->intent = ZONE_INTENT_NONE;

@@ -282,7 +282,9 @@ void zone_start(struct zone *z, bool held, struct rpc_call *call)
 		refuse_start(z, call, &error);
 		return;
 	}
+	job_begin(z, JOB_START, call);
 	zone_wait(z, WAIT_START, call);
+	z->cancel_wanted = false;
 	z->failure = (struct zerror){ 0 };
 	if (z->state == ZONE_CRASHED || z->state == ZONE_PRESERVED) {
 		start_again(z, held);
@@ -307,6 +309,9 @@ static void after_build(struct zone *z, struct zone_job *job)
 		z->id = job->id;
 		zone_watch(z);
 	}
+	if (z->cancel_wanted) {
+		zone_cancelled(z, &job->error);
+	}
 	if (job->error.code) {
 		zone_fail(z, &job->error);
 		return;
@@ -322,6 +327,10 @@ static void after_run(struct zone *z, struct zone_job *job)
 	const struct zerror *error = zone_job_error(job, "starting its vCPUs");
 	enum zone_state before = z->state;
 
+	if (z->cancel_wanted) {
+		zone_cancelled(z, &job->error);
+		error = &job->error;
+	}
 	if (error) {
 		zone_fail(z, error);
 		return;

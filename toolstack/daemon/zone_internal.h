@@ -11,6 +11,7 @@
  *   power:   PRESS -> WAIT_OFF -> (reset or destroy)     zone_power.c
  *   set:     IO_SET -> SET                               zone_set.c
  *   destroy: IO_STOP -> DESTROY [<-> DESTROY_WAIT]       zone_end.c
+ *   and giving up what was begun                         zone_cancel.c
  */
 #ifndef ZV_TOOLSTACK_DAEMON_ZONE_INTERNAL_H
 #define ZV_TOOLSTACK_DAEMON_ZONE_INTERNAL_H
@@ -45,10 +46,17 @@ enum zone_wait {
 /* call (NULL: nobody asked) is answered when `what` is. */
 void zone_wait(struct zone *z, enum zone_wait what, struct rpc_call *call);
 
-/* Answers who waits for any of `what`; error NULL: success. */
+/*
+ * Answers who waits for any of `what`, and ends the jobs that they are; error
+ * NULL: success.
+ */
 void zone_answer(struct zone *z, unsigned int what, const struct zerror *error);
 
-/* The same with INVALID_STATE: "NAME: why". */
+/* The same, but the jobs go on. */
+void zone_answer_early(struct zone *z, unsigned int what,
+		       const struct zerror *error);
+
+/* zone_answer() with INVALID_STATE: "NAME: why". */
 void zone_answer_state(struct zone *z, unsigned int what, const char *why);
 
 /* Who waits for `from` now waits for `to`, until deadline (loop time, ms). */
@@ -58,6 +66,13 @@ void zone_wait_on(struct zone *z, enum zone_wait from, enum zone_wait to,
 /* Answers whose deadline is over; the next one, or WAIT_FOR_EVER. */
 uint64_t zone_answer_late(struct zone *z, uint64_t now,
 			  const struct zerror *error);
+
+/* ------------------------------------------- zone_cancel.c: second thoughts */
+
+/* Why a job of that kind cannot be cancelled now; NULL: it can. */
+const char *zone_why_not_cancel(const struct zone *z, enum job_kind kind);
+/* What was cancelled fails with this. */
+void zone_cancelled(const struct zone *z, struct zerror *ret_error);
 
 /* ------------------------------------- zone_flow.c: states, start, pause */
 
@@ -146,6 +161,9 @@ bool zone_can_reload(struct zone *z, struct rpc_call *call);
 
 void zone_after_press(struct zone *z, struct zone_job *job);
 void zone_power_io_ready(struct zone *z);
+/* WAIT_OFF is over: the guest counts as running again. */
+void zone_power_give_up(struct zone *z, const char *why,
+			const struct zerror *error);
 
 /* ---------------------------------------------------- zone_end.c: its end */
 
@@ -182,6 +200,8 @@ struct zone_job {
 	struct zone *zone;
 	enum zone_step step;
 	bool cancel; /* atomic */
+	uint64_t job_id; /* of what it is a step of; 0: of nothing */
+	struct job_progress progress;
 	char dir[PATH_MAX]; /* of records */
 	char console[PATH_MAX]; /* socket to remove */
 	int device;

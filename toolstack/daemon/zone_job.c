@@ -39,6 +39,7 @@ static void build(struct zone_job *job)
 		.device = job->device,
 		.def = job->def,
 		.cancel = &job->cancel,
+		.progress = &job->progress,
 	};
 
 	if (save(job, job->record) == 0 &&
@@ -53,6 +54,7 @@ static void load(struct zone_job *job)
 		.device = job->device,
 		.def = job->def,
 		.cancel = &job->cancel,
+		.progress = &job->progress,
 	};
 
 	zone_build_load(&b, job->control_fd, true, &job->error);
@@ -200,6 +202,7 @@ static void on_done(uv_work_t *work, int status)
 	struct zone_job *job = work->data;
 
 	(void)status; /* nothing cancels queued work */
+	job_look(job->zone);
 	job->zone->job = NULL;
 	zone_job_done(job->zone, job);
 	job_free(job);
@@ -304,6 +307,7 @@ int zone_job_start(struct zone *z, enum zone_step step)
 	job->work.data = job;
 	job->zone = z;
 	job->step = step;
+	job->job_id = z->jobs[JOB_SLOT_LIFE].id;
 	job->device = z->daemon->device;
 	job->control_fd = z->control_fd;
 	job->id = (uint32_t)z->id;

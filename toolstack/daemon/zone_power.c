@@ -38,6 +38,13 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static void set_too_slow(const struct zone *z, struct zerror *ret_error)
+{
+	zerror_set(ret_error, ZERROR_TIMEOUT, NULL,
+		   "it may still be at it, or not listen to its power key",
+		   "%s did not shut down in time", z->name);
+}
+
 /*
  * Presses the key again if it is time, answers who has waited long enough and
  * waits on for the rest.
@@ -51,9 +58,7 @@ static void wait_on(struct zone *z)
 	if (now >= z->press_again && now < z->off_deadline) {
 		press(z);
 	}
-	zerror_set(&error, ZERROR_TIMEOUT, NULL,
-		   "it may still be at it, or not listen to its power key",
-		   "%s did not shut down in time", z->name);
+	set_too_slow(z, &error);
 	next = zone_answer_late(z, now, &error);
 	next = earlier(next, earlier(z->press_again, z->off_deadline));
 	uv_timer_start(&z->grace, on_grace_over, next > now ? next - now : 0,
@@ -63,6 +68,7 @@ static void wait_on(struct zone *z)
 static void on_grace_over(uv_timer_t *timer)
 {
 	struct zone *z = timer->data;
+	struct zerror error;
 
 	if (z->step != ZONE_STEP_WAIT_OFF) {
 		return;
@@ -71,12 +77,22 @@ static void on_grace_over(uv_timer_t *timer)
 	if (uv_now(&z->daemon->loop) < z->off_deadline) {
 		return;
 	}
-	uv_timer_stop(timer);
+	log_info("%s: does not react to its power key", z->name);
+	set_too_slow(z, &error);
+	zone_power_give_up(z, "it did not power off in time", &error);
+}
+
+void zone_power_give_up(struct zone *z, const char *why,
+			const struct zerror *error)
+{
+	uv_timer_stop(&z->grace);
 	z->step = ZONE_STEP_NONE;
 	z->press_due = false;
+	z->cancel_wanted = false;
 	zone_enter(z, ZONE_EVENT_EXPIRED);
-	zone_publish(z, "power-key-ignored", "it did not power off in time");
-	log_info("%s: does not react to its power key", z->name);
+	zone_publish(z, "power-key-ignored", why);
+	job_end(z, JOB_REBOOT, error);
+	zone_answer(z, WAIT_SHUTDOWN, error);
 	zone_check(z);
 }
 
@@ -99,8 +115,11 @@ static bool has_key(struct zone *z, struct rpc_call *call)
 static void ask(struct zone *z, enum zone_intent intent, uint64_t limit_ms,
 		struct rpc_call *call)
 {
+	job_begin(z, intent == ZONE_INTENT_REBOOT ? JOB_REBOOT : JOB_SHUTDOWN,
+		  call);
 	z->asked = intent;
 	z->asked_ms = limit_ms;
+	z->cancel_wanted = false;
 	zone_wait(z, WAIT_PRESS, call);
 	uv_timer_stop(&z->grace);
 	if (!zone_step_job(z, ZONE_STEP_PRESS)) {
@@ -132,9 +151,13 @@ void zone_after_press(struct zone *z, struct zone_job *job)
 	uint64_t now = uv_now(&z->daemon->loop);
 	uint64_t deadline = now + (z->asked_ms ? z->asked_ms : GRACE_MS);
 	bool waiting = z->state != ZONE_RUNNING;
+	struct zerror cancelled;
 
 	if (error) {
+		job_end(z, JOB_SHUTDOWN, error);
+		job_end(z, JOB_REBOOT, error);
 		zone_answer(z, WAIT_PRESS, error);
+		z->cancel_wanted = false;
 		z->step = waiting ? ZONE_STEP_WAIT_OFF : ZONE_STEP_NONE;
 		if (waiting) {
 			/* it may have become ready behind our back */
@@ -160,6 +183,12 @@ void zone_after_press(struct zone *z, struct zone_job *job)
 		zone_wait_on(z, WAIT_PRESS, WAIT_SHUTDOWN, deadline);
 	} else {
 		zone_answer(z, WAIT_PRESS, NULL);
+	}
+	if (z->cancel_wanted) {
+		zone_cancelled(z, &cancelled);
+		zone_power_give_up(z, "the wait for it was cancelled",
+				   &cancelled);
+		return;
 	}
 	wait_on(z);
 }

@@ -126,6 +126,7 @@ void zone_reset(struct zone *z, struct rpc_call *call)
 	    !zone_can_reload(z, call)) {
 		return;
 	}
+	job_begin(z, JOB_RESET, call);
 	zone_wait(z, WAIT_RESET, call);
 	zone_enter(z, ZONE_EVENT_RESET);
 	zone_begin_reset(z, false);

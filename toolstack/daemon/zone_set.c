@@ -39,6 +39,7 @@ static void end(struct zone *z, const struct zerror *error)
 
 	z->set.call = NULL;
 	forget(z);
+	job_end(z, JOB_SET, error);
 	if (z->step == ZONE_STEP_IO_SET || z->step == ZONE_STEP_SET) {
 		z->step = ZONE_STEP_NONE;
 	}
@@ -285,6 +286,7 @@ void zone_set_device(struct zone *z, const char *name,
 		rpc_fail(call, &error);
 		return;
 	}
+	job_begin(z, JOB_SET, call);
 	z->set.call = call;
 	z->set.changes = json_object_get(changes);
 	z->step = ZONE_STEP_IO_SET;

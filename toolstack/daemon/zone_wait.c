@@ -59,8 +59,28 @@ static void answer(struct zone *z, unsigned int what, uint64_t until,
 	}
 }
 
+void zone_answer_early(struct zone *z, unsigned int what,
+		       const struct zerror *error)
+{
+	answer(z, what, WAIT_FOR_EVER, error);
+}
+
 void zone_answer(struct zone *z, unsigned int what, const struct zerror *error)
 {
+	static const struct {
+		enum zone_wait wait;
+		enum job_kind kind;
+	} ends[] = {
+		{ WAIT_START, JOB_START },     { WAIT_SHUTDOWN, JOB_SHUTDOWN },
+		{ WAIT_DESTROY, JOB_DESTROY }, { WAIT_RESET, JOB_RESET },
+		{ WAIT_RESET, JOB_REBOOT },
+	};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		if (what & ends[i].wait) {
+			job_end(z, ends[i].kind, error);
+		}
+	}
 	answer(z, what, WAIT_FOR_EVER, error);
 }
 

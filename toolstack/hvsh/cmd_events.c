@@ -20,6 +20,7 @@ static void on_event(struct hvd_conn *conn, const struct hvd_event *event,
 		     void *arg)
 {
 	struct printer *printer = arg;
+	char progress[48];
 	char time[40];
 
 	(void)conn;
@@ -27,9 +28,18 @@ static void on_event(struct hvd_conn *conn, const struct hvd_event *event,
 		puts(event->json);
 	} else {
 		format_time(event->time, time, sizeof(time));
-		printf("%" PRIu64 " %s %s %s%s%s", event->seq, time,
-		       event->zone, event->device != NULL ? event->device : "",
+		printf("%" PRIu64 " %s %s ", event->seq, time, event->zone);
+		if (event->job_kind != NULL) {
+			printf("job %" PRIu64 " (%s) ", event->job,
+			       event->job_kind);
+		}
+		printf("%s%s%s", event->device != NULL ? event->device : "",
 		       event->device != NULL ? " " : "", event->event);
+		if (event->job_total != 0) {
+			format_progress(event->job_done, event->job_total,
+					progress, sizeof(progress));
+			printf(" %s", progress);
+		}
 		if (event->reason != NULL) {
 			fputs(" (", stdout);
 			print_clean(event->reason);

@@ -166,6 +166,17 @@ const struct command commands[] = {
 	  "guest when its driver resets the device.",
 	  cmd_set },
 
+	{ "jobs", NULL, GROUP_ZONES, OPERAND_NONE, 0, 0, info_options,
+	  "show what is under way: what, since when, how far, who asked",
+	  "A job is what takes a while: a start, the wait for a guest that is "
+	  "to shut down, a destroy, a change of a device.",
+	  cmd_jobs },
+	{ "cancel", NULL, GROUP_ZONES, OPERAND_JOB, 1, 1, no_options,
+	  "cancel a job",
+	  "A start is undone. A zone that was asked to shut down or reboot "
+	  "counts as running again.",
+	  cmd_cancel },
+
 	{ "define", NULL, GROUP_DEFINITIONS, OPERAND_FILE, 1, 1, no_options,
 	  "create or change a zone from a JSON file",
 	  "FILE - is standard input. A running zone keeps its present "
@@ -334,6 +345,7 @@ static const char *operand_name(enum operand operand)
 		[OPERAND_ZONE_FILE] = "NAME",
 		[OPERAND_COMMAND] = "COMMAND",
 		[OPERAND_LEVEL] = "LEVEL",
+		[OPERAND_JOB] = "JOB",
 	};
 
 	return names[operand];

@@ -3,6 +3,7 @@
 #include "hvsh.h"
 
 #include <glob.h>
+#include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,6 +60,25 @@ static void offer_zones(const struct search *search)
 		offer(search, zones[i].name);
 	}
 	hvd_zone_list_free(zones, count);
+}
+
+static void offer_jobs(const struct search *search)
+{
+	struct hvd_job *jobs;
+	size_t count;
+	char id[24];
+
+	if (!connect_quietly(search->ctx) ||
+	    hvd_job_list(search->ctx->conn, &jobs, &count) != 0) {
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (jobs[i].cancellable) {
+			snprintf(id, sizeof(id), "%" PRIu64, jobs[i].id);
+			offer(search, id);
+		}
+	}
+	hvd_job_list_free(jobs, count);
 }
 
 static void offer_files(const struct search *search)
@@ -225,6 +245,9 @@ static void offer_operand(const struct search *search, enum operand operand,
 		break;
 	case OPERAND_LEVEL:
 		offer_values(search, "error|warning|info|debug");
+		break;
+	case OPERAND_JOB:
+		offer_jobs(search);
 		break;
 	case OPERAND_NEW_ZONE:
 	case OPERAND_NONE:

@@ -118,6 +118,7 @@ enum operand {
 	OPERAND_ZONE_FILE, /* a zone, then perhaps a file */
 	OPERAND_COMMAND,
 	OPERAND_LEVEL, /* of hvd's log */
+	OPERAND_JOB, /* one that is under way */
 };
 
 struct command {
@@ -160,6 +161,8 @@ int cmd_resize(struct context *ctx, const struct args *args);
 int cmd_set(struct context *ctx, const struct args *args);
 /* The part of resume that is about a device. */
 int device_resume(struct context *ctx, const char *zone, const char *device);
+int cmd_jobs(struct context *ctx, const struct args *args);
+int cmd_cancel(struct context *ctx, const struct args *args);
 int cmd_define(struct context *ctx, const struct args *args);
 int cmd_diff(struct context *ctx, const struct args *args);
 int cmd_edit(struct context *ctx, const struct args *args);
@@ -327,6 +330,8 @@ const char *paint_end(enum paint paint, bool color);
 enum paint paint_of_state(const char *state);
 /* "512 MiB"; one decimal if it is not a whole number. */
 void format_bytes(uint64_t bytes, char *buf, size_t size);
+/* "45% of 2 GiB", or "-" if it is not known (total is 0). */
+void format_progress(uint64_t done, uint64_t total, char *buf, size_t size);
 /* "1d 02:03:04" or "12.345 s". */
 void format_duration(uint64_t ns, char *buf, size_t size);
 /* Local time with milliseconds, or "-". */

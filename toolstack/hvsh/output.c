@@ -77,6 +77,20 @@ void format_bytes(uint64_t bytes, char *buf, size_t size)
 	}
 }
 
+void format_progress(uint64_t done, uint64_t total, char *buf, size_t size)
+{
+	char bytes[32];
+
+	if (total == 0) {
+		snprintf(buf, size, "-");
+		return;
+	}
+	format_bytes(total, bytes, sizeof(bytes));
+	/* All of it only when it is all of it. */
+	snprintf(buf, size, "%u%% of %s",
+		 (unsigned int)((double)done * 100 / (double)total), bytes);
+}
+
 void format_duration(uint64_t ns, char *buf, size_t size)
 {
 	unsigned long long s = ns / 1000000000u;
@@ -193,7 +207,9 @@ int exit_status_of(int err)
 	case -ETIMEDOUT:
 		return EXIT_TIMEOUT;
 	case -ECANCELED:
-		return signals_exit_status();
+		/* By a signal that we got, or by somebody else. */
+		return signals_pending() != 0 ? signals_exit_status()
+					      : EXIT_REQUEST;
 	default:
 		return EXIT_REQUEST;
 	}
@@ -206,7 +222,8 @@ const char *file_title(const char *file)
 
 static void complain_error(struct context *ctx, int err, const char *what)
 {
-	if (err == -ECANCELED) {
+	if (err == -ECANCELED &&
+	    hvd_last_error(ctx->conn)->code != HVD_ERROR_CANCELLED) {
 		complain("%s: interrupted; the daemon may still finish it",
 			 what);
 	} else {

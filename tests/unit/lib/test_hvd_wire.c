@@ -226,6 +226,7 @@ static void test_errors_without_data(void **state)
 		{ "{\"code\":11}", -EFBIG, "TOO_LARGE" },
 		{ "{\"code\":12}", -EREMOTEIO, "INTERNAL" },
 		{ "{\"code\":13}", -EOPNOTSUPP, "UNSUPPORTED" },
+		{ "{\"code\":14}", -ECANCELED, "CANCELLED" },
 		{ "{\"code\":-32601}", -ENOSYS, "METHOD_NOT_FOUND" },
 		{ "{\"code\":-32602}", -EINVAL, "INVALID_PARAMS" },
 		{ "{\"code\":77}", -EREMOTEIO, "UNKNOWN" },

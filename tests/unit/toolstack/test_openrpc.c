@@ -138,7 +138,7 @@ static void test_errors(void **state)
 
 		assert_string_equal(zerror_name(code), name);
 	}
-	assert_int_equal(json_object_object_length(errors), 17);
+	assert_int_equal(json_object_object_length(errors), 18);
 	for (size_t i = 0; i < json_object_array_length(methods); i++) {
 		struct json_object *list = json_object_object_get(
 			json_object_array_get_idx(methods, i), "errors");

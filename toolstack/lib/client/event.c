@@ -23,6 +23,8 @@ static bool is_number(struct json_object *json)
 void hvd__event_dispatch(struct hvd_conn *conn, struct json_object *params)
 {
 	struct json_object *time = hvd__json_get(params, "time");
+	struct json_object *job = hvd__json_get(params, "job");
+	struct json_object *progress = hvd__json_get(job, "progress");
 	struct hvd_event event = {
 		.seq = hvd__json_u64(params, "seq", 0),
 		.time = is_number(time) ? json_object_get_double(time) : 0,
@@ -31,6 +33,10 @@ void hvd__event_dispatch(struct hvd_conn *conn, struct json_object *params)
 		.event = hvd__json_string(params, "event"),
 		.reason = hvd__json_string(params, "reason"),
 		.device = hvd__json_string(params, "device"),
+		.job = hvd__json_u64(job, "id", 0),
+		.job_kind = hvd__json_string(job, "kind"),
+		.job_done = hvd__json_u64(progress, "done", 0),
+		.job_total = hvd__json_u64(progress, "total", 0),
 	};
 	hvd_event_fn cb;
 	void *arg;

@@ -69,6 +69,7 @@ enum hvd_error_code {
 	HVD_ERROR_TOO_LARGE = 11, /* -EFBIG */
 	HVD_ERROR_INTERNAL = 12, /* -EREMOTEIO */
 	HVD_ERROR_UNSUPPORTED = 13, /* -EOPNOTSUPP */
+	HVD_ERROR_CANCELLED = 14, /* -ECANCELED */
 };
 
 /*
@@ -379,18 +380,47 @@ int hvd_device_resume(struct hvd_conn *conn, const char *zone,
 int hvd_device_set(struct hvd_conn *conn, const char *zone, const char *device,
 		   const char *changes_json);
 
+/* ---- Jobs -------------------------------------------------------------- */
+
+/* What the daemon was asked for and has not finished. */
+struct hvd_job {
+	uint64_t id;
+	char *kind; /* "start", "shutdown", "destroy", ... */
+	char *zone;
+	char *by; /* who asked */
+	double since; /* seconds since 1970 */
+	bool cancellable; /* by hvd_job_cancel(), now */
+	uint64_t done;
+	uint64_t total; /* 0: how far it is is not known */
+	char *unit; /* of both, or NULL */
+};
+
+int hvd_job_list(struct hvd_conn *conn, struct hvd_job **ret_jobs,
+		 size_t *ret_count);
+void hvd_job_list_free(struct hvd_job *jobs, size_t count);
+
+/*
+ * Returns when the job has been asked to end: an event "cancelled" of kind "job"
+ * tells that it has.  -EOPNOTSUPP: it cannot be cancelled.
+ */
+int hvd_job_cancel(struct hvd_conn *conn, uint64_t id);
+
 /* ---- Events ------------------------------------------------------------ */
 
 /* Valid during the callback only. */
 struct hvd_event {
 	uint64_t seq;
 	double time; /* seconds since 1970, UTC; 0 if unknown */
-	const char *kind; /* "lifecycle", "device" */
+	const char *kind; /* "lifecycle", "device", "job" */
 	const char *zone;
 	const char *event; /* "started", "stopped", ... */
 	const char *reason; /* or NULL */
 	const char *json; /* the whole event */
 	const char *device; /* kind "device": which of the zone's; or NULL */
+	uint64_t job; /* kind "job": its id; else 0 */
+	const char *job_kind; /* kind "job": "start", ...; or NULL */
+	uint64_t job_done;
+	uint64_t job_total; /* 0: how far it is is not known */
 };
 
 typedef void (*hvd_event_fn)(struct hvd_conn *conn,

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Giving up what was begun:
+ *
+ *   start             all of it is undone, as when it fails
+ *   shutdown, reboot  nobody waits for the guest any more, as when the time is
+ *                     over; not once it is off
+ *
+ * A step on another thread ends as soon as it can; what follows it is in the
+ * function that takes it back (cancel_wanted).
+ */
+#include "zone_internal.h"
+
+void zone_cancelled(const struct zone *z, struct zerror *ret_error)
+{
+	zerror_set(ret_error, ZERROR_CANCELLED, NULL, NULL,
+		   "%s: it was cancelled", z->name);
+}
+
+const char *zone_why_not_cancel(const struct zone *z, enum job_kind kind)
+{
+	switch (kind) {
+	case JOB_START:
+		/* One that is over and is to run again has to go first. */
+		return z->state != ZONE_DYING || zone_is_to_start(z->intent)
+			       ? NULL
+			       : "it is being undone already";
+	case JOB_SHUTDOWN:
+	case JOB_REBOOT:
+		return z->step == ZONE_STEP_NONE || /* it just begins */
+				       z->step == ZONE_STEP_PRESS ||
+				       z->step == ZONE_STEP_WAIT_OFF
+			       ? NULL
+			       : "the guest is off already";
+	case JOB_DESTROY:
+		return "what is gone of it cannot come back";
+	default:
+		return "it is over in a moment";
+	}
+}
+
+static void cancel_start(struct zone *z)
+{
+	struct zerror error;
+
+	zone_cancelled(z, &error);
+	if (z->state == ZONE_DYING) {
+		z->intent = ZONE_INTENT_NONE;
+		zone_answer(z, WAIT_START, &error);
+	} else if (z->job) {
+		z->cancel_wanted = true;
+		zone_cancel_job(z);
+	} else {
+		zone_fail(z, &error);
+	}
+}
+
+static void cancel_wait(struct zone *z)
+{
+	struct zerror error;
+
+	if (z->job) { /* the request is being recorded */
+		z->cancel_wanted = true;
+		return;
+	}
+	zone_cancelled(z, &error);
+	zone_power_give_up(z, "the wait for it was cancelled", &error);
+}
+
+int zone_cancel(struct zone *z, enum job_kind kind, struct zerror *ret_error)
+{
+	const char *why = zone_why_not_cancel(z, kind);
+
+	if (why) {
+		return zerror_set(
+			ret_error, ZERROR_UNSUPPORTED, NULL, "it goes on",
+			"%s: it cannot be cancelled: %s", z->name, why);
+	}
+	if (kind == JOB_START) {
+		cancel_start(z);
+	} else {
+		cancel_wait(z);
+	}
+	return 0;
+}
