@@ -207,6 +207,8 @@ class FakeHvd:
             if method in self.raw:
                 connection.sendall(self.raw[method](request["id"]))
                 continue
+            if "id" not in request:
+                continue  # a notification
             reply = {"jsonrpc": "2.0", "id": request["id"]}
             try:
                 result = self.answer(method, params, connection)

@@ -2,9 +2,13 @@
 """Jobs of hvd: what is under way, how far it is, and how it is given up.  The
 machine is that of test_hvd.py.
 """
+import json
 import os
 
 import pytest
+
+import openrpc
+import seen
 from test_hvd import (HVD, RpcError, fails, hvd, machine,  # noqa: F401
                       started, state, wait)
 
@@ -284,3 +288,102 @@ def test_kill_amid_a_job(machine, hvd, other):
     assert client.call("job.list") == []
     assert machine.zones() == []
     client.close()
+
+
+# -------------------------------------------------------------- rpc.cancel
+
+def exchange(client, request, asked):
+    """The answers to both, whichever comes first."""
+    answers = {}
+    while len(answers) < 2:
+        message = client.read()
+        if "id" in message:
+            method, params = client.begun.pop(message["id"], (None, None))
+            if method:
+                openrpc.check(method, params, message)
+                seen.note_answer(method, message)
+            answers[message["id"]] = message
+    return answers[request], answers[asked]
+
+
+@pytest.mark.parametrize("step", ["populate", "start"])
+def test_a_call_is_cancelled(machine, hvd, other, step):
+    machine.inject(f"delay-{step}", "500")
+    hvd.call("zone.define", definition=machine.definition())
+    request = other.begin("zone.start", name="z1")
+    the_job(hvd)
+    start, cancel = exchange(other, request,
+                             other.begin("rpc.cancel", id=request))
+    assert cancel["result"] == {}
+    assert start["error"]["data"]["code"] == "CANCELLED"
+    assert start["error"]["message"] == "z1 did not start: it was cancelled"
+    nothing_left(machine, hvd)
+
+
+def test_a_call_is_cancelled_by_a_notification(machine, hvd, other):
+    slow_start(machine, hvd, other)
+    the_job(hvd)
+    other.send(b'{"jsonrpc":"2.0","method":"rpc.cancel","params":{"id":1}}\n')
+    cancelled(other, 1)
+    nothing_left(machine, hvd)
+
+
+@pytest.mark.parametrize("method, params", [
+    ("zone.shutdown", {}), ("zone.shutdown", {"timeout": 60}),
+    ("zone.reboot", {})])
+def test_a_wait_is_cancelled_while_it_is_being_recorded(machine, hvd, other,
+                                                        method, params):
+    """Or after that: both are one to who cancels."""
+    machine.inject("io-z1", "ignore-power")
+    started(machine, hvd)
+    other.begun = {71: (method, {"name": "z1", **params}),
+                   72: ("rpc.cancel", {"id": 71})}
+    other.send(b"".join(
+        json.dumps({"jsonrpc": "2.0", "id": n, "method": m,
+                    "params": p}).encode() + b"\n"
+        for n, m, p in ((71, method, {"name": "z1", **params}),
+                        (72, "rpc.cancel", {"id": 71}))))
+    first, cancel = exchange(other, 71, 72)
+    assert cancel["result"] == {}
+    assert first["error"]["data"]["code"] == "CANCELLED"
+    assert state(hvd, "z1") == "running"
+    assert "powerkey" not in [m["cmd"] for m in machine.io_log("z1")]
+    hvd.call("zone.pause", name="z1")
+
+
+def test_one_of_several_who_wait_leaves(machine, hvd, other):
+    machine.inject("io-z1", "ignore-power")
+    started(machine, hvd)
+    requests = [other.begin("zone.shutdown", name="z1", timeout=60)]
+    wait(lambda: state(hvd, "z1") == "shutting-down")
+    third = machine.client()
+    last = third.begin("zone.shutdown", name="z1", timeout=60)
+    wait(lambda: len([m for m in machine.io_log("z1")
+                      if m["cmd"] == "powerkey"]) == 2)
+    left, _ = exchange(other, requests[0],
+                       other.begin("rpc.cancel", id=requests[0]))
+    assert left["error"]["data"]["code"] == "CANCELLED"
+    assert state(hvd, "z1") == "shutting-down"
+    left, _ = exchange(third, last, third.begin("rpc.cancel", id=last))
+    assert left["error"]["data"]["code"] == "CANCELLED"
+    assert state(hvd, "z1") == "running"
+    third.close()
+
+
+def test_calls_that_cannot_be_cancelled(machine, hvd, other):
+    started(machine, hvd)
+    error = fails("INVALID_PARAMS", hvd, "rpc.cancel", id=12345)
+    assert error.path == "$.id"
+    machine.inject("fail-destroy", "16")
+    request = other.begin("zone.destroy", name="z1")
+    wait(lambda: machine.failed("destroy"))
+    other.begun[99] = "rpc.cancel", {"id": request}
+    other.send(b'{"jsonrpc":"2.0","id":99,"method":"rpc.cancel",'
+               b'"params":{"id":%d}}\n' % request)
+    with pytest.raises(RpcError) as info:
+        other.finish(99)
+    assert info.value.code == "UNSUPPORTED"
+    # nor is it anybody else's to cancel
+    fails("INVALID_PARAMS", hvd, "rpc.cancel", id=request)
+    machine.clear("fail-destroy")
+    other.finish(request)

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 
+import pexpect
 import pytest
 
 import seen
@@ -394,9 +395,57 @@ def test_jobs(machine, hvd, hvsh, env, defined):  # noqa: F811
             assert (kind, zone) == ("start", "z1")
             assert hvsh("cancel", number) == f"job {number}: asked to end\n"
             assert start.wait(SECONDS) == 1
-            assert b"z1: it was cancelled" in start.stderr.read()
+            assert b"z1 did not start: it was cancelled" in start.stderr.read()
         read_until(events, f"z1 job {number} (start) cancelled".encode())
         events.send_signal(signal.SIGINT)
         assert events.wait(SECONDS) == 0
     assert "there is no job" in hvsh("cancel", number, status=1)
     assert "shut off" in hvsh("list")
+
+
+def test_interrupt_cancels_a_start(machine, hvd, env, defined):  # noqa: F811
+    machine.inject("delay-populate", "1000")
+    with running(env, "start", "z1") as start:
+        wait(lambda: hvd.call("job.list"))
+        start.send_signal(signal.SIGINT)
+        assert start.wait(SECONDS) == 130
+        assert start.stderr.read() == \
+            b"hvsh: start z1: z1 did not start: it was cancelled\n"
+    assert state(hvd, "z1") == "defined"
+
+
+def test_interrupt_ends_a_wait(machine, hvd, hvsh, env, defined):  # noqa: F811
+    machine.inject("io-z1", "ignore-power")
+    hvsh("start", "z1")
+    with running(env, "shutdown", "z1", "--wait") as shutdown:
+        wait(lambda: state(hvd, "z1") == "shutting-down")
+        shutdown.send_signal(signal.SIGINT)
+        assert shutdown.wait(SECONDS) == 130
+        assert b"it was cancelled" in shutdown.stderr.read()
+    assert state(hvd, "z1") == "running"
+
+
+def test_interrupt_of_what_cannot_be_cancelled(machine, hvd, hvsh, env,
+                                               defined):  # noqa: F811
+    hvsh("start", "z1")
+    machine.inject("fail-destroy", "16")
+    with running(env, "destroy", "z1") as destroy:
+        wait(lambda: machine.failed("destroy"))
+        destroy.send_signal(signal.SIGINT)
+        assert destroy.wait(SECONDS) == 130
+        error = destroy.stderr.read()
+        assert b"the daemon may still finish it" in error
+        assert b"cannot come back" in error
+    assert state(hvd, "z1") == "dying"
+    machine.clear("fail-destroy")
+    wait(lambda: state(hvd, "z1") == "defined")
+
+
+def test_progress_on_a_terminal(machine, hvd, env, defined):  # noqa: F811
+    machine.inject("delay-populate", "1500")
+    start = pexpect.spawn(HVSH, ["start", "z1"], env=env, timeout=SECONDS)
+    start.expect(rb"start z1 \(\d s, \d+% of 64.0 MiB\)")
+    start.expect(rb"z1: started")
+    start.expect(pexpect.EOF)
+    start.close()
+    assert start.exitstatus == 0

@@ -77,6 +77,11 @@ def test_every_method_answers_as_described(machine, hvd):
     hvd.call("job.cancel", job=hvd.call("job.list")[0]["id"])
     with pytest.raises(RpcError, match="cancelled"):
         hvd.finish(request)
+    request = hvd.begin("zone.start", name="z1")
+    wait(lambda: hvd.call("job.list"))
+    hvd.call("rpc.cancel", id=request)
+    with pytest.raises(RpcError, match="cancelled"):
+        hvd.finish(request)
     hvd.call("zone.undefine", name="z1")
     hvd.call("event.unsubscribe")
     assert openrpc.seen_methods == set(openrpc.METHODS)
@@ -102,7 +107,7 @@ def test_parameters_that_the_document_refuses(machine, hvd):
     definition = machine.definition(devices=[{"type": "net"}])
     hvd.call("zone.define", definition=definition)
     good = {"name": "z1", "device": "net0", "definition": definition,
-            "job": 1}
+            "job": 1, "id": 12345}
     for name, method in openrpc.METHODS.items():
         needed = {p["name"]: good[p["name"]] for p in method["params"]
                   if p["required"]}

@@ -147,6 +147,26 @@ def test_events_of_all_that(machine):
     assert [e for e in dict.fromkeys(told) if e in expected] == expected
 
 
+def test_call_that_is_cancelled(machine):
+    """Both at once: a call must be in flight."""
+    machine.run("hvsh define /tmp/deaf.json; hvsh start deaf")
+    calls = [("zone.shutdown", {"name": "deaf", "timeout": 100}),
+             ("rpc.cancel", {"id": 0})]
+    batch = json.dumps([{"jsonrpc": "2.0", "id": number, "method": method,
+                         "params": params}
+                        for number, (method, params) in enumerate(calls)])
+    answers = json.loads(machine.run(
+        f"{TESTS}/rpcline {SOCKET} <<'EOF'\n{batch}\nEOF"))
+    for answer in answers:
+        openrpc.check(*calls[answer["id"]], answer)
+    told = {answer["id"]: answer for answer in answers}
+    assert told[0]["error"]["data"]["code"] == "CANCELLED"
+    assert told[1]["result"] == {}
+    assert machine.state("deaf") == "running"
+    machine.destroy("deaf")
+    machine.run("hvsh undefine deaf")
+
+
 def test_socket_for_those_who_only_look(machine):
     """Of the answers, one is large, and known."""
     calls = [(name, {}) for name in openrpc.METHODS if name != "rpc.discover"]
@@ -299,7 +319,8 @@ def words_of(line):
 
 
 def test_no_method_is_left_out():
-    assert {row[0] for row in METHODS} == set(openrpc.METHODS)
+    assert {row[0] for row in METHODS} | {"rpc.cancel"} == \
+        set(openrpc.METHODS)
 
 
 def test_no_command_and_no_option_is_left_out(machine):

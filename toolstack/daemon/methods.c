@@ -285,6 +285,18 @@ static void cancel_job(struct rpc_call *call, struct json_object *params)
 	}
 }
 
+static void cancel_call(struct rpc_call *call, struct json_object *params)
+{
+	struct zerror error;
+
+	if (rpc_cancel(call, json_object_object_get(params, "id"), &error) <
+	    0) {
+		rpc_fail(call, &error);
+	} else {
+		rpc_result(call, NULL);
+	}
+}
+
 /* ------------------------------------------------- events, discovery */
 
 static void event_subscribe(struct rpc_call *call, struct json_object *params)
@@ -444,6 +456,10 @@ const struct rpc_method methods_table[] = {
 	  event_subscribe,
 	  { { "since", RPC_INT, false } } },
 	{ "event.unsubscribe", true, event_unsubscribe, { { 0 } } },
+	{ "rpc.cancel",
+	  true,
+	  cancel_call,
+	  { { "id", RPC_STRING | RPC_INT, true } } },
 	{ "rpc.discover", true, rpc_discover, { { 0 } } },
 	{ 0 },
 };

@@ -27,6 +27,8 @@ struct rpc_call {
 	bool notification;
 	char *what; /* for the audit, with who; NULL: it changes nothing */
 	void (*audit)(const char *what, const char *outcome);
+	rpc_cancel_fn cancel; /* NULL: it cannot be */
+	void *cancel_arg;
 	struct rpc_call *next;
 	struct rpc_call **link;
 };
@@ -267,6 +269,46 @@ void rpc_fail(struct rpc_call *call, const struct zerror *error)
 {
 	tell_end(call, error);
 	call_finish(call, error_message(error, json_object_get(call->id)));
+}
+
+void rpc_call_on_cancel(struct rpc_call *call, rpc_cancel_fn cancel, void *arg)
+{
+	call->cancel = cancel;
+	call->cancel_arg = arg;
+}
+
+/* Not the one that asks, which may have the same id. */
+static struct rpc_call *find_call(const struct rpc_call *asking,
+				  struct json_object *id)
+{
+	struct rpc_call *call = asking->peer ? asking->peer->calls : NULL;
+
+	while (call && (call == asking || call->notification ||
+			!json_object_equal(call->id, id))) {
+		call = call->next;
+	}
+	return call;
+}
+
+int rpc_cancel(const struct rpc_call *call, struct json_object *id,
+	       struct zerror *ret_error)
+{
+	struct rpc_call *found = find_call(call, id);
+
+	if (!found) {
+		return zerror_set(ret_error, ZERROR_INVALID_PARAMS, "$.id",
+				  "it may have been answered already",
+				  "no call of that id is in flight on this "
+				  "connection");
+	}
+	if (!found->cancel) {
+		return zerror_set(ret_error, ZERROR_UNSUPPORTED, NULL,
+				  "it goes on",
+				  "this call cannot be "
+				  "cancelled: it is over in a "
+				  "moment");
+	}
+	return found->cancel(found->cancel_arg, found, ret_error);
 }
 
 void rpc_peer_leave(struct rpc_peer *peer)

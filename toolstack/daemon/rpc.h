@@ -79,6 +79,21 @@ void rpc_refuse(struct rpc_peer *peer, const struct zerror *error);
 /* No more answers to this peer. */
 void rpc_peer_leave(struct rpc_peer *peer);
 
+/*
+ * How a call is given up while it is in flight, see rpc_cancel(): 0 if it fails
+ * with CANCELLED, now or soon, or -1 with why not.
+ */
+typedef int (*rpc_cancel_fn)(void *arg, struct rpc_call *call,
+			     struct zerror *ret_error);
+void rpc_call_on_cancel(struct rpc_call *call, rpc_cancel_fn cancel, void *arg);
+
+/*
+ * Gives up the call in flight of that id, which call's peer has made.  0, or -1:
+ * it goes on, or there is none.
+ */
+int rpc_cancel(const struct rpc_call *call, struct json_object *id,
+	       struct zerror *ret_error);
+
 /* NULL when the peer has left. */
 struct rpc_peer *rpc_call_peer(const struct rpc_call *call);
 void *rpc_call_user(const struct rpc_call *call);

@@ -11,10 +11,9 @@
  */
 #include "zone_internal.h"
 
-void zone_cancelled(const struct zone *z, struct zerror *ret_error)
+void zone_cancelled(struct zerror *ret_error)
 {
-	zerror_set(ret_error, ZERROR_CANCELLED, NULL, NULL,
-		   "%s: it was cancelled", z->name);
+	zerror_set(ret_error, ZERROR_CANCELLED, NULL, NULL, "it was cancelled");
 }
 
 const char *zone_why_not_cancel(const struct zone *z, enum job_kind kind)
@@ -43,7 +42,7 @@ static void cancel_start(struct zone *z)
 {
 	struct zerror error;
 
-	zone_cancelled(z, &error);
+	zone_cancelled(&error);
 	if (z->state == ZONE_DYING) {
 		z->intent = ZONE_INTENT_NONE;
 		zone_answer(z, WAIT_START, &error);
@@ -63,7 +62,7 @@ static void cancel_wait(struct zone *z)
 		z->cancel_wanted = true;
 		return;
 	}
-	zone_cancelled(z, &error);
+	zone_cancelled(&error);
 	zone_power_give_up(z, "the wait for it was cancelled", &error);
 }
 
@@ -82,4 +81,22 @@ int zone_cancel(struct zone *z, enum job_kind kind, struct zerror *ret_error)
 		cancel_wait(z);
 	}
 	return 0;
+}
+
+int zone_cancel_wait(struct zone *z, enum zone_wait what,
+		     struct zerror *ret_error)
+{
+	switch (what) {
+	case WAIT_START:
+		return zone_cancel(z, JOB_START, ret_error);
+	case WAIT_PRESS:
+	case WAIT_SHUTDOWN:
+		return zone_cancel(
+			z, job_is(z, JOB_REBOOT) ? JOB_REBOOT : JOB_SHUTDOWN,
+			ret_error);
+	case WAIT_DESTROY:
+		return zone_cancel(z, JOB_DESTROY, ret_error);
+	default:
+		return zone_cancel(z, JOB_RESET, ret_error);
+	}
 }

@@ -178,17 +178,18 @@ void zone_after_press(struct zone *z, struct zone_job *job)
 	} else {
 		zone_enter(z, ZONE_EVENT_SHUTDOWN);
 	}
+	if (z->cancel_wanted) {
+		zone_cancelled(&cancelled);
+		zone_answer(z, WAIT_PRESS, &cancelled);
+		zone_power_give_up(z, "the wait for it was cancelled",
+				   &cancelled);
+		return;
+	}
 	press(z);
 	if (z->asked_ms) {
 		zone_wait_on(z, WAIT_PRESS, WAIT_SHUTDOWN, deadline);
 	} else {
 		zone_answer(z, WAIT_PRESS, NULL);
-	}
-	if (z->cancel_wanted) {
-		zone_cancelled(z, &cancelled);
-		zone_power_give_up(z, "the wait for it was cancelled",
-				   &cancelled);
-		return;
 	}
 	wait_on(z);
 }

@@ -21,6 +21,40 @@ static void reply(struct rpc_call *call, const struct zerror *error)
 	}
 }
 
+static bool others_wait(const struct zone *z, const struct zone_waiter *waiter)
+{
+	const unsigned int off = WAIT_PRESS | WAIT_SHUTDOWN;
+
+	for (const struct zone_waiter *w = z->waiters; w; w = w->next) {
+		if (w != waiter && (w->what & off) && (waiter->what & off)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Of several who wait for the guest to go off, only the last ends that. */
+static int on_cancel(void *arg, struct rpc_call *call, struct zerror *ret_error)
+{
+	struct zone *z = arg;
+	struct zone_waiter **place = &z->waiters;
+	struct zone_waiter *waiter;
+	struct zerror error;
+
+	while ((*place)->call != call) {
+		place = &(*place)->next;
+	}
+	waiter = *place;
+	if (!others_wait(z, waiter)) {
+		return zone_cancel_wait(z, waiter->what, ret_error);
+	}
+	*place = waiter->next;
+	free(waiter);
+	zone_cancelled(&error);
+	rpc_fail(call, &error);
+	return 0;
+}
+
 void zone_wait(struct zone *z, enum zone_wait what, struct rpc_call *call)
 {
 	struct zone_waiter *waiter;
@@ -38,6 +72,7 @@ void zone_wait(struct zone *z, enum zone_wait what, struct rpc_call *call)
 	}
 	*waiter = (struct zone_waiter){ z->waiters, call, what, WAIT_FOR_EVER };
 	z->waiters = waiter;
+	rpc_call_on_cancel(call, on_cancel, z);
 }
 
 /* Those that wait for any of `what` and whose deadline is not after `until`. */

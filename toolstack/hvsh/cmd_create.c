@@ -221,7 +221,7 @@ static int start(struct context *ctx, const char *name)
 {
 	int err;
 
-	progress_start(ctx, "start %s", name);
+	progress_start(ctx, "start", name);
 	err = hvd_zone_start(ctx->conn, name, 0);
 	progress_stop(ctx);
 	if (err != 0) {

@@ -406,7 +406,7 @@ static int run_request(struct context *ctx, const char *verb, const char *name,
 	if (err != EXIT_OK) {
 		return err;
 	}
-	progress_start(ctx, "%s %s", verb, name);
+	progress_start(ctx, verb, name);
 	err = request(ctx->conn, name, arg);
 	progress_stop(ctx);
 	return err == 0 ? EXIT_OK : report_zone(ctx, err, verb, name);
@@ -471,7 +471,7 @@ static int run_plain(struct context *ctx, const struct args *args,
 	if (err != EXIT_OK) {
 		return err;
 	}
-	progress_start(ctx, "%s %s", plain->verb, name);
+	progress_start(ctx, plain->verb, name);
 	err = plain->request(ctx->conn, name);
 	progress_stop(ctx);
 	if (err != 0) {

@@ -362,10 +362,10 @@ int finish_output(int status);
 
 /* ---- progress.c ---- */
 
-/* While blocking calls wait: a spinner on stderr if that is a terminal, and
- * an end to the wait on SIGINT and the like. */
-void progress_start(struct context *ctx, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+/* While a blocking call about a zone waits: a spinner on stderr if that is a
+ * terminal, with how far the zone's job is if the daemon knows, and an end to the
+ * wait on SIGINT and the like: the daemon is asked to cancel the call. */
+void progress_start(struct context *ctx, const char *verb, const char *zone);
 void progress_stop(struct context *ctx);
 
 /* ---- signals.c ---- */

@@ -27,6 +27,14 @@
 
 /* ---- the daemon ---- */
 
+enum cancels {
+	CANCELS_UNKNOWN, /* an older daemon */
+	CANCELS,
+	CANCELS_NOT,
+	CANCELS_SILENT,
+	CANCELS_TOO_LATE, /* it is done already */
+};
+
 struct server {
 	char dir[64];
 	char path[96];
@@ -34,6 +42,8 @@ struct server {
 	pthread_t thread;
 	_Atomic unsigned int connections;
 	_Atomic unsigned int held; /* id of a request "test.hold" keeps */
+	_Atomic int cancels; /* what "rpc.cancel" does: enum cancels */
+	_Atomic unsigned int cancelled; /* id it was asked for */
 	pthread_mutex_t lock;
 	char subscribe[64]; /* parameters of the last subscription */
 };
@@ -102,6 +112,33 @@ static void put_events(int fd, unsigned int count)
 	}
 }
 
+/* id 0: a notification, which is not answered. */
+static void answer_cancel(int fd, unsigned int id, const char *params)
+{
+	unsigned int which = 0;
+
+	assert_int_equal(sscanf(params, "{\"id\":%u}", &which), 1);
+	server.cancelled = which; /* first: the answer lets the test go on */
+	if (server.cancels == CANCELS) {
+		put_reply(fd, which,
+			  "\"error\":{\"code\":14,\"message\":\"it was "
+			  "cancelled\"}");
+	} else if (server.cancels == CANCELS_TOO_LATE) {
+		put_reply(fd, which, "\"result\":1");
+	}
+	if (id == 0 || server.cancels == CANCELS_SILENT) {
+		return;
+	}
+	put_reply(fd, id,
+		  server.cancels == CANCELS ? "\"result\":{}"
+		  : server.cancels == CANCELS_NOT
+			  ? "\"error\":{\"code\":13,\"message\":\"no way "
+			    "back\"}"
+		  : server.cancels == CANCELS_TOO_LATE
+			  ? "\"error\":{\"code\":-32602,\"message\":\"x\"}"
+			  : "\"error\":{\"code\":-32601,\"message\":\"no\"}");
+}
+
 /* False: the connection is to be closed. */
 static bool answer(int fd, unsigned int id, const char *method,
 		   const char *params)
@@ -120,6 +157,8 @@ static bool answer(int fd, unsigned int id, const char *method,
 	} else if (strcmp(method, "test.release") == 0) {
 		put_reply(fd, id, "\"result\":2");
 		put_reply(fd, server.held, "\"result\":1");
+	} else if (strcmp(method, "rpc.cancel") == 0) {
+		answer_cancel(fd, id, params);
 	} else if (strcmp(method, "test.garbage") == 0) {
 		put(fd, "garbage\n\n{\"id\":");
 		put(fd, "}\n[1]\n{\"id\":4000000000,\"result\":0}\n");
@@ -177,6 +216,7 @@ static void serve(int fd)
 		if (request == NULL) {
 			break;
 		}
+		id = NULL;
 		json_object_object_get_ex(request, "id", &id);
 		json_object_object_get_ex(request, "method", &method);
 		json_object_object_get_ex(request, "params", &params);
@@ -231,6 +271,8 @@ static int setup(void **state)
 	(void)state;
 	server.connections = 0;
 	server.held = 0;
+	server.cancels = CANCELS_UNKNOWN;
+	server.cancelled = 0;
 	pthread_mutex_init(&server.lock, NULL);
 	strcpy(server.dir, "/tmp/hvd-test-XXXXXX");
 	assert_non_null(mkdtemp(server.dir));
@@ -351,6 +393,50 @@ static void test_wait_callback(void **state)
 	assert_int_equal(count, 3);
 	hvd_set_wait_callback(conn, 0, NULL, NULL);
 	assert_int_equal(hvd_call(conn, "test.release", NULL, NULL), 0);
+	expect_echo("{}");
+}
+
+static int stop_at_once(struct hvd_conn *c, void *arg)
+{
+	(void)c;
+	(void)arg;
+	return 1;
+}
+
+/* The daemon is asked, and what it says is what the call returns. */
+static void test_wait_callback_cancels(void **state)
+{
+	static const struct {
+		enum cancels cancels;
+		int status;
+		int code;
+		const char *hint;
+	} cases[] = {
+		{ CANCELS, -ECANCELED, HVD_ERROR_CANCELLED, NULL },
+		{ CANCELS_NOT, -ECANCELED, -ECANCELED, "no way back" },
+		{ CANCELS_UNKNOWN, -ECANCELED, -ECANCELED, NULL },
+		{ CANCELS_SILENT, -ECANCELED, -ECANCELED, NULL },
+		{ CANCELS_TOO_LATE, 0, 0, NULL },
+	};
+
+	(void)state;
+	hvd_set_wait_callback(conn, 10, stop_at_once, NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct hvd_error *error;
+
+		server.cancels = cases[i].cancels;
+		assert_int_equal(hvd_call(conn, "test.hold", NULL, NULL),
+				 cases[i].status);
+		error = hvd_last_error(conn);
+		assert_int_equal(error->code, cases[i].code);
+		assert_int_equal(server.cancelled, server.held);
+		if (cases[i].hint != NULL) {
+			assert_string_equal(error->hint, cases[i].hint);
+		} else {
+			assert_null(error->hint);
+		}
+	}
+	hvd_set_wait_callback(conn, 0, NULL, NULL);
 	expect_echo("{}");
 }
 
@@ -502,8 +588,11 @@ static void test_cancel(void **state)
 
 	(void)state;
 	hvd_call_async(conn, "test.hold", NULL, on_reply, &held, &id);
+	server.cancels = CANCELS;
 	assert_int_equal(hvd_cancel(conn, id), 0);
 	assert_int_equal(hvd_cancel(conn, id), -ENOENT);
+	expect_echo("{}"); /* behind the notification */
+	assert_int_equal(server.cancelled, id);
 	/* Answered, but not yet called back. */
 	hvd_call_async(conn, "test.echo", NULL, on_reply, &echoed, &echo_id);
 	assert_int_equal(hvd_call(conn, "test.release", NULL, NULL), 0);
@@ -794,6 +883,7 @@ int main(void)
 		CASE(test_async),
 		CASE(test_async_fails_with_the_connection),
 		CASE(test_cancel),
+		CASE(test_wait_callback_cancels),
 		CASE(test_calls_inside_callbacks),
 		CASE(test_close_with_calls_in_flight),
 		CASE(test_large_requests),

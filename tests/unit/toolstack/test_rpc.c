@@ -36,6 +36,18 @@ static void on_fail(struct rpc_call *call, struct json_object *params)
 	rpc_fail(call, &error);
 }
 
+static void on_cancel(struct rpc_call *call, struct json_object *params)
+{
+	struct zerror error;
+
+	if (rpc_cancel(call, json_object_object_get(params, "id"), &error) <
+	    0) {
+		rpc_fail(call, &error);
+	} else {
+		rpc_result(call, NULL);
+	}
+}
+
 static const struct rpc_method methods[] = {
 	{ "echo",
 	  true,
@@ -47,6 +59,7 @@ static const struct rpc_method methods[] = {
 	    { "si", RPC_STRING | RPC_INT, false } } },
 	{ "later", false, on_later, { { "must", RPC_INT, true } } },
 	{ "fail", true, on_fail, { { 0 } } },
+	{ "cancel", true, on_cancel, { { "id", RPC_STRING | RPC_INT, true } } },
 	{ 0 },
 };
 
@@ -223,6 +236,80 @@ static void test_answers_out_of_order(void **state)
 	assert_int_equal(peer.inflight, 0);
 }
 
+static int give_up(void *arg, struct rpc_call *call, struct zerror *ret_error)
+{
+	struct zerror error;
+
+	if (arg) {
+		return zerror_set(ret_error, ZERROR_UNSUPPORTED, NULL, NULL,
+				  "%s", (const char *)arg);
+	}
+	zerror_set(&error, ZERROR_CANCELLED, NULL, NULL, "it was cancelled");
+	rpc_fail(call, &error);
+	return 0;
+}
+
+static void test_cancel(void **state)
+{
+	static char why[] = "never";
+
+	(void)state;
+	receive(CALL("1", "later", "{\"must\":1}"));
+	receive(CALL("\"1\"", "later", "{\"must\":1}"));
+	rpc_call_on_cancel(kept[0], give_up, NULL);
+	rpc_call_on_cancel(kept[1], give_up, why);
+	/* a string is no number, and a call does not cancel itself */
+	assert_int_equal(code_of(CALL("7", "cancel", "{\"id\":7}")),
+			 ZERROR_INVALID_PARAMS);
+	assert_int_equal(code_of(CALL("8", "cancel", "{\"id\":\"1\"}")),
+			 ZERROR_UNSUPPORTED);
+	assert_non_null(strstr(output, "never"));
+	messages = 0;
+	expect(CALL("1", "cancel", "{\"id\":1}"), OK("1", "{}"));
+	assert_int_equal(messages, 2); /* the call's own answer, too */
+	assert_non_null(strstr(audit, "CANCELLED"));
+	assert_int_equal(peer.inflight, 1);
+	assert_int_equal(code_of(CALL("1", "cancel", "{\"id\":1}")),
+			 ZERROR_INVALID_PARAMS);
+	rpc_result(kept[1], NULL);
+}
+
+static void test_cancel_by_a_notification(void **state)
+{
+	(void)state;
+	receive(CALL("5", "later", "{\"must\":1}"));
+	rpc_call_on_cancel(kept[0], give_up, NULL);
+	receive("{\"jsonrpc\":\"2.0\",\"method\":\"cancel\","
+		"\"params\":{\"id\":6}}");
+	assert_int_equal(messages, 0);
+	receive("{\"jsonrpc\":\"2.0\",\"method\":\"cancel\","
+		"\"params\":{\"id\":5}}");
+	assert_int_equal(messages, 1);
+	assert_non_null(strstr(output, "CANCELLED"));
+	assert_int_equal(peer.inflight, 0);
+}
+
+/* Nor can anybody else's call be cancelled, or one that has no answer. */
+static void test_cancel_only_its_own(void **state)
+{
+	struct rpc_peer other = peer;
+
+	(void)state;
+	receive(CALL("1", "later", "{\"must\":1}"));
+	rpc_call_on_cancel(kept[0], give_up, NULL);
+	rpc_receive(&other, CALL("2", "cancel", "{\"id\":1}"),
+		    strlen(CALL("2", "cancel", "{\"id\":1}")));
+	assert_non_null(strstr(output, "INVALID_PARAMS"));
+	assert_int_equal(peer.inflight, 1);
+	receive(CALL("3", "cancel", "{\"id\":1}"));
+	assert_int_equal(peer.inflight, 0);
+	/* one that says nothing of it ends by itself */
+	receive(CALL("4", "later", "{\"must\":1}"));
+	assert_int_equal(code_of(CALL("5", "cancel", "{\"id\":4}")),
+			 ZERROR_UNSUPPORTED);
+	rpc_result(kept[1], NULL);
+}
+
 static void test_batch_answers_together(void **state)
 {
 	(void)state;
@@ -389,6 +476,9 @@ int main(void)
 		cmocka_unit_test_setup(test_bad_requests, setup),
 		cmocka_unit_test_setup(test_notifications_are_silent, setup),
 		cmocka_unit_test_setup(test_readonly_peer, setup),
+		cmocka_unit_test_setup(test_cancel, setup),
+		cmocka_unit_test_setup(test_cancel_by_a_notification, setup),
+		cmocka_unit_test_setup(test_cancel_only_its_own, setup),
 		cmocka_unit_test_setup(test_answers_out_of_order, setup),
 		cmocka_unit_test_setup(test_batch_answers_together, setup),
 		cmocka_unit_test_setup(test_batch_limits, setup),

@@ -11,6 +11,9 @@
 
 /* Bounds one hvd_process(); what is left keeps the descriptor readable. */
 #define DELIVERIES_MAX 1024
+/* For the daemon to say that it ends a call that is given up, and to do it. */
+#define CANCEL_MS 2000
+#define UNDO_MS 30000
 
 void hvd__call_free(struct hvd__call *call)
 {
@@ -83,9 +86,8 @@ static const char *send_error_text(int err)
 	}
 }
 
-/* Puts the call in flight.  On failure the caller still owns it. */
-static int send_call_locked(struct hvd_conn *conn, struct hvd__call *call,
-			    const char *method, struct json_object *params)
+static int queue_message_locked(struct hvd_conn *conn, uint64_t id,
+				const char *method, struct json_object *params)
 {
 	char *line;
 	size_t len;
@@ -94,13 +96,23 @@ static int send_call_locked(struct hvd_conn *conn, struct hvd__call *call,
 	if (conn->sock < 0) {
 		return -ECONNRESET;
 	}
-	call->id = conn->next_id++;
-	err = hvd__message_encode(call->id, method, params, &line, &len);
+	err = hvd__message_encode(id, method, params, &line, &len);
 	if (err != 0) {
 		return err;
 	}
 	err = queue_output(conn, line, len);
 	free(line);
+	return err;
+}
+
+/* Puts the call in flight.  On failure the caller still owns it. */
+static int send_call_locked(struct hvd_conn *conn, struct hvd__call *call,
+			    const char *method, struct json_object *params)
+{
+	int err;
+
+	call->id = conn->next_id++;
+	err = queue_message_locked(conn, call->id, method, params);
 	if (err != 0) {
 		return err;
 	}
@@ -169,6 +181,74 @@ static int ask_wait_callback(struct hvd_conn *conn)
 	return stop != 0 ? -ECANCELED : 0;
 }
 
+static void wait_locked(struct hvd_conn *conn, int ms)
+{
+	if (conn->reader) {
+		wait_follow(conn, ms);
+	} else {
+		wait_read(conn, ms);
+	}
+}
+
+/* NULL: out of memory. */
+static struct json_object *cancel_params(uint64_t id)
+{
+	struct json_object *params = json_object_new_object();
+
+	if (params != NULL &&
+	    !hvd__params_add(params, "id", json_object_new_uint64(id))) {
+		json_object_put(params);
+		return NULL;
+	}
+	return params;
+}
+
+static void keep_refusal(struct hvd__call *call, const struct hvd__call *cancel)
+{
+	bool known = cancel->done && cancel->error.message != NULL &&
+		     cancel->error.code == HVD_ERROR_UNSUPPORTED;
+
+	hvd__error_set(&call->error, -ECANCELED,
+		       known ? cancel->error.message : NULL, "given up");
+}
+
+/*
+ * Asks the daemon to end the call.  One that takes it on has it answered soon;
+ * one that does not, or does not answer, is not waited for.
+ */
+static int cancel_call_locked(struct hvd_conn *conn, struct hvd__call *call)
+{
+	struct hvd__call *cancel = calloc(1, sizeof(*cancel));
+	struct json_object *params = cancel_params(call->id);
+	int64_t deadline = hvd__deadline(CANCEL_MS);
+	bool taken_on = false;
+	int ms;
+
+	if (cancel == NULL || params == NULL ||
+	    send_call_locked(conn, cancel, "rpc.cancel", params) != 0) {
+		goto out;
+	}
+	while (!call->done && (!cancel->done || cancel->status == 0)) {
+		if (cancel->done && !taken_on) {
+			taken_on = true;
+			deadline = hvd__deadline(UNDO_MS);
+		}
+		ms = hvd__remaining(deadline);
+		if (ms == 0) {
+			break;
+		}
+		wait_locked(conn, ms);
+	}
+	remove_call(conn, cancel);
+	if (!call->done) {
+		keep_refusal(call, cancel);
+	}
+out:
+	json_object_put(params);
+	hvd__call_free(cancel);
+	return call->done ? 0 : -ECANCELED;
+}
+
 static int wait_call_locked(struct hvd_conn *conn, struct hvd__call *call,
 			    int64_t deadline)
 {
@@ -184,15 +264,11 @@ static int wait_call_locked(struct hvd_conn *conn, struct hvd__call *call,
 		    (ms < 0 || ms > conn->wait_interval_ms)) {
 			ms = conn->wait_interval_ms;
 		}
-		if (conn->reader) {
-			wait_follow(conn, ms);
-		} else {
-			wait_read(conn, ms);
-		}
+		wait_locked(conn, ms);
 		if (!call->done) {
 			err = ask_wait_callback(conn);
-			if (err != 0) {
-				return err;
+			if (err != 0 && !call->done) {
+				return cancel_call_locked(conn, call);
 			}
 		}
 	}
@@ -211,7 +287,7 @@ static void give_up_locked(struct hvd_conn *conn, struct hvd__call *call,
 			       "the daemon may still finish it; look at the "
 			       "zone's state before trying again",
 			       "the daemon did not answer in time");
-	} else {
+	} else if (call->error.code == 0) {
 		hvd__error_set(&call->error, err, NULL, "given up");
 	}
 }
@@ -416,16 +492,23 @@ static struct hvd__call *cancel_delivery(struct hvd_conn *conn, uint64_t id)
 	return NULL;
 }
 
+/* A notification: nobody waits for an answer any more. */
 int hvd_cancel(struct hvd_conn *conn, uint64_t id)
 {
+	struct json_object *params;
 	struct hvd__call *call;
 
+	params = cancel_params(id);
 	pthread_mutex_lock(&conn->lock);
 	call = cancel_in_flight(conn, id);
 	if (call == NULL) {
 		call = cancel_delivery(conn, id);
+	} else if (params != NULL &&
+		   queue_message_locked(conn, 0, "rpc.cancel", params) == 0) {
+		hvd__conn_pump_locked(conn);
 	}
 	pthread_mutex_unlock(&conn->lock);
+	json_object_put(params);
 	if (call == NULL) {
 		return hvd__fail(conn, -ENOENT, NULL,
 				 "no such call is waiting");

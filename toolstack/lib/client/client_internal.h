@@ -105,7 +105,10 @@ struct hvd__message {
 /* The caller puts message->body. */
 void hvd__message_decode(const char *line, size_t len,
 			 struct hvd__message *ret_message);
-/* One line with its line feed; free() it.  params is borrowed. */
+/*
+ * One line with its line feed; free() it.  params is borrowed.  id 0: it is a
+ * notification.
+ */
 int hvd__message_encode(uint64_t id, const char *method,
 			struct json_object *params, char **ret_line,
 			size_t *ret_len);

@@ -172,7 +172,8 @@ static struct json_object *make_request(uint64_t id, const char *method,
 {
 	struct json_object *request = hvd__params_named("jsonrpc", "2.0");
 
-	if (!hvd__params_add(request, "id", json_object_new_uint64(id)) ||
+	if ((id != 0 &&
+	     !hvd__params_add(request, "id", json_object_new_uint64(id))) ||
 	    !hvd__params_add(request, "method",
 			     json_object_new_string(method)) ||
 	    !hvd__params_add(request, "params",

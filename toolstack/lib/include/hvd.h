@@ -134,8 +134,11 @@ void hvd_set_timeout(struct hvd_conn *conn, int timeout_ms);
 
 /*
  * Called about every interval_ms while a blocking call waits, and when a signal
- * interrupted the wait.  Not 0 gives the call up: it returns -ECANCELED.
- * cb NULL turns it off.
+ * interrupted the wait.  Not 0 gives the call up: the daemon is asked to cancel
+ * it.  If it does, the call returns -ECANCELED when what it had begun is undone
+ * (hvd_last_error() has HVD_ERROR_CANCELLED); if it cannot, or does not answer
+ * within two seconds, -ECANCELED at once, and the daemon goes on.  What was
+ * done in that moment returns 0.  cb NULL turns it off.
  */
 typedef int (*hvd_wait_fn)(struct hvd_conn *conn, void *arg);
 void hvd_set_wait_callback(struct hvd_conn *conn, int interval_ms,
@@ -168,7 +171,10 @@ int hvd_call_async(struct hvd_conn *conn, const char *method,
 		   const char *params_json, hvd_reply_fn cb, void *arg,
 		   uint64_t *ret_id);
 
-/* The callback will not be called.  -ENOENT if it was, or is being, called. */
+/*
+ * The callback will not be called, and the daemon is asked to cancel the call if
+ * it can.  -ENOENT if the callback was, or is being, called.
+ */
 int hvd_cancel(struct hvd_conn *conn, uint64_t id);
 
 /* A descriptor that polls readable when hvd_process() has work. */
