@@ -75,6 +75,7 @@ hvsh-libs += libedit
 # The daemon.
 hvd-y += \
 	toolstack/daemon/backoff.c \
+	toolstack/daemon/core_file.c \
 	toolstack/daemon/daemon.c \
 	toolstack/daemon/device_status.c \
 	toolstack/daemon/event.c \
@@ -113,6 +114,8 @@ hvd-y += \
 	toolstack/daemon/zone_cancel.c \
 	toolstack/daemon/zone_counters.c \
 	toolstack/daemon/zone_devices.c \
+	toolstack/daemon/zone_dump.c \
+	toolstack/daemon/zone_dump_flow.c \
 	toolstack/daemon/zone_end.c \
 	toolstack/daemon/zone_flow.c \
 	toolstack/daemon/zone_fsm.c \

@@ -327,6 +327,10 @@ class FakeHvd:
 
     zone_reset = zone_pause = zone_resume = zone_reboot
 
+    def zone_dump(self, params):
+        self.find(params)
+        return {"size": 64 << 20, "written": 3 << 19}
+
     def job_list(self, params):
         return self.jobs
 

@@ -587,6 +587,30 @@ def test_jobs_and_cancel(hvd, hvsh):
         assert hvsh("cancel", "--", word).returncode == 2
 
 
+def test_dump(hvd, hvsh, tmp_path):
+    assert good(hvsh("dump", "rt", "core")) == \
+        f"rt: dumped to {os.getcwd()}/core (64 MiB, 1.5 MiB of it not zero)\n"
+    assert good(hvsh("dump", "--live", "-f", "rt", "/a/core"))
+    assert hvd.called("zone.dump") == [
+        {"name": "rt", "path": f"{os.getcwd()}/core", "live": False,
+         "force": False},
+        {"name": "rt", "path": "/a/core", "live": True, "force": True}]
+    hvd.overrides["zone.dump"] = RpcError(
+        "IO_ERROR", "writing /core: No space left on device",
+        path="$.path", hint="it may need up to 64M")
+    result = hvsh("dump", "rt", "/core")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "hvsh: dump rt: writing /core: No space left on device\n"
+        "  hint: it may need up to 64M\n")
+    del hvd.overrides["zone.dump"]
+    assert "did you mean rt?" in hvsh("dump", "rtt", "/core").stderr
+    result = hvsh("dump", "rt")
+    assert result.returncode == 2
+    assert "FILE is missing" in result.stderr
+    assert "dump [--live] [--force] NAME FILE" in result.stderr
+
+
 def test_completion_of_jobs(hvd, complete):
     hvd.jobs = [JOB, {**JOB, "id": 4, "cancellable": False}]
     assert complete(["hvsh cancel "]) == [["3"]]
@@ -1445,8 +1469,8 @@ def test_interactive(hvd, terminal, tmp_path):
 def test_interactive_completion(hvd, terminal):
     term = terminal()
     term.prompt()
-    term.write(b"dum\t")
-    term.expect(b"pdef ")
+    term.write(b"dumpd\t")
+    term.expect(b"ef ")
     term.write(b"lin\t\n")
     term.expect(b'"name": "linux1"')
     term.prompt()
@@ -1618,6 +1642,7 @@ def test_completion_of_arguments(hvd, complete, tmp_path):
         f"hvsh create --disk {typed}": [str(file)],
         "hvsh log-level ": ["error", "warning", "info", "debug"],
         "hvsh diff ": zones,
+        f"hvsh dump rt {typed}": [str(file)],
         f"hvsh diff rt {typed}": [str(file)]}
     (tmp_path / "functions").mkdir()
     assert dict(zip(offers, complete(offers))) == offers

@@ -449,3 +449,20 @@ def test_progress_on_a_terminal(machine, hvd, env, defined):  # noqa: F811
     start.expect(pexpect.EOF)
     start.close()
     assert start.exitstatus == 0
+
+
+def test_dump(machine, hvd, hvsh, env, defined, tmp_path):  # noqa: F811
+    core = tmp_path / "core"
+    assert "not running" in hvsh("dump", "z1", str(core), status=1)
+    hvsh("start", "z1")
+    assert hvsh("dump", "z1", str(core)).startswith(f"z1: dumped to {core} (")
+    assert core.read_bytes()[:4] == b"\x7fELF"
+    assert "force" in hvsh("dump", "z1", str(core), status=1)
+    machine.inject("delay-map", "300")
+    with running(env, "dump", "--force", "z1", str(core)) as dump:
+        wait(lambda: "% of 64 MiB" in hvsh("jobs"))
+        dump.send_signal(signal.SIGINT)
+        assert dump.wait(SECONDS) == 130
+        assert dump.stderr.read() == b"hvsh: dump z1: it was cancelled\n"
+    assert not core.exists()
+    assert state(hvd, "z1") == "running"

@@ -61,6 +61,7 @@ def test_every_method_answers_as_described(machine, hvd):
     hvd.call("device.set", name="z1", device="disk0", limits={})
     hvd.call("console.attach", name="z1")
     hvd.call("zone.get", name="zone0")
+    hvd.call("zone.dump", name="z1", path=f"{machine.tmp}/core")
     hvd.call("zone.reset", name="z1")
     hvd.call("zone.reboot", name="z1")
     hvd.event("z1", "rebooted")
@@ -107,7 +108,7 @@ def test_parameters_that_the_document_refuses(machine, hvd):
     definition = machine.definition(devices=[{"type": "net"}])
     hvd.call("zone.define", definition=definition)
     good = {"name": "z1", "device": "net0", "definition": definition,
-            "job": 1, "id": 12345}
+            "job": 1, "id": 12345, "path": "/"}
     for name, method in openrpc.METHODS.items():
         needed = {p["name"]: good[p["name"]] for p in method["params"]
                   if p["required"]}

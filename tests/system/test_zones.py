@@ -2,6 +2,7 @@
 """Bare-metal zones: platform, containment, life cycle, memory."""
 import json
 import random
+import struct
 
 import pytest
 
@@ -105,6 +106,78 @@ def test_pause_stops_time(machine):
         first = int(machine.expect(r"tick (\d+) at").group(1))
         machine.expect(rf"tick {first + 2} at")
     machine.destroy("t")
+
+
+class Core:
+    """A core file in zone0, read by pieces."""
+
+    def __init__(self, machine, path):
+        self.machine, self.path = machine, path
+        head = self.page(0)
+        assert head[:4] == b"\x7fELF" and head[16:20] == b"\4\0\xb7\0"
+        count, = struct.unpack_from("<H", head, 56)
+        headers = [struct.unpack_from("<IIQQQQQQ", head, 64 + 56 * i)
+                   for i in range(count)]
+        self.loads = [h for h in headers if h[0] == 1]
+        _, _, start, _, _, size, _, _ = headers[0]
+        self.notes = head[start:start + size]
+
+    def page(self, number):
+        text = self.machine.run(f"dd if={self.path} bs=4096 skip={number} "
+                                "count=1 2>/dev/null | od -An -v -tx1")
+        return bytes.fromhex("".join(text.split()))
+
+    def memory(self, address):
+        """The page with that guest-physical address."""
+        for _, _, offset, _, start, size, _, _ in self.loads:
+            if start <= address < start + size:
+                return self.page((offset + address - start) // 4096)
+        raise AssertionError(f"{address:#x} is not in {self.loads}")
+
+    def registers(self):
+        """x0 .. x30, sp, pc, pstate of each vCPU."""
+        found, notes = [], self.notes
+        while notes:
+            name, size, kind = struct.unpack_from("<III", notes)
+            text = 12 + (name + 3) // 4 * 4
+            if kind == 1 and notes[12:17] == b"CORE\0":
+                found.append(struct.unpack_from("<34Q", notes, text + 112))
+            notes = notes[text + (size + 3) // 4 * 4:]
+        return found
+
+
+def test_core_files(machine):
+    """What a guest has written without caches, and its registers; and those of
+    one that has crashed."""
+    ram, known, seed, step = 0x40000000, 0x40700000, 0x5a564f4e45, \
+        0x9e3779b97f4a7c15
+    machine.define_test("t", "known", vcpus=2)
+    machine.start("t")
+    with machine.console("t"):
+        machine.expect(r"known\r?\n")
+    assert "dumped to /tmp/t.core" in machine.run("hvsh dump t /tmp/t.core")
+    assert machine.state("t") == "running"
+    core = Core(machine, "/tmp/t.core")
+    assert [(h[4], h[5]) for h in core.loads] == [(ram, 16 << 20)]
+    assert core.memory(known) == b"".join(
+        struct.pack("<Q", seed ^ (i + 1) * step % (1 << 64))
+        for i in range(512))
+    first, second = core.registers()
+    assert first[20] == seed
+    at, = struct.unpack_from("<I", core.memory(first[32]), first[32] % 4096)
+    assert at in (0xd503203f, 0x17ffffff)  # yield, or the branch back to it
+    assert set(second) == {0}  # it never ran
+    machine.destroy("t")
+
+    machine.define_test("t", "garbage")
+    machine.start("t")
+    machine.wait_state("t", "crashed")
+    machine.run("hvsh dump --force t /tmp/t.core")
+    assert machine.state("t") == "crashed"
+    (crashed,) = Core(machine, "/tmp/t.core").registers()
+    assert crashed[32] == machine.zone("t")["info"]["fault"]["pc"]
+    machine.destroy("t")
+    machine.run("rm /tmp/t.core")
 
 
 def test_power_off_policies(machine, witness):

@@ -20,6 +20,7 @@ static const struct {
 	[JOB_DESTROY] = { "destroy", JOB_SLOT_LIFE },
 	[JOB_RESIZE] = { "resize", JOB_SLOT_DEVICE },
 	[JOB_SET] = { "set", JOB_SLOT_DEVICE },
+	[JOB_DUMP] = { "dump", JOB_SLOT_LIFE },
 };
 
 static void on_tell(uv_timer_t *timer);

@@ -32,11 +32,12 @@ enum job_kind {
 	JOB_DESTROY,
 	JOB_RESIZE,
 	JOB_SET,
+	JOB_DUMP,
 	JOB_KIND_COUNT,
 };
 
 enum job_slot {
-	JOB_SLOT_LIFE, /* start to destroy */
+	JOB_SLOT_LIFE, /* start to destroy, and dump */
 	JOB_SLOT_DEVICE, /* resize, set */
 	JOB_SLOT_COUNT,
 };

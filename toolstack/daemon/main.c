@@ -276,6 +276,7 @@ int main(int argc, char **argv)
 		find_io_program(o->io_program);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* an error of who writes a file */
 	raise_descriptor_limit();
 	/* Jobs may wait for servers and network file systems, for seconds. */
 	setenv("UV_THREADPOOL_SIZE", JOB_THREADS, 0);

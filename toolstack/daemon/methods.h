@@ -31,6 +31,7 @@ METHODS_ZONE(reset);
 METHODS_ZONE(destroy);
 METHODS_ZONE(pause);
 METHODS_ZONE(resume);
+METHODS_ZONE(dump);
 METHODS_ZONE(attach);
 
 void methods_device_counters(struct rpc_call *call, struct json_object *params);

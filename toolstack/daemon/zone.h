@@ -25,6 +25,7 @@
 struct daemon;
 struct json_object;
 struct rpc_call;
+struct zone_dump;
 struct zone_job;
 struct zone_waiter;
 struct zone_watch;
@@ -51,6 +52,7 @@ enum zone_step {
 	ZONE_STEP_IO_STOP, /* waits for hvd-io's end */
 	ZONE_STEP_DESTROY, /* job */
 	ZONE_STEP_DESTROY_WAIT, /* pages are still in use: timer */
+	ZONE_STEP_DUMP, /* job, slice by slice */
 };
 
 /*
@@ -71,6 +73,7 @@ struct zone_record {
 	struct zone_def *def;
 	uint64_t generation; /* of def */
 	bool held;
+	bool resume; /* it was paused only for a moment, see zone_dump.h */
 	enum zone_intent intent;
 	uint64_t restarts; /* see backoff_count() */
 };
@@ -95,6 +98,7 @@ struct zone {
 	int control_fd;
 	struct zone_watch *watch;
 	struct zone_job *job;
+	struct zone_dump *dump; /* DUMP */
 	struct job jobs[JOB_SLOT_COUNT];
 	bool cancel_wanted; /* as soon as the step is over */
 	bool held; /* paused before its first instruction */
@@ -180,6 +184,9 @@ void zone_reset(struct zone *zone, struct rpc_call *call);
 void zone_pause(struct zone *zone, struct rpc_call *call);
 void zone_resume(struct zone *zone, struct rpc_call *call);
 void zone_destroy(struct zone *zone, struct rpc_call *call);
+/* Its result: {size, written}.  path is absolute. */
+void zone_dump_to(struct zone *zone, const char *path, bool live, bool force,
+		  struct rpc_call *call);
 /* What is under way and of that kind; -1: it cannot be cancelled, or not now. */
 int zone_cancel(struct zone *zone, enum job_kind kind,
 		struct zerror *ret_error);

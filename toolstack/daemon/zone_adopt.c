@@ -79,6 +79,7 @@ static int read_record(const char *text, size_t len, struct zone_record *ret,
 {
 	struct zone_record record = { .generation = 1 };
 	struct json_object *json = strict_json_parse(text, len, ret_error);
+	uint64_t resume = 0;
 	uint64_t held = 0;
 	int rc = -1;
 
@@ -88,6 +89,7 @@ static int read_record(const char *text, size_t len, struct zone_record *ret,
 	if (!json_object_is_type(json, json_type_object) ||
 	    take_uint(json, "generation", &record.generation) < 0 ||
 	    take_uint(json, "held", &held) < 0 ||
+	    take_uint(json, "resume", &resume) < 0 ||
 	    take_uint(json, "restarts", &record.restarts) < 0 ||
 	    take_intent(json, &record.intent) < 0) {
 		zerror_set(ret_error, ZERROR_INVALID_DEFINITION, "$", NULL,
@@ -98,6 +100,7 @@ static int read_record(const char *text, size_t len, struct zone_record *ret,
 	json_object_put(json);
 	if (rc == 0) {
 		record.held = held != 0;
+		record.resume = resume != 0;
 		*ret = record;
 	}
 	return rc;
@@ -112,6 +115,9 @@ char *zone_record_text(const struct zone_record *record)
 			       json_object_new_uint64(record->generation));
 	if (record->held) {
 		json_object_object_add(json, "held", json_object_new_int(1));
+	}
+	if (record->resume) {
+		json_object_object_add(json, "resume", json_object_new_int(1));
 	}
 	if (record->restarts) {
 		json_object_object_add(

@@ -6,6 +6,8 @@
  *   shutdown, reboot  nobody waits for the guest any more, as when the time is
  *                     over; not once it is off
  *
+ *   dump              the file is removed, and the zone goes on
+ *
  * A step on another thread ends as soon as it can; what follows it is in the
  * function that takes it back (cancel_wanted).
  */
@@ -31,6 +33,8 @@ const char *zone_why_not_cancel(const struct zone *z, enum job_kind kind)
 				       z->step == ZONE_STEP_WAIT_OFF
 			       ? NULL
 			       : "the guest is off already";
+	case JOB_DUMP:
+		return NULL;
 	case JOB_DESTROY:
 		return "what is gone of it cannot come back";
 	default:
@@ -75,10 +79,16 @@ int zone_cancel(struct zone *z, enum job_kind kind, struct zerror *ret_error)
 			ret_error, ZERROR_UNSUPPORTED, NULL, "it goes on",
 			"%s: it cannot be cancelled: %s", z->name, why);
 	}
-	if (kind == JOB_START) {
+	switch (kind) {
+	case JOB_START:
 		cancel_start(z);
-	} else {
+		break;
+	case JOB_DUMP:
+		zone_cancel_job(z);
+		break;
+	default:
 		cancel_wait(z);
+		break;
 	}
 	return 0;
 }

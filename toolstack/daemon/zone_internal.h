@@ -11,6 +11,7 @@
  *   power:   PRESS -> WAIT_OFF -> (reset or destroy)     zone_power.c
  *   set:     IO_SET -> SET                               zone_set.c
  *   destroy: IO_STOP -> DESTROY [<-> DESTROY_WAIT]       zone_end.c
+ *   dump:    DUMP (slice by slice)                       zone_dump_flow.c
  *   and giving up what was begun                         zone_cancel.c
  */
 #ifndef ZV_TOOLSTACK_DAEMON_ZONE_INTERNAL_H
@@ -168,6 +169,12 @@ void zone_power_io_ready(struct zone *z);
 void zone_power_give_up(struct zone *z, const char *why,
 			const struct zerror *error);
 
+/* --------------------------------------------- zone_dump_flow.c: core files */
+
+/* A slice is done: is there another? */
+bool zone_dump_goes_on(struct zone *z);
+void zone_after_dump(struct zone *z, struct zone_job *job);
+
 /* ---------------------------------------------------- zone_end.c: its end */
 
 bool zone_is_to_start(enum zone_intent intent);
@@ -203,6 +210,7 @@ struct zone_job {
 	struct zone *zone;
 	enum zone_step step;
 	bool cancel; /* atomic */
+	struct zone_dump *dump; /* DUMP */
 	uint64_t job_id; /* of what it is a step of; 0: of nothing */
 	struct job_progress progress;
 	char dir[PATH_MAX]; /* of records */

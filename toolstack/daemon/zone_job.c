@@ -13,6 +13,7 @@
 #include "privcmd.h"
 #include "store.h"
 #include "zone_build.h"
+#include "zone_dump.h"
 
 #define TAP_PATIENCE_MS 2000u /* for an I/O process that is ending */
 
@@ -148,6 +149,23 @@ static void run(struct zone_job *job)
 	}
 }
 
+/* That it is paused for a moment is recorded as long as it may be. */
+static void dump(struct zone_job *job)
+{
+	if (!job->dump->begun && save(job, job->record) < 0) {
+		job->dump->over = true;
+		return;
+	}
+	zone_dump_slice(job->dump, job->control_fd, &job->cancel,
+			&job->progress, &job->error);
+	if (job->dump->over && job->record_after &&
+	    store_save(job->dir, job->zone->name, job->record_after,
+		       &(struct zerror){ 0 }) < 0) {
+		log_warning("%s: its record could not be saved",
+			    job->zone->name);
+	}
+}
+
 /* On another thread: the name and uuid of the zone do not change meanwhile. */
 static void on_work(uv_work_t *work)
 {
@@ -174,6 +192,9 @@ static void on_work(uv_work_t *work)
 		break;
 	case ZONE_STEP_PRESS:
 		save(job, job->record);
+		break;
+	case ZONE_STEP_DUMP:
+		dump(job);
 		break;
 	case ZONE_STEP_RESET:
 		/*
@@ -202,6 +223,10 @@ static void on_done(uv_work_t *work, int status)
 	struct zone_job *job = work->data;
 
 	(void)status; /* nothing cancels queued work */
+	if (job->step == ZONE_STEP_DUMP && zone_dump_goes_on(job->zone) &&
+	    uv_queue_work(work->loop, work, on_work, on_done) == 0) {
+		return;
+	}
 	job_look(job->zone);
 	job->zone->job = NULL;
 	zone_job_done(job->zone, job);
@@ -272,6 +297,12 @@ static int make_records(struct zone_job *job)
 		/* One that is to be built anew is so until it runs. */
 		job->record_late = zone_is_to_start(z->recorded);
 		break;
+	case ZONE_STEP_DUMP:
+		if (!z->dump->runs) {
+			return 0;
+		}
+		record.intent = z->recorded;
+		break;
 	case ZONE_STEP_DESTROY:
 		record.intent = z->intent;
 		if (z->intent == ZONE_INTENT_NONE) {
@@ -284,8 +315,13 @@ static int make_records(struct zone_job *job)
 	if (!record.def) {
 		return 0; /* undefined meanwhile: nothing to go on with */
 	}
+	if (job->step == ZONE_STEP_DUMP) {
+		job->record_after = zone_record_text(&record);
+		record.resume = true;
+	}
 	job->record = zone_record_text(&record);
-	if (!job->record) {
+	if (!job->record ||
+	    (job->step == ZONE_STEP_DUMP && !job->record_after)) {
 		return -1;
 	}
 	if (job->step == ZONE_STEP_BUILD && z->held) {
@@ -312,6 +348,7 @@ int zone_job_start(struct zone *z, enum zone_step step)
 	job->control_fd = z->control_fd;
 	job->id = (uint32_t)z->id;
 	job->new_fd = -1;
+	job->dump = z->dump;
 	job->tap = -1;
 	job->tidy = step == ZONE_STEP_DESTROY && has_own_bridge(z) &&
 		    z->intent == ZONE_INTENT_NONE &&

@@ -328,6 +328,27 @@ void methods_zone_resume(struct rpc_call *call, struct json_object *params)
 	}
 }
 
+void methods_zone_dump(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = get_zone(call, params);
+	const char *path = rpc_get_string(params, "path");
+	struct zerror error;
+
+	if (!z) {
+		return;
+	}
+	if (path[0] != '/' || strlen(path) >= PATH_MAX) {
+		zerror_set(&error, ZERROR_INVALID_PARAMS, "$.path",
+			   "it is one of zone0, where hvd may write",
+			   "path must be absolute, of less than %d bytes",
+			   PATH_MAX);
+		rpc_fail(call, &error);
+		return;
+	}
+	zone_dump_to(z, path, rpc_get_bool(params, "live"),
+		     rpc_get_bool(params, "force"), call);
+}
+
 /* ------------------------------------------------------------ devices */
 
 void methods_device_counters(struct rpc_call *call, struct json_object *params)

@@ -10,6 +10,8 @@
 #include "store.h"
 #include "zone_internal.h"
 
+#define DUMP_LOOK_MS 200u /* whether what crashed has been dumped */
+
 struct zone_watch {
 	uv_poll_t poll;
 	struct zone *zone;
@@ -173,7 +175,9 @@ static void on_crash_delay_over(uv_timer_t *timer)
 {
 	struct zone *z = timer->data;
 
-	if (z->state == ZONE_CRASHED) {
+	if (z->step == ZONE_STEP_DUMP) {
+		uv_timer_start(timer, on_crash_delay_over, DUMP_LOOK_MS, 0);
+	} else if (z->state == ZONE_CRASHED) {
 		zone_start(z, false, NULL);
 	}
 }
@@ -280,26 +284,52 @@ static bool must_go(const struct zone *z, const struct zv_zone_info *info)
 	       zone_is_to_start(z->intent);
 }
 
+/* What the last daemon had in hand is done: it must not be done again later. */
+static void save_record(struct zone *z)
+{
+	struct zone_record record = {
+		.def = z->running_def,
+		.generation = z->generation,
+		.intent = z->recorded,
+		.restarts = z->restarts.count,
+	};
+	char *text = zone_record_text(&record);
+	struct zerror error;
+
+	if (!text ||
+	    store_save(z->daemon->running_dir, z->name, text, &error) < 0) {
+		log_warning("%s: its record could not be saved", z->name);
+	}
+	free(text);
+}
+
 /*
  * The last daemon started it anew, and ended before it could say so.  Later it
  * would be taken for one that is yet to be started.
  */
 static void forget_start(struct zone *z)
 {
-	struct zone_record record = {
-		.def = z->running_def,
-		.generation = z->generation,
-		.restarts = z->restarts.count,
-	};
-	char *text = zone_record_text(&record);
-	struct zerror error;
-
 	z->intent = z->recorded = ZONE_INTENT_NONE;
-	if (!text ||
-	    store_save(z->daemon->running_dir, z->name, text, &error) < 0) {
-		log_warning("%s: its record could not be saved", z->name);
+	save_record(z);
+}
+
+/*
+ * If it was paused only for a moment, in which the last daemon ended, it goes on.
+ * Is it paused?
+ */
+static bool stays_paused(struct zone *z, bool paused, bool resume)
+{
+	int rc;
+
+	if (!resume) {
+		return paused;
 	}
-	free(text);
+	rc = paused ? privcmd_zone_resume(z->control_fd) : 0;
+	if (rc < 0) {
+		log_warning("%s: it stays paused: %s", z->name, strerror(-rc));
+	}
+	save_record(z);
+	return rc < 0;
 }
 
 /* A zone that is over and stays so needs nobody who serves its devices. */
@@ -321,6 +351,7 @@ void zone_take(struct zone *z, int control_fd, const struct zv_zone_info *info,
 	       struct zone_record *record)
 {
 	struct zerror error;
+	bool paused;
 
 	z->control_fd = control_fd;
 	z->id = info->id;
@@ -337,10 +368,11 @@ void zone_take(struct zone *z, int control_fd, const struct zv_zone_info *info,
 	    (info->state == ZV_ZONE_RUNNING || info->state == ZV_ZONE_PAUSED)) {
 		forget_start(z);
 	}
+	paused = stays_paused(z, info->state == ZV_ZONE_PAUSED,
+			      record && record->resume);
 	zone_watch(z);
-	zone_enter(z, z->held || info->state == ZV_ZONE_PAUSED
-			      ? ZONE_EVENT_ADOPT_PAUSED
-			      : ZONE_EVENT_ADOPT_RUNNING);
+	zone_enter(z, z->held || paused ? ZONE_EVENT_ADOPT_PAUSED
+					: ZONE_EVENT_ADOPT_RUNNING);
 	if (must_go(z, info)) {
 		zone_set_reason(z, "left half made or half destroyed");
 		zone_enter(z, ZONE_EVENT_DESTROY);

@@ -2,6 +2,7 @@
 /* Commands about zones: looking at them, and their life. */
 #include "hvsh.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -525,4 +526,48 @@ int cmd_resume(struct context *ctx, const struct args *args)
 		       ? device_resume(ctx, args->positionals[0],
 				       args->positionals[1])
 		       : run_plain(ctx, args, &plain);
+}
+
+static int dump_to(struct context *ctx, const char *name, const char *path,
+		   unsigned int flags)
+{
+	char size[32], written[32];
+	uint64_t bytes, memory;
+	int err;
+
+	progress_start(ctx, "dump", name);
+	err = hvd_zone_dump(ctx->conn, name, path, flags, &bytes, &memory);
+	progress_stop(ctx);
+	if (err == -ENOENT) { /* a path in other errors is that of the file */
+		return report_zone(ctx, err, "dump", name);
+	}
+	if (err != 0) {
+		return report(ctx, err, "dump %s", name);
+	}
+	format_bytes(bytes, size, sizeof(size));
+	format_bytes(memory, written, sizeof(written));
+	printf("%s: dumped to ", name);
+	print_clean(path);
+	printf(" (%s, %s of it not zero)\n", size, written);
+	return EXIT_OK;
+}
+
+int cmd_dump(struct context *ctx, const struct args *args)
+{
+	/* The daemon has another working directory. */
+	struct json_object *path = definition_path(args->positionals[1]);
+	unsigned int flags = (args_has(args, "live") ? HVD_DUMP_LIVE : 0) |
+			     (args_has(args, "force") ? HVD_DUMP_FORCE : 0);
+	int status;
+
+	if (path == NULL) {
+		return EXIT_REQUEST;
+	}
+	status = context_connect(ctx);
+	if (status == EXIT_OK) {
+		status = dump_to(ctx, args->positionals[0],
+				 json_object_get_string(path), flags);
+	}
+	json_object_put(path);
+	return status;
 }

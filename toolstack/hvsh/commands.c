@@ -70,6 +70,12 @@ static const struct option shutdown_options[] = {
 	END_OPTIONS,
 };
 
+static const struct option dump_options[] = {
+	{ "live", 'l', NULL, NULL, "do not pause it while memory is written" },
+	{ "force", 'f', NULL, NULL, "replace a file that is there" },
+	END_OPTIONS,
+};
+
 static const struct option console_options[] = {
 	{ "device", 'd', "DEVICE", NULL, "console0, uart0, ..." },
 	{ "force", 'f', NULL, NULL, "take over from another writer" },
@@ -166,14 +172,20 @@ const struct command commands[] = {
 	  "guest when its driver resets the device.",
 	  cmd_set },
 
+	{ "dump", NULL, GROUP_ZONES, OPERAND_ZONE_FILE, 2, 2, dump_options,
+	  "write a zone's memory and registers to a core file",
+	  "For debuggers, also of a zone that has crashed. The daemon writes the "
+	  "file in zone0, for itself alone to read. A zone that runs is paused "
+	  "meanwhile.",
+	  cmd_dump },
 	{ "jobs", NULL, GROUP_ZONES, OPERAND_NONE, 0, 0, info_options,
 	  "show what is under way: what, since when, how far, who asked",
 	  "A job is what takes a while: a start, the wait for a guest that is "
-	  "to shut down, a destroy, a change of a device.",
+	  "to shut down, a destroy, a dump, a change of a device.",
 	  cmd_jobs },
 	{ "cancel", NULL, GROUP_ZONES, OPERAND_JOB, 1, 1, no_options,
 	  "cancel a job",
-	  "A start is undone. A zone that was asked to shut down or reboot "
+	  "A start is undone, a dump's file removed. A zone that was asked to shut down or reboot "
 	  "counts as running again.",
 	  cmd_cancel },
 
@@ -363,7 +375,8 @@ static const char *operand_usage(const struct command *command)
 		return " FILE [FILE]";
 	}
 	if (command->operand == OPERAND_ZONE_FILE) {
-		return " NAME [FILE]";
+		return command->operand_min == 2 ? " NAME FILE"
+						 : " NAME [FILE]";
 	}
 	if (command->operand == OPERAND_ANY_DEVICE) {
 		return " [NAME [DEVICE]]";
@@ -414,6 +427,9 @@ static const char *missing_operand(const struct command *command, size_t given)
 {
 	static const char *const names[] = { "NAME", "DEVICE", "KEY=VALUE" };
 
+	if (command->operand == OPERAND_ZONE_FILE) {
+		return given == 0 ? "NAME" : "FILE";
+	}
 	return command->operand == OPERAND_DEVICE ||
 			       command->operand == OPERAND_CHANGES
 		       ? names[given]

@@ -115,7 +115,7 @@ enum operand {
 	OPERAND_CHANGES, /* a zone, one of its devices, then KEY=VALUE... */
 	OPERAND_FILE,
 	OPERAND_FILES,
-	OPERAND_ZONE_FILE, /* a zone, then perhaps a file */
+	OPERAND_ZONE_FILE, /* a zone, then a file, perhaps */
 	OPERAND_COMMAND,
 	OPERAND_LEVEL, /* of hvd's log */
 	OPERAND_JOB, /* one that is under way */
@@ -162,6 +162,7 @@ int cmd_set(struct context *ctx, const struct args *args);
 /* The part of resume that is about a device. */
 int device_resume(struct context *ctx, const char *zone, const char *device);
 int cmd_jobs(struct context *ctx, const struct args *args);
+int cmd_dump(struct context *ctx, const struct args *args);
 int cmd_cancel(struct context *ctx, const struct args *args);
 int cmd_define(struct context *ctx, const struct args *args);
 int cmd_diff(struct context *ctx, const struct args *args);

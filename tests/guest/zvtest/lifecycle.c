@@ -140,3 +140,28 @@ MODE(tick)
 		      now() / (read_sysreg(cntfrq_el0) / 1000000));
 	}
 }
+
+/*
+ * Fills a page with what nobody else writes, and waits with a known register: to
+ * be found in a core file.
+ */
+#define KNOWN_BASE (ZV_A64_RAM_BASE + 0x700000)
+#define KNOWN_WORDS 512u
+#define KNOWN_SEED 0x5a564f4e45ull
+#define KNOWN_STEP 0x9e3779b97f4a7c15ull
+MODE(known)
+{
+	volatile u64 *page = (volatile u64 *)KNOWN_BASE;
+
+	for (u64 i = 0; i < KNOWN_WORDS; i++) {
+		page[i] = KNOWN_SEED ^ (i + 1) * KNOWN_STEP;
+	}
+	dsb();
+	print("known\n");
+	__asm__ volatile("mov x20, %0\n"
+			 "1: yield\n"
+			 "   b 1b"
+			 :
+			 : "r"(KNOWN_SEED)
+			 : "x20", "memory");
+}

@@ -485,6 +485,22 @@ int privcmd_populate(int zone, uint64_t gpa, uint64_t size)
 	return rc;
 }
 
+int privcmd_extent(int zone, uint64_t gpa, uint64_t *ret_gpa,
+		   uint64_t *ret_size)
+{
+	struct fake_zone z;
+	uint64_t end;
+	int rc = load((uint32_t)id_of(zone), &z);
+
+	if (rc < 0) {
+		return rc;
+	}
+	end = ZV_A64_RAM_BASE + z.info.pages * ZV_PAGE_SIZE;
+	*ret_gpa = gpa > ZV_A64_RAM_BASE ? gpa : ZV_A64_RAM_BASE;
+	*ret_size = *ret_gpa < end ? end - *ret_gpa : 0;
+	return 0;
+}
+
 int privcmd_map(int zone, uint64_t gpa, size_t size, void **ret_memory)
 {
 	struct fake_zone z;
@@ -516,6 +532,12 @@ int privcmd_map(int zone, uint64_t gpa, size_t size, void **ret_memory)
 	}
 	*ret_memory = memory;
 	return 0;
+}
+
+void privcmd_refresh(const void *memory, size_t size)
+{
+	(void)memory;
+	(void)size;
 }
 
 void privcmd_clean(const void *memory, size_t size)
@@ -551,13 +573,19 @@ int privcmd_vcpu_set(int zone, uint32_t vcpu, const struct zv_vcpu_state *state)
 int privcmd_vcpu_get(int zone, uint32_t vcpu, struct zv_vcpu_state *ret_state)
 {
 	struct fake_zone z;
-	int rc = load((uint32_t)id_of(zone), &z);
+	int rc = injected("vcpu-get");
 
-	if (rc == 0 && vcpu != 0) {
+	if (rc == 0) {
+		rc = load((uint32_t)id_of(zone), &z);
+	}
+	if (rc == 0 && vcpu >= z.info.vcpu_count) {
 		rc = -EINVAL;
 	}
+	if (rc == 0 && z.info.state == ZV_ZONE_RUNNING) {
+		rc = -EBUSY;
+	}
 	if (rc == 0) {
-		*ret_state = z.vcpu0;
+		*ret_state = vcpu == 0 ? z.vcpu0 : (struct zv_vcpu_state){ 0 };
 	}
 	return rc;
 }

@@ -323,3 +323,47 @@ int hvd_zone_resume(struct hvd_conn *conn, const char *name)
 {
 	return hvd__invoke_named(conn, "zone.resume", name);
 }
+
+static struct json_object *dump_params(const char *name, const char *path,
+				       unsigned int flags)
+{
+	struct json_object *params = hvd__params_named("name", name);
+
+	if (!hvd__params_add(params, "path", json_object_new_string(path)) ||
+	    !hvd__params_add(params, "live",
+			     json_object_new_boolean(flags & HVD_DUMP_LIVE)) ||
+	    !hvd__params_add(params, "force",
+			     json_object_new_boolean(flags & HVD_DUMP_FORCE))) {
+		json_object_put(params);
+		return NULL;
+	}
+	return params;
+}
+
+int hvd_zone_dump(struct hvd_conn *conn, const char *name, const char *path,
+		  unsigned int flags, uint64_t *ret_size, uint64_t *ret_written)
+{
+	struct json_object *params = dump_params(name, path, flags);
+	struct json_object *result;
+	int err;
+
+	if ((flags & ~(HVD_DUMP_LIVE | HVD_DUMP_FORCE)) != 0) {
+		json_object_put(params);
+		return hvd__fail(conn, -EINVAL, NULL, "unknown flags");
+	}
+	if (params == NULL) {
+		return hvd__fail_nomem(conn);
+	}
+	err = hvd__invoke(conn, "zone.dump", params, -1, &result);
+	if (err != 0) {
+		return err;
+	}
+	if (ret_size != NULL) {
+		*ret_size = hvd__json_u64(result, "size", 0);
+	}
+	if (ret_written != NULL) {
+		*ret_written = hvd__json_u64(result, "written", 0);
+	}
+	json_object_put(result);
+	return 0;
+}

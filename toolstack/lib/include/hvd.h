@@ -361,6 +361,19 @@ int hvd_zone_destroy(struct hvd_conn *conn, const char *name);
 int hvd_zone_pause(struct hvd_conn *conn, const char *name);
 int hvd_zone_resume(struct hvd_conn *conn, const char *name);
 
+#define HVD_DUMP_LIVE 1u /* do not pause it but to read its registers */
+#define HVD_DUMP_FORCE 2u /* replace a file that is there */
+
+/*
+ * Writes the zone's memory and registers to a core file of the daemon's, at an
+ * absolute path.  Returns when it is complete, without a time limit.  ret_size
+ * gets its bytes, ret_written those of its memory that are not zero pages; both
+ * may be NULL.
+ */
+int hvd_zone_dump(struct hvd_conn *conn, const char *name, const char *path,
+		  unsigned int flags, uint64_t *ret_size,
+		  uint64_t *ret_written);
+
 /* ---- Devices ----------------------------------------------------------- */
 
 /*

@@ -135,6 +135,19 @@ int privcmd_populate(int zone, uint64_t gpa, uint64_t size)
 	return request(zone, ZV_IOC_POPULATE, &arg);
 }
 
+int privcmd_extent(int zone, uint64_t gpa, uint64_t *ret_gpa,
+		   uint64_t *ret_size)
+{
+	struct zv_ioc_extent arg = { .gpa = gpa };
+	int rc = request(zone, ZV_IOC_EXTENT, &arg);
+
+	if (rc == 0) {
+		*ret_gpa = arg.gpa;
+		*ret_size = arg.size;
+	}
+	return rc;
+}
+
 int privcmd_map(int zone, uint64_t gpa, size_t size, void **ret_memory)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -162,22 +175,46 @@ int privcmd_map(int zone, uint64_t gpa, size_t size, void **ret_memory)
  * between cores it shows EL0 the smallest in CTR_EL0.
  */
 #ifdef __aarch64__
-void privcmd_clean(const void *memory, size_t size)
+static uintptr_t line_size(void)
 {
-	uintptr_t end = (uintptr_t)memory + size;
-	uintptr_t step;
 	uint64_t ctr;
 
 	__asm__ volatile("mrs %0, ctr_el0" : "=r"(ctr));
-	step = 4ul << (ctr >> 16 & 15); /* DminLine: log2 of words */
+	return 4ul << (ctr >> 16 & 15); /* DminLine: log2 of words */
+}
+
+void privcmd_clean(const void *memory, size_t size)
+{
+	uintptr_t end = (uintptr_t)memory + size;
+	uintptr_t step = line_size();
+
 	for (uintptr_t line = (uintptr_t)memory & ~(step - 1); line < end;
 	     line += step) {
 		__asm__ volatile("dc cvac, %0" : : "r"(line) : "memory");
 	}
 	__asm__ volatile("dsb sy" : : : "memory");
 }
+
+/* There is no invalidation at EL0, but what is clean is only dropped. */
+void privcmd_refresh(const void *memory, size_t size)
+{
+	uintptr_t end = (uintptr_t)memory + size;
+	uintptr_t step = line_size();
+
+	for (uintptr_t line = (uintptr_t)memory & ~(step - 1); line < end;
+	     line += step) {
+		__asm__ volatile("dc civac, %0" : : "r"(line) : "memory");
+	}
+	__asm__ volatile("dsb sy" : : : "memory");
+}
 #else
 void privcmd_clean(const void *memory, size_t size)
+{
+	(void)memory;
+	(void)size;
+}
+
+void privcmd_refresh(const void *memory, size_t size)
 {
 	(void)memory;
 	(void)size;

@@ -51,6 +51,13 @@ int privcmd_zone_destroy(int zone);
 
 int privcmd_populate(int zone, uint64_t gpa, uint64_t size);
 
+/*
+ * The first extent of guest memory at or above gpa; *ret_size is 0 if there is
+ * none.
+ */
+int privcmd_extent(int zone, uint64_t gpa, uint64_t *ret_gpa,
+		   uint64_t *ret_size);
+
 /* Guest memory, for reading and writing; munmap() it. */
 int privcmd_map(int zone, uint64_t gpa, size_t size, void **ret_memory);
 
@@ -59,6 +66,12 @@ int privcmd_map(int zone, uint64_t gpa, size_t size, void **ret_memory);
  * caches are off, as they are at its first instruction.
  */
 void privcmd_clean(const void *memory, size_t size);
+
+/*
+ * Makes what a guest has written past its caches visible in memory that was
+ * mapped before.
+ */
+void privcmd_refresh(const void *memory, size_t size);
 
 int privcmd_vcpu_set(int zone, uint32_t vcpu,
 		     const struct zv_vcpu_state *state);
