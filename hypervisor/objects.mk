@@ -12,6 +12,7 @@ hv-core-y += hypervisor/core/pgtable.c
 hv-core-y += hypervisor/core/sched.c
 hv-core-y += hypervisor/core/shadow.c
 hv-core-y += hypervisor/core/timer.c
+hv-core-y += hypervisor/core/trace.c
 hv-core-y += hypervisor/core/vcpu.c
 hv-core-y += hypervisor/core/zone.c
 hv-core-y += hypervisor/core/zone_info.c

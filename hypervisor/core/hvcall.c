@@ -11,6 +11,7 @@
 #include <zv/mm.h>
 #include <zv/percpu.h>
 #include <zv/string.h>
+#include <zv/trace.h>
 #include <zv/version.h>
 #include <zv/zone.h>
 
@@ -25,6 +26,8 @@ struct call {
 #define HC_ANY BIT(0) /* any zone may call */
 #define HC_ZONE BIT(1) /* arg[0] names a zone that exists */
 #define HC_NOT_ZONE0 BIT(2) /* and it is not zone0 */
+
+#define FEATURES (ZV_FEATURE_SHADOW | ZV_FEATURE_RESET | ZV_FEATURE_TRACE)
 
 #define HC_USER_ZONE (HC_ZONE | HC_NOT_ZONE0)
 
@@ -105,7 +108,7 @@ static bool fits_u32(u64 v)
 static s64 call_version(struct call *c)
 {
 	c->out[0] = ZV_ABI_VERSION;
-	c->out[1] = ZV_FEATURE_SHADOW | ZV_FEATURE_RESET;
+	c->out[1] = FEATURES;
 	return 0;
 }
 
@@ -115,7 +118,7 @@ static s64 call_info(struct call *c)
 	struct zv_info info = {
 		.abi = ZV_ABI_VERSION,
 		.pcpu_count = percpu_count,
-		.features = ZV_FEATURE_SHADOW | ZV_FEATURE_RESET,
+		.features = FEATURES,
 		.uptime_ns = arch_time_ns(),
 		.zone_count = zone_total(),
 		.zone0_event_spi = io_host_event_intid(),
@@ -159,6 +162,54 @@ static s64 call_log_read(struct call *c)
 			break;
 		}
 		err = copy_to_zone(c->caller, gpa + done, part, n);
+		done += n;
+		pos = at;
+	}
+	if (err != 0) {
+		return err;
+	}
+	c->out[0] = pos;
+	c->out[1] = start;
+	return (s64)done;
+}
+
+static s64 call_trace_set(struct call *c)
+{
+	return trace_set(c->arg[0]);
+}
+
+static s64 call_trace_read(struct call *c)
+{
+	struct zv_trace_record part[16];
+	u64 gpa = c->arg[1];
+	u64 len = c->arg[2];
+	u64 pos = c->arg[3];
+	u64 start = pos;
+	u64 done = 0;
+	u64 room;
+	int err = buffer_check(gpa, len);
+
+	room = len / sizeof(part[0]);
+	if (err == 0 && (c->arg[0] >= percpu_count || room == 0)) {
+		err = -EINVAL;
+	}
+	while (err == 0 && done < room) {
+		u64 at = pos;
+		u64 first;
+		u32 n = trace_read((u32)c->arg[0], &at, part,
+				   (u32)MIN(room - done, ARRAY_SIZE(part)),
+				   &first);
+
+		if (done == 0) {
+			start = first;
+			pos = first;
+		}
+		/* What is copied is contiguous; the gap is for the next call. */
+		if (n == 0 || first != pos) {
+			break;
+		}
+		err = copy_to_zone(c->caller, gpa + done * sizeof(part[0]),
+				   part, n * sizeof(part[0]));
 		done += n;
 		pos = at;
 	}
@@ -359,6 +410,8 @@ static const struct {
 	[ZV_HC_LOG_READ] = { call_log_read, 0 },
 	[ZV_HC_COUNTERS] = { call_counters, HC_ZONE },
 	[ZV_HC_ZONE_NEXT] = { call_zone_next, 0 },
+	[ZV_HC_TRACE_SET] = { call_trace_set, 0 },
+	[ZV_HC_TRACE_READ] = { call_trace_read, 0 },
 	[ZV_HC_ZONE_CREATE] = { call_zone_create, 0 },
 	[ZV_HC_ZONE_DESTROY] = { call_zone_destroy, HC_USER_ZONE },
 	[ZV_HC_ZONE_START] = { call_zone_start, HC_USER_ZONE },
@@ -424,4 +477,5 @@ void hvcall(struct vcpu *v, u32 nr, const u64 arg[5], struct hvcall_result *ret)
 	if (ret->ret < 0) {
 		zone_count(v->zone, hypercalls_failed);
 	}
+	trace_vcpu(ZV_TRACE_HYPERCALL, v, nr, (u64)ret->ret, arg[0]);
 }

@@ -12,6 +12,7 @@
 #include <zv/io.h>
 #include <zv/mm.h>
 #include <zv/sched.h>
+#include <zv/trace.h>
 #include <zv/zone.h>
 
 static struct zv_host_page *host_page;
@@ -28,7 +29,8 @@ int io_host_init(paddr_t *ret_pa)
 		host_page = pa_to_va(*ret_pa);
 		host_page->magic = ZV_HOST_MAGIC;
 		host_page->abi = ZV_ABI_VERSION;
-		host_page->features = ZV_FEATURE_SHADOW | ZV_FEATURE_RESET;
+		host_page->features =
+			ZV_FEATURE_SHADOW | ZV_FEATURE_RESET | ZV_FEATURE_TRACE;
 	}
 	return err;
 }
@@ -190,6 +192,8 @@ enum mmio_result io_forward(struct vcpu *v, const struct mmio_access *a,
 
 	zone_count(z, forwarded);
 	zone_count(z, exits[ZV_EXIT_MMIO_FORWARD]);
+	trace_vcpu(ZV_TRACE_FORWARD, v, a->size | (u32)a->write << 8, a->gpa,
+		   0);
 	spin_lock(&io->lock);
 	sleep_locked(v, a, addr, VCPU_IO_ANSWER);
 	v->io_seq++;
@@ -242,6 +246,7 @@ enum mmio_result io_post(struct vcpu *v, const struct mmio_access *a, u32 addr)
 	spin_unlock(&io->lock);
 	zone_count(z, posted);
 	zone_count(z, exits[ZV_EXIT_MMIO_POSTED]);
+	trace_vcpu(ZV_TRACE_POSTED, v, 0, a->gpa, 0);
 	raise_pending(z, ZV_PENDING_POSTED);
 	return MMIO_DONE;
 }

@@ -19,6 +19,7 @@
 #include <zv/mmio.h>
 #include <zv/sched.h>
 #include <zv/time.h>
+#include <zv/trace.h>
 #include <zv/zone.h>
 
 /* How long an equal keeps the pCPU when another wakes. */
@@ -106,6 +107,7 @@ static void make_ready_locked(struct percpu *cpu, struct vcpu *v, bool boost)
 	if (v->held) {
 		return;
 	}
+	trace_vcpu(ZV_TRACE_READY, v, 0, v->pcpu, 0);
 	v->boost = boost;
 	enqueue_locked(rq, v, boost);
 	/* A lower one that finds a slice running just waits its turn. */
@@ -155,6 +157,7 @@ void sched_detach(struct vcpu *v)
 	spin_lock(&cpu->rq.lock);
 	if (v->run != VCPU_OFF) {
 		end_wait_locked(v);
+		trace_vcpu(ZV_TRACE_BLOCK, v, 2, 0, 0);
 		v->run = VCPU_OFF;
 		list_remove(&v->run_node);
 		if (!v->held) {
@@ -206,6 +209,7 @@ void sched_block_self(struct vcpu *v, enum vcpu_run why)
 	 */
 	if (v->run == VCPU_RUNNING &&
 	    !(why == VCPU_IDLE && atomic_load_acquire(&v->kicked))) {
+		trace_vcpu(ZV_TRACE_BLOCK, v, why == VCPU_IO, 0, 0);
 		v->run = why;
 		rq->resched = true;
 	}
@@ -474,8 +478,11 @@ static void switch_to(struct percpu *cpu, struct vcpu *v)
 	}
 	if (v != NULL) {
 		zone_count(v->zone, switches);
+		trace_vcpu(ZV_TRACE_SWITCH, v, 0, 0, 0);
 		cpu->loaded = v;
 		arch_vcpu_load(v);
+	} else {
+		trace_zone(ZV_TRACE_SWITCH, NULL, 0, 0);
 	}
 }
 

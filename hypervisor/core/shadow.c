@@ -16,6 +16,7 @@
 #include <zv/io.h>
 #include <zv/mm.h>
 #include <zv/string.h>
+#include <zv/trace.h>
 #include <zv/zone.h>
 
 #define ACTIONS_SIZE (SHADOW_WORDS * sizeof(struct shadow_action))
@@ -425,12 +426,13 @@ static void clear_bits(struct shadow_page *p, const struct shadow_action *a,
 	arch_dcache_clean(word, sizeof(*word));
 }
 
-static void ring_doorbell(struct zone *z, const struct shadow_action *a,
+static void ring_doorbell(struct vcpu *v, const struct shadow_action *a,
 			  const struct mmio_access *m)
 {
 	/* A narrow write counts only where the value's low byte lies. */
 	if ((m->gpa & 3u) == 0 && m->value < a->count) {
-		io_doorbell(z, a->base + (u32)m->value);
+		trace_vcpu(ZV_TRACE_DOORBELL, v, 0, a->base + m->value, 0);
+		io_doorbell(v->zone, a->base + (u32)m->value);
 	}
 }
 
@@ -446,7 +448,7 @@ static enum mmio_result write_access(struct vcpu *v, struct shadow_page *p,
 		return io_forward(v, m, addr);
 	case ZV_WR_DOORBELL:
 		zone_count(z, exits[ZV_EXIT_MMIO_DOORBELL]);
-		ring_doorbell(z, &a, m);
+		ring_doorbell(v, &a, m);
 		return MMIO_DONE;
 	case ZV_WR_W1C:
 		zone_count(z, exits[ZV_EXIT_MMIO_W1C]);

@@ -11,6 +11,7 @@
 #include <zv/mm.h>
 #include <zv/percpu.h>
 #include <zv/string.h>
+#include <zv/trace.h>
 #include <zv/zone.h>
 
 /* Shorter slices would only switch, longer ones only stutter. */
@@ -101,6 +102,7 @@ static void zone_publish(struct zone *z)
 	zone_table[z->id] = z;
 	zones_alive++;
 	spin_unlock(&zone_table_lock);
+	trace_zone(ZV_TRACE_STATE, z, ZV_ZONE_CREATED, ZV_REASON_NONE);
 }
 
 /* ------------------------------------------------------------- placement */

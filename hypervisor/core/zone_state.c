@@ -7,6 +7,7 @@
 #include <zv/errno.h>
 #include <zv/log.h>
 #include <zv/sched.h>
+#include <zv/trace.h>
 #include <zv/zone.h>
 
 static const char *const state_name[] = {
@@ -46,6 +47,7 @@ static void state_set_locked(struct zone *z, u32 state, u32 reason)
 	z->reason = reason;
 	z->state_seq++;
 	log_state(z);
+	trace_zone(ZV_TRACE_STATE, z, state, reason);
 	io_state_changed(z);
 }
 

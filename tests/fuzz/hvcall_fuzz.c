@@ -213,6 +213,15 @@ static void make_args(u32 nr, u64 arg[5])
 		arg[1] = next32() % 5000;
 		arg[2] = next32();
 		break;
+	case ZV_HC_TRACE_SET:
+		arg[0] = next8() & (ZV_TRACE_ALL | 1u << ZV_TRACE_CLASS_COUNT);
+		break;
+	case ZV_HC_TRACE_READ:
+		arg[0] = next8() % 8;
+		arg[1] = buffer_gpa();
+		arg[2] = next32() % 5000;
+		arg[3] = next32() % (2 * ZV_TRACE_RING);
+		break;
 	case ZV_HC_COUNTERS:
 	case ZV_HC_ZONE_INFO:
 		arg[1] = buffer_gpa();

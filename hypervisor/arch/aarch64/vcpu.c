@@ -17,6 +17,7 @@
 #include <zv/gicv3.h>
 #include <zv/sched.h>
 #include <zv/sysreg.h>
+#include <zv/trace.h>
 #include <zv/vtimer.h>
 
 /*
@@ -285,9 +286,37 @@ static bool core_wants(const struct vcpu *v)
 	       atomic_load_relaxed(&v->kicked);
 }
 
+__attribute__((cold, noinline)) static void trace_leave(const struct vcpu *v,
+							u64 kind)
+{
+	static const u8 by_class[ESR_EC_MASK + 1] = {
+		[ESR_EC_WFX] = ZV_LEAVE_WFX,
+		[ESR_EC_HVC64] = ZV_LEAVE_HVC,
+		[ESR_EC_SMC64] = ZV_LEAVE_SMC,
+		[ESR_EC_SYS64] = ZV_LEAVE_SYSREG,
+		[ESR_EC_DABT_LOW] = ZV_LEAVE_ACCESS,
+		[ESR_EC_IABT_LOW] = ZV_LEAVE_FETCH,
+	};
+	u64 esr = read_sysreg(esr_el2);
+	u32 why;
+
+	if (kind != GUEST_EXIT_SYNC && kind != GUEST_EXIT_SERROR) {
+		trace_put_vcpu(ZV_TRACE_LEAVE, v, ZV_LEAVE_IRQ, 0, 0);
+		return;
+	}
+	why = by_class[esr >> ESR_EC_SHIFT & ESR_EC_MASK];
+	if (kind == GUEST_EXIT_SERROR) {
+		why = ZV_LEAVE_SERROR;
+	} else if (why == 0) {
+		why = ZV_LEAVE_OTHER;
+	}
+	trace_put_vcpu(ZV_TRACE_LEAVE, v, why, esr, 0);
+}
+
 void arch_vcpu_run(struct vcpu *v, struct vcpu_exit *e)
 {
 	bool trap = atomic_load_relaxed(&v->trap_wfi);
+	u64 kind;
 
 	if (__builtin_expect(trap != v->arch.wfi_trapped, 0)) {
 		follow_trap_wfi(v, trap);
@@ -306,7 +335,12 @@ void arch_vcpu_run(struct vcpu *v, struct vcpu_exit *e)
 		if (this_cpu()->ipi_due != 0) {
 			sched_send_ipis();
 		}
-		switch (guest_enter(&v->arch.regs)) {
+		trace_vcpu(ZV_TRACE_ENTER, v, 0, 0, 0);
+		kind = guest_enter(&v->arch.regs);
+		if (trace_on(ZV_TRACE_LEAVE)) {
+			trace_leave(v, kind);
+		}
+		switch (kind) {
 		case GUEST_EXIT_SYNC:
 			trap_sync(v, e);
 			if (e->kind == VCPU_EXIT_MMIO &&

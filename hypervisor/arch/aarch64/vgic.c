@@ -106,6 +106,7 @@ void vgic_update_locked(struct zone *z, struct vgic_irq *q)
 		v->arch.vgic.queued++;
 		q->queued_on = v;
 		zone_count(z, injected);
+		trace_vcpu(ZV_TRACE_INJECT, v, 0, q->intid, 0);
 	}
 	vgic_touch_locked(v);
 }

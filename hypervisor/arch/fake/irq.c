@@ -8,6 +8,7 @@
 #include <zv/percpu.h>
 #include <zv/sched.h>
 #include <zv/time.h>
+#include <zv/trace.h>
 #include <zv/platform_aarch64.h>
 
 int arch_irq_init(void)
@@ -49,6 +50,7 @@ int arch_virq_inject(struct zone *z, u32 intid, enum virq_op op)
 		z->arch.edges[intid]++;
 		fake_record.pulses += z == zone0;
 	}
+	trace_vcpu(ZV_TRACE_INJECT, z->vcpus[0], 0, intid, 0);
 	z->vcpus[0]->arch.irq_pending = true;
 	vcpu_kick(z->vcpus[0]);
 	return 0;

@@ -7,6 +7,7 @@
 #include <zv/check.h>
 #include <zv/percpu.h>
 #include <zv/string.h>
+#include <zv/trace.h>
 
 void (*fake_guest)(struct vcpu *v, struct vcpu_exit *ret_exit);
 
@@ -78,6 +79,22 @@ static bool irq_waits(void)
 	return a->kicks != 0 || a->timer_deadline <= arch_time_ns();
 }
 
+static u32 leave_reason(enum vcpu_exit_kind kind)
+{
+	switch (kind) {
+	case VCPU_EXIT_IRQ:
+		return ZV_LEAVE_IRQ;
+	case VCPU_EXIT_IDLE:
+		return ZV_LEAVE_WFX;
+	case VCPU_EXIT_MMIO:
+		return ZV_LEAVE_ACCESS;
+	case VCPU_EXIT_HYPERCALL:
+		return ZV_LEAVE_HVC;
+	default:
+		return ZV_LEAVE_OTHER;
+	}
+}
+
 void arch_vcpu_run(struct vcpu *v, struct vcpu_exit *ret_exit)
 {
 	CHECK(v->arch.loaded && (v->zone->loaded & (1u << v->index)) != 0);
@@ -92,12 +109,14 @@ void arch_vcpu_run(struct vcpu *v, struct vcpu_exit *ret_exit)
 	CHECK(v->zone->state == ZV_ZONE_RUNNING && !v->held &&
 	      v->run == VCPU_RUNNING && v->io_wait == VCPU_IO_NONE);
 	v->arch.runs++;
+	trace_vcpu(ZV_TRACE_ENTER, v, 0, 0, 0);
 	if (fake_guest != NULL) {
 		fake_guest(v, ret_exit);
 	} else {
 		v->arch.irq_pending = false;
 		ret_exit->kind = VCPU_EXIT_IDLE;
 	}
+	trace_vcpu(ZV_TRACE_LEAVE, v, leave_reason(ret_exit->kind), 0, 0);
 }
 
 bool arch_vcpu_irq_pending(struct vcpu *v)

@@ -6,5 +6,6 @@
 #include <zv/abi.h>
 #include <zv/hypercall.h>
 #include <zv/iopage.h>
+#include <zv/trace_record.h>
 
 #endif /* ZV_ABI_ALL_H */

@@ -8,6 +8,7 @@
 #include <zv/arch/percpu.h>
 #include <zv/list.h>
 #include <zv/spinlock.h>
+#include <zv/trace.h>
 #include <zv/types.h>
 #include <zv/abi_all.h>
 
@@ -35,6 +36,7 @@ struct percpu {
 	struct timer *timer_running; /* compared only, never looked into */
 	u64 ipi_due; /* pCPUs to kick before leaving EL2 or sleeping */
 	u64 idle_ns;
+	struct trace_ring trace;
 	struct arch_percpu arch;
 };
 

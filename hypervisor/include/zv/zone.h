@@ -27,6 +27,7 @@
  *   zone.arch vgic lock  (arch)
  *   runqueue.lock        vCPU run state; two queues: lower pCPU first
  *   percpu.timer_lock
+ *   trace set_lock       (trace.c)
  *   pool lock            (page allocator)
  *   log lock
  */

@@ -7,7 +7,9 @@
 #include <zv/arch/vcpu.h>
 #include <zv/guest.h>
 #include <zv/percpu.h>
+#include <zv/string.h>
 #include <zv/sysreg.h>
+#include <zv/trace.h>
 
 #define SPI 40u
 #define VBAR 0x80000ull
@@ -158,6 +160,75 @@ static void test_work_that_ends_the_zone(void **state)
 	assert_int_equal(entries, turns - 1);
 }
 
+/* ---------------------------------------------------------------- trace */
+
+static u32 exit_class; /* of the exception that ends the guest's first turn */
+
+static u64 trapping_guest(struct guest_regs *r)
+{
+	r->x[0] = 0;
+	if (entries++ == 0) {
+		write_sysreg(SYSREG_VAL(exit_class, ESR_EC_SHIFT) | ESR_IL,
+			     esr_el2);
+		return GUEST_EXIT_SYNC;
+	}
+	return GUEST_EXIT_IRQ;
+}
+
+static void trace_of(u32 class, u32 why)
+{
+	entries = 0;
+	exit_class = class;
+	memset(a64.trace, 0, sizeof(a64.trace));
+	a64.traced = 0;
+	while (entries < 2) {
+		run(v0);
+	}
+	assert_int_equal(a64.traced, 4);
+	assert_int_equal(a64.trace[0].event, ZV_TRACE_ENTER);
+	assert_int_equal(a64.trace[0].zone, zone->id);
+	assert_int_equal(a64.trace[0].vcpu, v0->index);
+	assert_int_equal(a64.trace[1].event, ZV_TRACE_LEAVE);
+	assert_int_equal(a64.trace[1].detail, why);
+	assert_int_equal(a64.trace[1].arg[0] >> ESR_EC_SHIFT, class);
+	assert_int_equal(a64.trace[2].event, ZV_TRACE_ENTER);
+	assert_int_equal(a64.trace[3].event, ZV_TRACE_LEAVE);
+	assert_int_equal(a64.trace[3].detail, ZV_LEAVE_IRQ);
+	assert_int_equal(a64.trace[3].arg[0], 0);
+}
+
+/* Each entry and each way out, also those that the core does not see. */
+static void test_trace(void **state)
+{
+	(void)state;
+	a64.guest = trapping_guest;
+	trace_classes = ZV_TRACE_BIT(ZV_TRACE_ENTER);
+	trace_of(ESR_EC_WFX, ZV_LEAVE_WFX);
+	trace_of(ESR_EC_HVC64, ZV_LEAVE_HVC);
+	trace_of(ESR_EC_SMC64, ZV_LEAVE_SMC);
+	trace_of(ESR_EC_SVE, ZV_LEAVE_OTHER);
+	trace_classes = 0;
+	a64.traced = 0;
+	run(v0);
+	assert_int_equal(a64.traced, 0);
+}
+
+static void test_trace_of_an_interrupt(void **state)
+{
+	(void)state;
+	trace_classes = ZV_TRACE_BIT(ZV_TRACE_INJECT);
+	assert_int_equal(arch_virq_inject(zone, SPI, VIRQ_PULSE), 0);
+	assert_int_equal(a64.traced, 0); /* nobody has enabled it */
+	a64_mmio_write(v0, a64_gicd, 4, 3);
+	a64_mmio_write(v0, a64_gicd + 0xc00 + SPI / 16 * 4, 4, UINT32_MAX);
+	a64_mmio_write(v0, a64_gicd + 0x100 + SPI / 32 * 4, 4, BIT(SPI % 32));
+	assert_int_equal(a64.traced, 1);
+	assert_int_equal(a64.trace[0].event, ZV_TRACE_INJECT);
+	assert_int_equal(a64.trace[0].vcpu, v0->index);
+	assert_int_equal(a64.trace[0].arg[0], SPI);
+	trace_classes = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +237,8 @@ int main(void)
 		guest_test(test_work_then_the_guest),
 		shared_test(test_work_that_wakes_another),
 		guest_test(test_work_that_ends_the_zone),
+		guest_test(test_trace),
+		guest_test(test_trace_of_an_interrupt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,8 @@ static const struct {
 	{ ZV_HC_LOG_READ, false, false },
 	{ ZV_HC_COUNTERS, false, false },
 	{ ZV_HC_ZONE_NEXT, false, false },
+	{ ZV_HC_TRACE_SET, false, false },
+	{ ZV_HC_TRACE_READ, false, false },
 	{ ZV_HC_ZONE_CREATE, false, false },
 	{ ZV_HC_ZONE_DESTROY, false, true },
 	{ ZV_HC_ZONE_START, false, true },

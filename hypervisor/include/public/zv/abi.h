@@ -24,6 +24,7 @@
 /* Feature bits returned by ZV_HC_VERSION. */
 #define ZV_FEATURE_SHADOW (1ull << 0) /* shadow pages, doorbells, posted */
 #define ZV_FEATURE_RESET (1ull << 1) /* zone reset handshake */
+#define ZV_FEATURE_TRACE (1ull << 2) /* ZV_HC_TRACE_* */
 
 #define ZV_PAGE_SIZE 4096u
 #define ZV_CHUNK_SIZE 0x200000ull /* granule of zone memory: 2 MiB */

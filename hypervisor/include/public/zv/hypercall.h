@@ -21,6 +21,7 @@
 #define ZV_PUBLIC_HYPERCALL_H
 
 #include "abi.h"
+#include "trace_record.h"
 
 #define ZV_HC_BASE 0xc6000000u
 #define ZV_HC_UID_CALL 0x8600ff01u /* SMCCC UID query */
@@ -49,6 +50,17 @@
 #define ZV_HC_COUNTERS 0x03u
 /* (zone) -> x1 = smallest existing zone id >= zone; -ESRCH if none */
 #define ZV_HC_ZONE_NEXT 0x04u
+/*
+ * (classes) switches the classes of these bits on and all others off.  There
+ * are rings while a class is on: -ENOMEM.
+ */
+#define ZV_HC_TRACE_SET 0x05u
+/*
+ * (pcpu, buf, len, pos) -> x0 = struct zv_trace_record copied, x1 = position
+ * after them, x2 = position of the first one: later than pos if records in
+ * between were overwritten.  A position of the future counts as the end.
+ */
+#define ZV_HC_TRACE_READ 0x06u
 
 /* ----------------------------------------------- zone0: life cycle */
 /* (buf, len) struct zv_zone_create -> x1 = zone id */

@@ -21,6 +21,7 @@
 #include <zv/percpu.h>
 #include <zv/platform_aarch64.h>
 #include <zv/sched.h>
+#include <zv/trace.h>
 #include <zv/vgic.h>
 #include <zv/vtimer.h>
 
@@ -480,6 +481,24 @@ void panic(const char *fmt, ...)
 {
 	(void)fmt;
 	abort();
+}
+
+u32 trace_classes;
+
+void trace_put_vcpu(u32 event, const struct vcpu *v, u32 detail, u64 arg0,
+		    u64 arg1)
+{
+	struct zv_trace_record *r;
+
+	assert(a64.traced < A64_TRACED_MAX);
+	r = &a64.trace[a64.traced++];
+	*r = (struct zv_trace_record){
+		.event = (u16)event,
+		.zone = v->zone->id,
+		.vcpu = (u16)v->index,
+		.detail = (u16)detail,
+		.arg = { arg0, arg1 },
+	};
 }
 
 /* ---------------------------------------------------- entry.S and fp.S */

@@ -12,6 +12,7 @@
 
 #define A64_PCPUS 2u
 #define A64_LRS 4u
+#define A64_TRACED_MAX 16u
 #define A64_PHYS_INTIDS 96u
 #define A64_RAM_BASE 0x40000000ull
 #define A64_RAM_SIZE 0x10000ull
@@ -51,6 +52,9 @@ struct a64_machine {
 	u64 (*guest)(struct guest_regs *regs);
 	/* Result of the AT instructions; NULL: VA = IPA. */
 	u64 (*at)(u64 va);
+	/* What was traced, while trace_classes says so. */
+	struct zv_trace_record trace[A64_TRACED_MAX];
+	u32 traced;
 };
 extern struct a64_machine a64;
 
