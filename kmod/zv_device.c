@@ -127,6 +127,60 @@ static int device_counters(struct zv_ioc_counters __user *uarg, size_t size)
 	return rc;
 }
 
+static int device_trace_set(const void __user *uarg)
+{
+	struct zv_ioc_trace_set args;
+	struct arm_smccc_res res;
+
+	if (copy_from_user(&args, uarg, sizeof(args)))
+		return -EFAULT;
+	if (args.reserved)
+		return -EINVAL;
+	return zv_hc(ZV_HC_TRACE_SET, args.classes, 0, 0, 0, &res);
+}
+
+/* At most a page of records: who wants more asks again. */
+static int trace_copy(struct zv_ioc_trace_read *args, void *page)
+{
+	u32 room = min_t(u32, args->room, ZV_TRACE_READ_MAX);
+	struct arm_smccc_res res;
+	long got;
+
+	got = zv_hc(ZV_HC_TRACE_READ, args->pcpu, virt_to_phys(page),
+		    room * sizeof(struct zv_trace_record), args->pos, &res);
+	if (got < 0)
+		return got;
+	if (got > room)
+		return -EIO;
+	args->pos = res.a1;
+	args->first = res.a2;
+	args->got = got;
+	if (copy_to_user(u64_to_user_ptr(args->buf), page,
+			 got * sizeof(struct zv_trace_record)))
+		return -EFAULT;
+	return 0;
+}
+
+static int device_trace_read(struct zv_ioc_trace_read __user *uarg)
+{
+	struct zv_ioc_trace_read args;
+	void *page;
+	int rc;
+
+	if (copy_from_user(&args, uarg, sizeof(args)))
+		return -EFAULT;
+	if (args.reserved || !args.room)
+		return -EINVAL;
+	page = zv_buf_alloc(PAGE_SIZE);
+	if (!page)
+		return -ENOMEM;
+	rc = trace_copy(&args, page);
+	kfree(page);
+	if (!rc && copy_to_user(uarg, &args, sizeof(args)))
+		rc = -EFAULT;
+	return rc;
+}
+
 static int device_zone_next(struct zv_ioc_zone_next __user *uarg)
 {
 	struct zv_zone_info *info;
@@ -192,6 +246,10 @@ static long device_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 		return device_info(uarg);
 	case ZV_IOC_LOG:
 		return device_log(uarg);
+	case ZV_IOC_TRACE_SET:
+		return device_trace_set(uarg);
+	case ZV_IOC_TRACE_READ:
+		return device_trace_read(uarg);
 	case ZV_IOC_ZONE_NEXT:
 		return device_zone_next(uarg);
 	case ZV_IOC_ZONE_CREATE:

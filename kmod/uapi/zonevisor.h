@@ -40,6 +40,7 @@
 
 #include <zv/abi.h>
 #include <zv/hypercall.h>
+#include <zv/trace_record.h>
 
 #define ZV_DEVICE "/dev/zonevisor"
 
@@ -59,6 +60,22 @@ struct zv_ioc_counters {
 	uint32_t zone;
 	uint32_t reserved;
 	struct zv_counters counters; /* out */
+};
+
+struct zv_ioc_trace_set {
+	uint32_t classes; /* ZV_TRACE_BIT() of events; 0: off */
+	uint32_t reserved;
+};
+
+#define ZV_TRACE_READ_MAX (ZV_PAGE_SIZE / 32u) /* records at once */
+struct zv_ioc_trace_read {
+	uint64_t pos; /* in: from where; out: after the last one copied */
+	uint64_t first; /* out: position of the first one copied */
+	uint64_t buf; /* user address of struct zv_trace_record[] */
+	uint32_t pcpu;
+	uint32_t room; /* records at buf; at least 1 */
+	uint32_t got; /* out: records copied */
+	uint32_t reserved;
 };
 
 /* In: info.id is the smallest id wanted.  -ESRCH when there is none. */
@@ -156,6 +173,9 @@ struct zv_event {
 #define ZV_IOC_ZONE_CREATE _IOWR(ZV_IOC_TYPE, 0x04, struct zv_ioc_zone_create)
 #define ZV_IOC_ZONE_OPEN _IOW(ZV_IOC_TYPE, 0x05, struct zv_ioc_zone_open)
 
+#define ZV_IOC_TRACE_SET _IOW(ZV_IOC_TYPE, 0x06, struct zv_ioc_trace_set)
+#define ZV_IOC_TRACE_READ _IOWR(ZV_IOC_TYPE, 0x07, struct zv_ioc_trace_read)
+
 /* On a zone fd.  CREATE and OPEN above return one. */
 #define ZV_IOC_ZONE_INFO _IOR(ZV_IOC_TYPE, 0x20, struct zv_zone_info)
 #define ZV_IOC_ZONE_START _IO(ZV_IOC_TYPE, 0x21)
@@ -183,6 +203,7 @@ struct zv_event {
 
 #ifndef __KERNEL__
 _Static_assert(sizeof(struct zv_ioc_log) == 32, "zv_ioc_log");
+_Static_assert(sizeof(struct zv_ioc_trace_read) == 40, "zv_ioc_trace_read");
 _Static_assert(sizeof(struct zv_ioc_zone_create) == 240, "zv_ioc_zone_create");
 _Static_assert(sizeof(struct zv_ioc_zone_open) == 24, "zv_ioc_zone_open");
 _Static_assert(sizeof(struct zv_event) == 40, "zv_event");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The module's interface, from zone0's userspace: memory that can be pinned,
- * rights of the two kinds of zone fd, eventfds, the restart area, processes whose
+ * rights of the two kinds of zone fd, the trace, eventfds, the restart area, processes whose
  * I/O fd was taken over, and destroy by reference count.  Prints PASS/FAIL lines
  * and "DONE"; status 1 after a FAIL.
  */
@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -102,6 +103,51 @@ static void bad_arguments(int zone)
 	close(e.fd);
 	check(request(zone, ZV_IOC_VCPU_GET, &v) != 0,
 	      "a vCPU that is not there is refused");
+}
+
+static void trace(void)
+{
+	struct zv_trace_record records[ZV_TRACE_READ_MAX];
+	struct zv_ioc_trace_set set = { .classes = 1u << 31 };
+	struct zv_ioc_trace_read r = {
+		.buf = (uintptr_t)records,
+		.room = 1000000,
+	};
+	struct zv_ioc_trace_read bad;
+	cpu_set_t all;
+	cpu_set_t first;
+
+	/* The call that begins is its first record, of this CPU. */
+	sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	sched_setaffinity(0, sizeof(first), &first);
+	check(request(device, ZV_IOC_TRACE_SET, &set) == EINVAL,
+	      "an unknown class of events is refused");
+	set = (struct zv_ioc_trace_set){ ZV_TRACE_ALL, 1 };
+	check(request(device, ZV_IOC_TRACE_SET, &set) == EINVAL,
+	      "so is a reserved field");
+	set.reserved = 0;
+	check(request(device, ZV_IOC_TRACE_SET, &set) == 0, "a trace begins");
+	check(request(device, ZV_IOC_TRACE_READ, &r) == 0 && r.got > 0 &&
+		      r.got <= ZV_TRACE_READ_MAX && r.pos == r.first + r.got,
+	      "it has records, at most a page");
+	bad = r;
+	bad.pcpu = ZV_PCPUS_MAX;
+	check(request(device, ZV_IOC_TRACE_READ, &bad) == EINVAL,
+	      "a CPU that is not there has none");
+	bad = r;
+	bad.room = 0;
+	check(request(device, ZV_IOC_TRACE_READ, &bad) == EINVAL,
+	      "no room is refused");
+	bad = r;
+	bad.buf = 8;
+	bad.pos = 0;
+	check(request(device, ZV_IOC_TRACE_READ, &bad) == EFAULT,
+	      "a bad address for records is EFAULT");
+	set.classes = 0;
+	check(request(device, ZV_IOC_TRACE_SET, &set) == 0, "and ends");
+	sched_setaffinity(0, sizeof(all), &all);
 }
 
 static void rights(uint32_t id)
@@ -577,6 +623,7 @@ int main(void)
 		perror(ZV_DEVICE);
 		return 1;
 	}
+	trace();
 	before = pages_free();
 	zone = create(&c, "kmodtest");
 	check(zone >= 0, "a zone is created");

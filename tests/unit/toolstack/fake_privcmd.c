@@ -12,6 +12,8 @@
  *   delay-OP      milliseconds the operation takes
  *   pool          bytes of memory for zones (default 1 GiB)
  *   log           the hypervisor's log
+ *   trace         the classes that are traced, a number
+ *   trace-CPU     the position of its first record (uint64_t), then records
  */
 #include "privcmd.h"
 
@@ -214,7 +216,8 @@ int privcmd_info(int device, struct zv_info *ret_info)
 	*ret_info = (struct zv_info){
 		.abi = ZV_ABI_VERSION,
 		.pcpu_count = PCPUS,
-		.features = ZV_FEATURE_SHADOW | ZV_FEATURE_RESET,
+		.features =
+			ZV_FEATURE_SHADOW | ZV_FEATURE_RESET | ZV_FEATURE_TRACE,
 		.pages_ram = pool + 1000,
 		.pages_hv = 100,
 		.pages_zone0 = 900,
@@ -273,6 +276,61 @@ int privcmd_counters(int device, uint32_t zone,
 	};
 	ret_counters->exits[ZV_EXIT_HVC] = 42;
 	return injected("counters");
+}
+
+int privcmd_trace_set(int device, uint32_t classes)
+{
+	char path[PATH_MAX];
+	FILE *file;
+	int rc = injected("trace-set");
+
+	(void)device;
+	if (rc < 0) {
+		return rc;
+	}
+	path_of(path, "trace");
+	file = fopen(path, "we");
+	if (!file) {
+		return -errno;
+	}
+	fprintf(file, "%u", classes);
+	fclose(file);
+	return 0;
+}
+
+ssize_t privcmd_trace_read(int device, uint32_t pcpu, uint64_t *pos,
+			   uint64_t *ret_first,
+			   struct zv_trace_record *ret_records, uint32_t room)
+{
+	char path[PATH_MAX];
+	FILE *file;
+	uint64_t first = 0;
+	uint64_t end = 0;
+	size_t got = 0;
+	int rc = injected("trace-read");
+
+	(void)device;
+	if (rc < 0 || pcpu >= PCPUS) {
+		return rc < 0 ? rc : -EINVAL;
+	}
+	path_of(path, "trace-%u", pcpu);
+	file = fopen(path, "re");
+	if (file && fread(&first, sizeof(first), 1, file) == 1) {
+		fseek(file, 0, SEEK_END);
+		end = first + ((size_t)ftell(file) - sizeof(first)) /
+				      sizeof(*ret_records);
+	}
+	*ret_first = *pos > end ? end : *pos < first ? first : *pos;
+	if (file) {
+		fseek(file,
+		      (long)(sizeof(first) +
+			     (*ret_first - first) * sizeof(*ret_records)),
+		      SEEK_SET);
+		got = fread(ret_records, sizeof(*ret_records), room, file);
+		fclose(file);
+	}
+	*pos = *ret_first + got;
+	return (ssize_t)got;
 }
 
 int privcmd_zone_next(int device, uint32_t id, struct zv_zone_info *ret_info)

@@ -61,6 +61,33 @@ int privcmd_counters(int device, uint32_t zone,
 	return rc;
 }
 
+int privcmd_trace_set(int device, uint32_t classes)
+{
+	struct zv_ioc_trace_set arg = { .classes = classes };
+
+	return request(device, ZV_IOC_TRACE_SET, &arg);
+}
+
+ssize_t privcmd_trace_read(int device, uint32_t pcpu, uint64_t *pos,
+			   uint64_t *ret_first,
+			   struct zv_trace_record *ret_records, uint32_t room)
+{
+	struct zv_ioc_trace_read arg = {
+		.pos = *pos,
+		.buf = (uintptr_t)ret_records,
+		.pcpu = pcpu,
+		.room = room,
+	};
+	int rc = request(device, ZV_IOC_TRACE_READ, &arg);
+
+	if (rc < 0) {
+		return rc;
+	}
+	*pos = arg.pos;
+	*ret_first = arg.first;
+	return arg.got;
+}
+
 int privcmd_zone_next(int device, uint32_t id, struct zv_zone_info *ret_info)
 {
 	struct zv_ioc_zone_next next = { .info = { .id = id } };

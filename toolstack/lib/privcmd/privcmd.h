@@ -32,6 +32,18 @@ ssize_t privcmd_log(int device, uint64_t *pos, uint64_t *ret_first,
 int privcmd_counters(int device, uint32_t zone,
 		     struct zv_counters *ret_counters);
 
+/* Which classes of events the hypervisor traces; 0: none. */
+int privcmd_trace_set(int device, uint32_t classes);
+
+/*
+ * Reads up to room records of a pCPU from *pos on; returns their number.  *pos
+ * moves behind them, *ret_first is where they start: what is between the *pos
+ * asked for and it is lost.
+ */
+ssize_t privcmd_trace_read(int device, uint32_t pcpu, uint64_t *pos,
+			   uint64_t *ret_first,
+			   struct zv_trace_record *ret_records, uint32_t room);
+
 /* The zone with the smallest id >= id; -ESRCH: none. */
 int privcmd_zone_next(int device, uint32_t id, struct zv_zone_info *ret_info);
 
