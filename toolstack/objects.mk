@@ -13,6 +13,7 @@ libhvd-y += \
 	toolstack/lib/client/job.c \
 	toolstack/lib/client/pump.c \
 	toolstack/lib/client/sock.c \
+	toolstack/lib/client/trace.c \
 	toolstack/lib/client/wire.c \
 	toolstack/lib/client/zone.c
 
@@ -105,6 +106,7 @@ hvd-y += \
 	toolstack/daemon/service.c \
 	toolstack/daemon/session.c \
 	toolstack/daemon/store.c \
+	toolstack/daemon/trace.c \
 	toolstack/daemon/unix_socket.c \
 	toolstack/daemon/user_net.c \
 	toolstack/daemon/zone.c \

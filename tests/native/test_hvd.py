@@ -302,6 +302,155 @@ def test_version_and_host(machine, hvd):
     fails("ZONE_NOT_FOUND", hvd, "host.counters", zone="nobody")
 
 
+def write_trace(machine, cpu, records, first=0):
+    """What the fake hypervisor has of a CPU: (time, event, zone, vcpu, detail,
+    argument), as hypervisor/include/public/zv/trace_record.h has them."""
+    new = machine.fake / "new-trace"
+    new.write_bytes(struct.pack("<Q", first) +
+                    b"".join(struct.pack("<QHHHHQQ", *r, 0) for r in records))
+    new.rename(machine.fake / f"trace-{cpu}")  # hvd may be reading
+
+
+def traced_classes(machine):
+    return int((machine.fake / "trace").read_text())
+
+
+def wait_trace_reads(machine, count):
+    """Until that many more have been read, of whatever CPU."""
+    path = machine.fake / "trace-reads"
+
+    def reads():
+        return path.stat().st_size if path.exists() else 0
+
+    end = reads() + count
+    wait(lambda: reads() >= end)
+
+
+NOBODY = 0xffff
+
+
+def test_trace(machine, hvd):
+    assert traced_classes(machine) == 0
+    error = fails("INVALID_STATE", hvd, "trace.read", cpu=0)
+    assert "trace.set" in error.hint
+    write_trace(machine, 1, [(100 + i, 0, 1, 0, 0, 0) for i in range(700)])
+    started = hvd.call("trace.set", events=["run", "sched"])
+    assert started == {"pos": [0, 700, 0, 0]}
+    assert traced_classes(machine) == 3
+    got = hvd.call("trace.read", cpu=1)
+    assert len(got["records"]) == 512 and got["pos"] == 512
+    assert got["records"][511] == [611, "enter", 1, 0, None, 0]
+    assert got["lost"] == 0
+    got = hvd.call("trace.read", cpu=1, pos=512)
+    assert len(got["records"]) == 188 and got["pos"] == 700
+    assert hvd.call("trace.read", cpu=1, pos=700) == {
+        "records": [], "lost": 0, "pos": 700}
+    # beyond the end, and overwritten
+    assert hvd.call("trace.read", cpu=1, pos=2**63 - 1)["pos"] == 700
+    write_trace(machine, 1, [(5, 0, 1, 0, 0, 0)], first=1000)
+    got = hvd.call("trace.read", cpu=1, pos=700)
+    assert got["lost"] == 300 and got["pos"] == 1001
+    error = fails("INVALID_PARAMS", hvd, "trace.read", cpu=4)
+    assert error.path == "$.cpu"
+    assert fails("INVALID_PARAMS", hvd, "trace.read", cpu=64).path == "$.cpu"
+    error = fails("INVALID_PARAMS", hvd, "trace.set", events=["run", "walk"])
+    assert error.path == "$.events[1]" and "sched" in error.hint
+    fails("INVALID_PARAMS", hvd, "trace.set", events=[5])
+    assert traced_classes(machine) == 3
+    assert hvd.call("trace.set", events=[])["pos"][1] == 1001
+    assert traced_classes(machine) == 0
+    fails("INVALID_STATE", hvd, "trace.read", cpu=0)
+
+
+def test_trace_words(machine, hvd):
+    hvd.call("trace.set", events=["run", "sched", "irq", "io", "hypercall",
+                                  "state"])
+    assert traced_classes(machine) == 63
+    write_trace(machine, 0, [
+        (1, 0x10, 3, 1, 0, 0), (2, 0x00, 3, 1, 0, 0),
+        (3, 0x01, 3, 1, 5, 0x93800046), (4, 0x31, 3, 1, 0x104, 0xa000050),
+        (5, 0x12, 3, 1, 1, 0), (6, 0x12, 3, 1, 0, 0),
+        (7, 0x10, NOBODY, NOBODY, 0, 0), (8, 0x11, 3, 1, 0, 2),
+        (9, 0x20, 0, 2, 0, 300), (10, 0x30, 3, 1, 0, 17),
+        (11, 0x31, 3, 1, 4, 0x9000000), (12, 0x32, 3, 1, 0, 0x9000004),
+        (13, 0x40, 0, 0, 0x13, (1 << 64) - 11), (14, 0x50, 3, NOBODY, 1, 0),
+        (15, 0x01, 3, 1, 77, 1 << 63), (16, 0x5f, 3, 1, 0, 0)])
+    assert hvd.call("trace.read", cpu=0)["records"] == [
+        [1, "switch", 3, 1, None, 0], [2, "enter", 3, 1, None, 0],
+        [3, "leave", 3, 1, "access", 0x93800046],
+        [4, "forward", 3, 1, "write", 0xa000050],
+        [5, "block", 3, 1, "access", 0], [6, "block", 3, 1, "irq", 0],
+        [7, "switch", None, None, None, 0], [8, "ready", 3, 1, None, 2],
+        [9, "inject", 0, 2, None, 300], [10, "doorbell", 3, 1, None, 17],
+        [11, "forward", 3, 1, "read", 0x9000000],
+        [12, "posted", 3, 1, None, 0x9000004],
+        [13, "hypercall", 0, 0, "zone_pause", -11],
+        [14, "state", 3, None, "running", 0],
+        # a reason and an event of a hypervisor that is newer
+        [15, "leave", 3, 1, None, 1 << 63]]
+
+
+def test_trace_is_shared(machine, hvd):
+    """Each gets what it asked for; it is off when the last has gone, however
+    that happens."""
+    other = machine.client()
+    reader = machine.client(readonly=True)
+    fails("PERMISSION", reader, "trace.set", events=["run"])
+    fails("INVALID_STATE", reader, "trace.read", cpu=0)
+    hvd.call("trace.set", events=["run"])
+    other.call("trace.set", events=["irq", "state"])
+    assert traced_classes(machine) == 1 | 4 | 32
+    write_trace(machine, 0, [(1, 0, 1, 0, 0, 0), (2, 0x20, 1, 0, 0, 40)])
+    for _ in range(2):
+        assert [r[1] for r in hvd.call("trace.read", cpu=0)["records"]] == [
+            "enter"]
+        assert [r[1] for r in other.call("trace.read", cpu=0)["records"]] == [
+            "inject"]
+    other.close()
+    wait(lambda: traced_classes(machine) == 1)
+    hvd.call("trace.set", events=["io"])
+    assert traced_classes(machine) == 8
+    hvd.call("trace.set", events=[])
+    assert traced_classes(machine) == 0
+    # reading is not worth a line of the audit
+    assert machine.text().count("trace.read") == 0
+    assert machine.text().count(": trace.set") == 5
+    # whoever is killed leaves it on; the next one sees to it
+    hvd.call("trace.set", events=["run"])
+    machine.kill()
+    assert traced_classes(machine) == 1
+    client = machine.start()
+    assert traced_classes(machine) == 0
+    client.call("trace.set", events=["run"])
+    machine.stop()
+    assert traced_classes(machine) == 0
+
+
+def test_trace_that_fails(machine, hvd):
+    hvd.call("trace.set", events=["run"])
+    for number, code in ((12, "NO_MEMORY"), (38, "UNSUPPORTED"),
+                         (25, "UNSUPPORTED"), (5, "INTERNAL")):
+        machine.inject("fail-trace-set", f"once {number}")
+        fails(code, hvd, "trace.set", events=["irq"])
+        assert traced_classes(machine) == 1
+    assert hvd.call("trace.read", cpu=0)["records"] == []
+    machine.inject("fail-trace-read", "once 5")
+    fails("INTERNAL", hvd, "trace.read", cpu=0)
+    machine.inject("fail-trace-read", "once 38")
+    fails("UNSUPPORTED", hvd, "trace.read", cpu=0)
+    # the first that asks, and it is not begun
+    hvd.call("trace.set", events=[])
+    machine.inject("fail-trace-set", "once 12")
+    fails("NO_MEMORY", hvd, "trace.set", events=["irq"])
+    fails("INVALID_STATE", hvd, "trace.read", cpu=0)
+    # an older hypervisor has none, and all else works
+    machine.stop()
+    machine.inject("fail-trace-set", "38")
+    client = machine.start()
+    fails("UNSUPPORTED", client, "trace.set", events=["irq"])
+    client.call("host.info")
+
+
 def test_discover_names_every_method(hvd):
     document = hvd.call("rpc.discover")
     for method in document["methods"]:

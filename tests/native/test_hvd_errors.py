@@ -123,7 +123,8 @@ def test_hypervisor_that_is_not_there(machine):
     client = machine.start()
     for method, params in (("host.info", {}), ("host.log", {}),
                            ("host.counters", {}),
-                           ("zone.get", {"name": "zone0"})):
+                           ("zone.get", {"name": "zone0"}),
+                           ("trace.set", {"events": ["run"]})):
         assert "modprobe" in fails("NO_HYPERVISOR", client, method,
                                    **params).hint
 

@@ -52,6 +52,8 @@ def test_every_method_answers_as_described(machine, hvd):
                    "log.level"):
         hvd.call(method)
     hvd.call("host.counters", zone="z1")
+    hvd.call("trace.set", events=["run"])
+    hvd.call("trace.read", cpu=0)
     hvd.call("zone.pause", name="z1")
     hvd.call("zone.get", name="z1")
     hvd.call("zone.resume", name="z1")
@@ -89,7 +91,8 @@ def test_every_method_answers_as_described(machine, hvd):
 
 
 NOT = {"string": [5, None, [], {}], "integer": ["1", 1.5, None, True],
-       "boolean": ["yes", 1, None], "object": ["x", 1, [], None]}
+       "boolean": ["yes", 1, None], "object": ["x", 1, [], None],
+       "array": ["x", 1, {}, None]}
 
 
 def wrong_values(schema):
@@ -108,7 +111,7 @@ def test_parameters_that_the_document_refuses(machine, hvd):
     definition = machine.definition(devices=[{"type": "net"}])
     hvd.call("zone.define", definition=definition)
     good = {"name": "z1", "device": "net0", "definition": definition,
-            "job": 1, "id": 12345, "path": "/"}
+            "job": 1, "id": 12345, "path": "/", "events": [], "cpu": 0}
     for name, method in openrpc.METHODS.items():
         needed = {p["name"]: good[p["name"]] for p in method["params"]
                   if p["required"]}

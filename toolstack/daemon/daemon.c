@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "privcmd.h"
+#include "trace.h"
 #include "zone.h"
 
 int daemon_connect(struct daemon *daemon, struct zerror *ret_error)
@@ -38,6 +39,7 @@ int daemon_connect(struct daemon *daemon, struct zerror *ret_error)
 				  ZV_ABI_MAJOR);
 	}
 	log_info("connected to Zonevisor %.31s", info.version);
+	trace_reset(daemon);
 	zone_adopt_running(daemon);
 	zone_autostart_begin(daemon);
 	return 0;

@@ -19,6 +19,7 @@
 
 struct metrics_server;
 struct server;
+struct trace_client;
 struct zone;
 
 struct daemon_options {
@@ -42,6 +43,7 @@ struct daemon {
 	struct metrics_server *metrics; /* NULL: there was no memory */
 	uint64_t requests; /* of clients, so far */
 	struct event_log events;
+	struct trace_client *tracers;
 	struct zone *zones; /* sorted by name */
 	unsigned int zone_count;
 	struct zone_autostart autostart;

@@ -16,6 +16,7 @@
 #include "session.h"
 #include "strict_json.h"
 #include "text.h"
+#include "trace.h"
 #include "zone.h"
 
 #define LOG_CHUNK 65536u
@@ -49,7 +50,8 @@ static void fail_errno(struct rpc_call *call, const char *what, int err)
 
 static void daemon_version(struct rpc_call *call, struct json_object *params)
 {
-	static const char *const features[] = { "events", "consoles", "reset" };
+	static const char *const features[] = { "events", "consoles", "reset",
+						"trace" };
 	struct json_object *result = json_object_new_object();
 	struct json_object *list = json_object_new_array();
 	struct zerror error;
@@ -458,6 +460,14 @@ const struct rpc_method methods_table[] = {
 	{ "job.list", true, list_jobs, { { 0 } } },
 	{ "job.cancel", false, cancel_job, { { "job", RPC_INT, true } } },
 	{ "log.level", false, log_level, { { "level", RPC_STRING, false } } },
+	{ "trace.set",
+	  false,
+	  methods_trace_set,
+	  { { "events", RPC_ARRAY, true } } },
+	{ "trace.read",
+	  true,
+	  methods_trace_read,
+	  { { "cpu", RPC_INT, true }, { "pos", RPC_INT, false } } },
 	{ "event.subscribe",
 	  true,
 	  event_subscribe,

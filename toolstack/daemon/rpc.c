@@ -355,6 +355,8 @@ static const char *type_names(unsigned int types)
 		return "true or false";
 	case RPC_OBJECT:
 		return "an object";
+	case RPC_ARRAY:
+		return "a list";
 	default:
 		return "a string or an integer";
 	}
@@ -371,6 +373,8 @@ static unsigned int type_of(struct json_object *value)
 		return RPC_BOOL;
 	case json_type_object:
 		return RPC_OBJECT;
+	case json_type_array:
+		return RPC_ARRAY;
 	default:
 		return 0;
 	}

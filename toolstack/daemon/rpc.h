@@ -33,6 +33,7 @@ enum rpc_type {
 	RPC_INT = 1u << 1,
 	RPC_BOOL = 1u << 2,
 	RPC_OBJECT = 1u << 3,
+	RPC_ARRAY = 1u << 4,
 };
 
 struct rpc_param {

@@ -16,6 +16,7 @@
 #include "log.h"
 #include "methods.h"
 #include "rpc.h"
+#include "trace.h"
 
 #define READ_SIZE 65536u
 #define REQUESTS_PER_TURN 64u /* then it is somebody else's turn */
@@ -32,6 +33,7 @@ struct session {
 	struct rpc_peer peer;
 	struct ucred credentials; /* when it connected */
 	struct event_listener listener;
+	struct trace_client tracer;
 	bool closing;
 	bool handling; /* inside handle_lines() */
 	bool last_words; /* close as soon as output is written */
@@ -64,6 +66,11 @@ struct event_listener *session_listener(struct session *session)
 	return &session->listener;
 }
 
+struct trace_client *session_tracer(struct session *session)
+{
+	return &session->tracer;
+}
+
 static void on_handle_closed(uv_handle_t *handle)
 {
 	struct session *s = handle->data;
@@ -88,6 +95,7 @@ static void session_close(struct session *s)
 	s->owner->held -= s->held;
 	s->held = 0;
 	event_unlisten(&s->listener);
+	trace_leave(s->daemon, &s->tracer);
 	rpc_peer_leave(&s->peer);
 	uv_close((uv_handle_t *)&s->pipe, on_handle_closed);
 	uv_close((uv_handle_t *)&s->resume, on_handle_closed);

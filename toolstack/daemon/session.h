@@ -15,6 +15,7 @@
 struct daemon;
 struct event_listener;
 struct session;
+struct trace_client;
 
 #define SESSION_OUTPUT_MAX (4u << 20)
 #define SESSION_EVENTS_MAX (256u << 10) /* queued output that bars events */
@@ -38,5 +39,6 @@ void session_close_all(struct session_owner *owner);
 
 struct daemon *session_daemon(struct session *session);
 struct event_listener *session_listener(struct session *session);
+struct trace_client *session_tracer(struct session *session);
 
 #endif /* ZV_TOOLSTACK_DAEMON_SESSION_H */

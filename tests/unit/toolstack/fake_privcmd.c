@@ -14,6 +14,7 @@
  *   log           the hypervisor's log
  *   trace         the classes that are traced, a number
  *   trace-CPU     the position of its first record (uint64_t), then records
+ *   trace-reads   grows by a byte whenever a CPU's are read
  */
 #include "privcmd.h"
 
@@ -81,14 +82,11 @@ static bool read_small(const char *path, char text[64])
 	return true;
 }
 
-/* Tells the test that op failed, by one more byte in a file. */
-static void count_failure(const char *op)
+/* Tells the test that something happened, by one more byte in a file. */
+static void count(const char *path)
 {
-	char path[PATH_MAX];
-	FILE *file;
+	FILE *file = fopen(path, "ae");
 
-	path_of(path, "failed-%s", op);
-	file = fopen(path, "ae");
 	if (file) {
 		fputc('x', file);
 		fclose(file);
@@ -115,7 +113,8 @@ static int injected(const char *op)
 	} else {
 		err = atoi(text);
 	}
-	count_failure(op);
+	path_of(path, "failed-%s", op);
+	count(path);
 	return -err;
 }
 
@@ -313,6 +312,8 @@ ssize_t privcmd_trace_read(int device, uint32_t pcpu, uint64_t *pos,
 	if (rc < 0 || pcpu >= PCPUS) {
 		return rc < 0 ? rc : -EINVAL;
 	}
+	path_of(path, "trace-reads");
+	count(path);
 	path_of(path, "trace-%u", pcpu);
 	file = fopen(path, "re");
 	if (file && fread(&first, sizeof(first), 1, file) == 1) {

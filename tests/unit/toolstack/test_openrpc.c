@@ -73,6 +73,7 @@ static unsigned int types_of(struct json_object *schema)
 	return strcmp(type, "string") == 0    ? RPC_STRING
 	       : strcmp(type, "integer") == 0 ? RPC_INT
 	       : strcmp(type, "boolean") == 0 ? RPC_BOOL
+	       : strcmp(type, "array") == 0   ? RPC_ARRAY
 					      : RPC_OBJECT;
 }
 

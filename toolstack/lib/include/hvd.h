@@ -235,6 +235,38 @@ void hvd_log_free(struct hvd_log *log);
 /* Counters as JSON, of one zone or of the host (zone NULL); free() it. */
 int hvd_counters(struct hvd_conn *conn, const char *zone, char **ret_json);
 
+/*
+ * Traces what vCPUs do: the classes of events, NULL after the last ("run",
+ * "sched", "irq", "io", "hypercall", "state"); NULL or none: no more.  It ends
+ * with the connection, too.  ret_pos (may be NULL, ret_count then, too) gets,
+ * for each CPU of the machine, where to begin reading; free() it.
+ */
+int hvd_trace_set(struct hvd_conn *conn, const char *const *events,
+		  uint64_t **ret_pos, size_t *ret_count);
+
+/* See trace.read of hvd's RPC for the events, and what and value of each. */
+struct hvd_trace_record {
+	uint64_t time_ns; /* the hypervisor's uptime */
+	const char *event; /* "enter", "leave", "switch", ... */
+	int32_t zone; /* -1: none */
+	int32_t vcpu; /* -1: none in particular */
+	const char *what; /* or NULL */
+	int64_t value;
+};
+
+/* lost: records that were overwritten before these; pos: where to go on. */
+struct hvd_trace {
+	size_t record_count;
+	struct hvd_trace_record *records;
+	uint64_t lost;
+	uint64_t pos;
+};
+
+/* What a CPU of the machine has noted from pos on, a piece of it. */
+int hvd_trace_read(struct hvd_conn *conn, uint32_t cpu, uint64_t pos,
+		   struct hvd_trace **ret_trace);
+void hvd_trace_free(struct hvd_trace *trace);
+
 /* The OpenRPC document of the daemon; free() it. */
 int hvd_discover(struct hvd_conn *conn, char **ret_json);
 
