@@ -50,6 +50,7 @@ hvsh-y += $(zdef-y) \
 	toolstack/hvsh/cmd_import.c \
 	toolstack/hvsh/cmd_top.c \
 	toolstack/hvsh/cmd_job.c \
+	toolstack/hvsh/cmd_trace.c \
 	toolstack/hvsh/cmd_zone.c \
 	toolstack/hvsh/commands.c \
 	toolstack/hvsh/complete.c \
@@ -69,6 +70,7 @@ hvsh-y += $(zdef-y) \
 	toolstack/hvsh/term.c \
 	toolstack/hvsh/top_rate.c \
 	toolstack/hvsh/top_sample.c \
+	toolstack/hvsh/trace_picture.c \
 	toolstack/hvsh/watch.c \
 	toolstack/hvsh/words.c
 hvsh-libs += libedit

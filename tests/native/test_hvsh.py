@@ -19,6 +19,7 @@ import pytest
 import openrpc
 import seen
 from fake_hvd import FakeHvd, RpcError, hvsh_path, read_until, running, zone
+from trace_format import Trace
 
 ROOT = Path(__file__).resolve().parents[2]
 HVSH = hvsh_path()
@@ -1530,6 +1531,42 @@ def test_batch(hvd, hvsh):
     assert hvsh(stdin='info "x').returncode == 2
     assert good(hvsh(stdin="quit\nnosuch\n")) == ""
     assert good(hvsh(stdin="hvsh list\n")) == good(hvsh("list"))
+
+
+@pytest.mark.parametrize("method, result", [
+    ("trace.set", {}), ("trace.set", {"pos": 5}),
+    ("trace.read", {}), ("trace.read", {"records": 5}),
+    ("trace.read", {"records": [5]}),
+    ("trace.read", {"records": [[1, "enter", 0, 0, None]]}),
+    ("trace.read", {"records": [["1", "enter", 0, 0, None, 0]]}),
+    ("trace.read", {"records": [[1, None, 0, 0, None, 0]]})])
+def test_answers_that_are_no_trace(hvd, hvsh, tmp_path, method, result):
+    hvd.overrides["trace.set"] = lambda params: {"pos": [0]}
+    hvd.raw[method] = lambda identity: reply(identity, result)
+    got = hvsh("trace", "-n", "1", "-o", str(tmp_path / "t"))
+    assert got.returncode == 1
+    assert f"{method}" in got.stderr, got.stderr
+
+
+def test_a_trace_of_odd_zones(hvd, hvsh, tmp_path):
+    """Numbers beyond all bounds, and names that end a JSON string."""
+    hvd.overrides["trace.set"] = lambda params: {"pos": [0]}
+    records = [
+        [1, "enter", 3, 0, None, 0], [2, "enter", 256, 0, None, 0],
+        [3, "enter", -5, -5, None, 0], [4, "enter", 3, 32, None, 0],
+        [5, "leave", 3, 0, 'a"\\\n' + "x" * 100, 0],
+        [6, "n" * 100, 3, 0, "?", -2**63], [7, "ready", 3, 0, None, -1],
+        [8, "ready", 3, 0, None, 2**62], [9, "state", 999, None, "x", 0],
+        [10, "block", None, None, None, 0]]
+    zones = [{"name": 'q"\\\n', "uuid": "u", "state": "running", "id": 3,
+              "vcpus": 1, "memory": 1, "autostart": False}]
+    hvd.raw["trace.read"] = lambda identity: reply(
+        identity, {"records": records, "lost": 0, "pos": 10})
+    hvd.raw["zone.list"] = lambda identity: reply(identity, zones)
+    path = tmp_path / "t"
+    good(hvsh("trace", "-n", "1", "-o", str(path)))
+    trace = Trace(path)
+    assert set(trace.processes.values()) == {"CPUs", 'q"\\?'}
 
 
 # ---- one table of commands ----

@@ -13,7 +13,10 @@ import pytest
 
 import seen
 from fake_hvd import hvsh_path, read_until, running
-from test_hvd import HVD, machine, net, passt, state, wait  # noqa: F401 (fixtures)
+from test_hvd import (HVD, NOBODY, machine, net, passt,  # noqa: F401 (fixtures)
+                      state, traced_classes, wait, wait_trace_reads,
+                      write_trace)
+from trace_format import Trace
 
 HVSH = hvsh_path()
 SECONDS = 20
@@ -466,3 +469,224 @@ def test_dump(machine, hvd, hvsh, env, defined, tmp_path):  # noqa: F811
         assert dump.stderr.read() == b"hvsh: dump z1: it was cancelled\n"
     assert not core.exists()
     assert state(hvd, "z1") == "running"
+
+
+# ------------------------------------------------------------------- trace
+
+ENTER, LEAVE, SWITCH, READY, BLOCK = 0x00, 0x01, 0x10, 0x11, 0x12
+INJECT, DOORBELL, FORWARD, HYPERCALL, STATE = 0x20, 0x30, 0x31, 0x40, 0x50
+IRQ, WFX, HVC, ACCESS = 0, 1, 2, 5
+OFF = 2
+
+
+@pytest.fixture
+def tracing(machine, env, tmp_path):  # noqa: F811
+    """Traces what a test gives for each CPU, and returns the picture."""
+    def run(*cpus, words=(), first=0, status=0):
+        path = tmp_path / "trace.json"
+        with running(env, "trace", "-o", str(path), *words) as process:
+            # by trace.set, one of each CPU, and then by hvsh
+            wait_trace_reads(machine, 5)
+            for cpu, records in enumerate(cpus):
+                write_trace(machine, cpu, records, first)
+            process.send_signal(signal.SIGINT)
+            out, err = map(bytes.decode, process.communicate(timeout=SECONDS))
+        assert process.returncode == status, err
+        assert traced_classes(machine) == 0
+        return Trace(path), out
+    return run
+
+
+def test_trace_of_a_life(machine, hvd, hvsh, defined, tracing):  # noqa: F811
+    """One vCPU from its start to its end, and zone0's beside it."""
+    hvsh("start", "z1")
+    trace, out = tracing(
+        [(1000, SWITCH, 0, 0, 0, 0), (1200, ENTER, 0, 0, 0, 0),
+         (2000, LEAVE, 0, 0, HVC, 0x5a000000),
+         (2100, STATE, 1, NOBODY, 1, 0), (2200, READY, 1, 0, 0, 1),
+         (2300, HYPERCALL, 0, 0, 0x12, 0), (2400, ENTER, 0, 0, 0, 0),
+         (5000, LEAVE, 0, 0, IRQ, 0),
+         (5500, INJECT, 1, 0, 0, 40), (5600, READY, 1, 0, 0, 1),
+         (6000, ENTER, 0, 0, 0, 0), (7500, LEAVE, 0, 0, HVC, 0),
+         (7600, STATE, 1, NOBODY, 2, 0)],
+        [(2500, SWITCH, 1, 0, 0, 0), (2600, ENTER, 1, 0, 0, 0),
+         (3000, LEAVE, 1, 0, ACCESS, 7), (3100, DOORBELL, 1, 0, 0, 3),
+         (3200, ENTER, 1, 0, 0, 0), (3400, LEAVE, 1, 0, ACCESS, 7),
+         (3500, FORWARD, 1, 0, 0x104, 0xa000070), (3600, BLOCK, 1, 0, 1, 0),
+         (3700, SWITCH, NOBODY, NOBODY, 0, 0),
+         (5700, SWITCH, 1, 0, 0, 0), (5800, ENTER, 1, 0, 0, 0),
+         (7700, LEAVE, 1, 0, IRQ, 0), (7800, SWITCH, NOBODY, NOBODY, 0, 0),
+         (9000, BLOCK, 1, 0, OFF, 0)])
+    assert out.endswith("trace.json: 27 records in 0.000 s\n")
+    assert trace.other["records"] == "27" and trace.other["lost"] == "0"
+    assert trace.other["start_ns"] == "1000"
+    assert trace.slices["z1", "vcpu0"] == [
+        ("ready", 1200, 1500), ("switch in", 1500, 1600), ("guest", 1600, 2000),
+        ("exit: doorbell", 2000, 2200), ("guest", 2200, 2400),
+        ("exit: forward", 2400, 2700), ("blocked: access", 2700, 4600),
+        ("ready", 4600, 4700), ("switch in", 4700, 4800), ("guest", 4800, 6700),
+        ("exit: irq", 6700, 6800), ("paused", 6800, 8000)]
+    assert trace.names("zone0", "vcpu0") == [
+        "switch in", "guest", "exit: hypercall", "guest", "exit: irq",
+        "guest", "exit: hvc"]
+    assert trace.slices["CPUs", "cpu0"] == [("zone0 vcpu0", 0, 8000)]
+    assert trace.slices["CPUs", "cpu1"] == [
+        ("z1 vcpu0", 1500, 2700), ("z1 vcpu0", 4700, 6800)]
+    assert trace.marks("z1", "vcpu0") == [
+        "state: running", "doorbell 3", "forward: write 0xa000070",
+        "interrupt 40", "state: paused"]
+    assert trace.marks("zone0", "vcpu0") == ["hypercall: zone_start"]
+    assert trace.instants["z1", "vcpu0"][3].args == {"cpu": 0, "value": 40}
+    # a process for each zone, and a thread for each CPU of the machine
+    assert set(trace.processes.values()) == {"CPUs", "zone0", "z1"}
+    assert sorted(trace.threads.values()) == [
+        "cpu0", "cpu1", "cpu2", "cpu3", "vcpu0", "vcpu0"]
+
+
+def test_trace_of_what_was_lost(hvd, tracing):
+    """Nothing is drawn where nothing is known."""
+    trace, out = tracing(
+        [(1000, ENTER, 0, 0, 0, 0), (9000, LEAVE, 0, 0, IRQ, 0)],
+        [(5000, ENTER, 0, 1, 0, 0), (6000, LEAVE, 0, 1, IRQ, 0)], first=100)
+    assert "4 records" in out and out.endswith(", 200 lost\n")
+    assert trace.slices["CPUs", "cpu1"][0].name == "lost: 100 records"
+    assert trace.names("CPUs", "cpu1") == ["lost: 100 records",
+                                           "zone0 vcpu1"]
+    assert trace.other["lost"] == "200"
+
+
+def test_trace_that_lost_something_midway(machine, hvd, env,  # noqa: F811
+                                          tmp_path):
+    path = tmp_path / "t.json"
+    with running(env, "trace", "-o", str(path), "-e", "run,sched") as process:
+        wait_trace_reads(machine, 5)
+        assert traced_classes(machine) == 3
+        write_trace(machine, 0, [(1000, ENTER, 0, 0, 0, 0)])
+        wait_trace_reads(machine, 8)  # of all CPUs for sure
+        write_trace(machine, 0, [(5000, LEAVE, 0, 0, IRQ, 0),
+                                 (6000, ENTER, 0, 0, 0, 0),
+                                 (7000, LEAVE, 0, 0, WFX, 0)], first=50)
+        process.send_signal(signal.SIGINT)
+        out, err = map(bytes.decode, process.communicate(timeout=SECONDS))
+    assert process.returncode == 0, err
+    assert "4 records" in out and "49 lost" in out
+    trace = Trace(path)
+    assert trace.slices["CPUs", "cpu0"] == [
+        ("zone0 vcpu0", 0, 0), ("lost: 49 records", 0, 4000),
+        ("zone0 vcpu0", 4000, 6000)]
+    assert trace.slices["zone0", "vcpu0"] == [
+        ("guest", 0, 0), ("exit: irq", 4000, 5000), ("guest", 5000, 6000),
+        ("exit: wfx", 6000, 6000)]
+
+
+def test_trace_in_the_order_of_time(hvd, tracing):
+    """Each CPU's records come by themselves, and many at once."""
+    many = [(1000 + 20 * i, (ENTER, LEAVE)[i % 2], 0, 0, IRQ, 0)
+            for i in range(2000)]
+    others = [(1010 + 20 * i, INJECT, 0, 0, 0, i) for i in range(2000)]
+    trace, out = tracing(many, others)
+    assert "4000 records" in out and "lost" not in out
+    assert trace.names("zone0", "vcpu0") == ["guest", "exit: irq"] * 1000
+    assert [i.args["value"] for i in trace.instants["zone0", "vcpu0"]] == \
+        list(range(2000))
+
+
+def test_trace_of_zones_that_come_and_go(machine, hvd, hvsh,  # noqa: F811
+                                         defined, env, tmp_path):
+    """A number that one zone had after another, and one without a name."""
+    hvsh("start", "z1")
+    path = tmp_path / "t.json"
+    with running(env, "trace", "-o", str(path)) as process:
+        wait_trace_reads(machine, 5)
+        write_trace(machine, 0, [(1000, ENTER, 1, 0, 0, 0)])
+        wait_trace_reads(machine, 8)
+        hvsh("destroy", "z1")
+        hvsh("define", "-", stdin=json.dumps(machine.definition("other")))
+        hvsh("start", "other")
+        write_trace(machine, 0, [
+            (1000, ENTER, 1, 0, 0, 0), (2000, STATE, 1, NOBODY, 0, 0),
+            (3000, ENTER, 7, 31, 0, 0), (4000, ENTER, 8, 32, 0, 0)])
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, err
+    assert set(Trace(path).processes.values()) == {"CPUs", "z1, other",
+                                                   "zone 7"}
+
+
+def test_trace_for_some_time(machine, hvd, hvsh, tmp_path):  # noqa: F811
+    write_trace(machine, 0, [(1000, ENTER, 0, 0, 0, 0)])
+    path = tmp_path / "t.json"
+    path.write_text("x" * 100000)
+    # what was before is not asked for
+    assert hvsh("trace", "-n", "1", "-o", str(path)) == (
+        f"{path}: 0 records in 0.000 s\n")
+    assert Trace(path).slices == {}
+    assert traced_classes(machine) == 0
+
+
+def test_trace_at_the_prompt(machine, hvd, hvsh, tmp_path):  # noqa: F811
+    """The connection goes on, the trace does not."""
+    out = hvsh(stdin=f"trace -n 1 -o {tmp_path / 't.json'}\nhost\n")
+    assert "0 records" in out and "Hypervisor:" in out
+    assert traced_classes(machine) == 0
+
+
+def test_trace_that_is_refused(machine, hvd, hvsh, tmp_path):  # noqa: F811
+    assert "--output is missing" in hvsh("trace", status=2)
+    assert "--seconds" in hvsh("trace", "-o", f"{tmp_path}/t", "-n", "x",
+                               status=2)
+    error = hvsh("trace", "-o", f"{tmp_path}/no/t", status=1)
+    assert f"{tmp_path}/no/t: No such file" in error
+    error = hvsh("trace", "-o", f"{tmp_path}/t", "-e", "run,walk", status=1)
+    assert "no class of events walk" in error and "sched" in error
+    error = hvsh("trace", "-o", f"{tmp_path}/t", "-e", ",".join(["run"] * 17),
+                 status=2)
+    assert "too many" in error
+    machine.inject("fail-trace-set", "12")
+    error = hvsh("trace", "-o", f"{tmp_path}/t", status=1)
+    assert "no memory for the trace" in error and "hint" in error
+    machine.clear("fail-trace-set")
+    assert "No space left" in hvsh("trace", "-n", "1", "-o", "/dev/full",
+                                   status=1)
+    assert traced_classes(machine) == 0
+
+
+def test_trace_of_a_daemon_that_dies(machine, hvd, env,  # noqa: F811
+                                     tmp_path):
+    """What came before can be looked at."""
+    path = tmp_path / "t.json"
+    with running(env, "trace", "-o", str(path)) as process:
+        wait_trace_reads(machine, 5)
+        write_trace(machine, 0, [(1000, ENTER, 0, 0, 0, 0),
+                                 (2000, LEAVE, 0, 0, IRQ, 0)])
+        wait_trace_reads(machine, 8)
+        machine.kill()
+        out, err = map(bytes.decode, process.communicate(timeout=SECONDS))
+    assert process.returncode == 3 and "2 records" in out, err
+    assert Trace(path).names("zone0", "vcpu0")[0] == "guest"
+
+
+def test_traces_at_once(machine, hvd, env, tmp_path):  # noqa: F811
+    """Each has its own events; who leaves does not end the other's."""
+    paths = tmp_path / "a.json", tmp_path / "b.json"
+    with running(env, "trace", "-o", str(paths[0]), "-e", "irq") as one, \
+            running(env, "trace", "-o", str(paths[1]), "-e", "run") as two:
+        wait(lambda: (machine.fake / "trace").exists() and
+             traced_classes(machine) == 5)
+        wait_trace_reads(machine, 20)
+        write_trace(machine, 0, [(1000, ENTER, 0, 0, 0, 0),
+                                 (1500, INJECT, 0, 0, 0, 40)])
+        wait_trace_reads(machine, 20)
+        one.send_signal(signal.SIGINT)
+        assert one.wait(SECONDS) == 0
+        wait(lambda: traced_classes(machine) == 1)
+        write_trace(machine, 0, [(1000, ENTER, 0, 0, 0, 0),
+                                 (1500, INJECT, 0, 0, 0, 40),
+                                 (2000, LEAVE, 0, 0, IRQ, 0)])
+        two.send_signal(signal.SIGTERM)
+        assert two.wait(SECONDS) == 128 + signal.SIGTERM
+    assert traced_classes(machine) == 0
+    assert Trace(paths[0]).marks("zone0", "vcpu0") == ["interrupt 40"]
+    assert Trace(paths[1]).slices["zone0", "vcpu0"] == [
+        ("guest", 0, 1000), ("exit: irq", 1000, 1000)]
+    assert Trace(paths[1]).instants == {}

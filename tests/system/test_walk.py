@@ -223,6 +223,8 @@ HVSH = [
     Row("hvsh log --follow", "zone0", keys=CTRL_C),
     Row("hvsh log-level info", "^info"),
     Row("hvsh log-level", "^info"),
+    Row("hvsh trace --output /tmp/w.trace --seconds 1 --events run,sched",
+        r"[1-9]\d* records in"),
     Row("hvsh counters", "exits"),
     Row("hvsh counters --json", result="host.counters"),
     Row("hvsh define /tmp/deaf.json", "deaf: defined"),

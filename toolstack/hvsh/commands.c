@@ -127,6 +127,14 @@ static const struct option top_options[] = {
 	END_OPTIONS,
 };
 
+static const struct option trace_options[] = {
+	{ "output", 'o', "FILE", NULL, "where the picture goes; needed" },
+	{ "seconds", 'n', "N", NULL, "how long (default: until Ctrl-C)" },
+	{ "events", 'e', "CLASSES", NULL,
+	  "only these, commas between: run, sched, irq, io, hypercall, state" },
+	END_OPTIONS,
+};
+
 static const struct option doctor_options[] = {
 	{ "root", '\0', "DIR", NULL,
 	  "look for devices and modules under DIR in place of /" },
@@ -252,6 +260,14 @@ const struct command commands[] = {
 	  cmd_log_level },
 	{ "events", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, events_options,
 	  "print events as they happen", "Ctrl-C ends it.", cmd_events },
+	{ "trace", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, trace_options,
+	  "draw what the CPUs of zones do, and why",
+	  "FILE is for ui.perfetto.dev or chrome://tracing. Zones are shown as "
+	  "processes, vCPUs as threads: when each ran in its guest, why it left "
+	  "it, waited or was ready; interrupts, doorbells, hypercalls. What was "
+	  "lost, as nobody read it in time, is shown, too: fewer classes of "
+	  "events lose less.",
+	  cmd_trace },
 	{ "doctor", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, doctor_options,
 	  "look whether zones can run here, and say how to mend what is wrong",
 	  "Works without the daemon, too. Exit status 0: all is well, but for "

@@ -178,6 +178,7 @@ int cmd_log(struct context *ctx, const struct args *args);
 int cmd_log_level(struct context *ctx, const struct args *args);
 int cmd_counters(struct context *ctx, const struct args *args);
 int cmd_top(struct context *ctx, const struct args *args);
+int cmd_trace(struct context *ctx, const struct args *args);
 int cmd_doctor(struct context *ctx, const struct args *args);
 int cmd_version(struct context *ctx, const struct args *args);
 int cmd_help(struct context *ctx, const struct args *args);
