@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Bare-metal zones: platform, containment, life cycle, memory."""
+import base64
+import gzip
 import json
+import pathlib
 import random
 import struct
+import sys
 
 import pytest
 
-from machine import OFF
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "native"))
+
+from machine import OFF  # noqa: E402
+from trace_format import Trace  # noqa: E402
 
 IMAGE = "/var/lib/hvd/images/tests/zvtest.bin"
 
@@ -275,6 +282,56 @@ def test_life_cycle_fifty_times(machine):
                 machine.run(f"hvsh destroy {name}")
                 machine.wait_state(name, OFF)
         assert machine.free_bytes() == before
+
+
+def fetch(machine, path, to):
+    """A file of zone0, which has only a serial line."""
+    text = machine.run(f"gzip -c {path} | base64 -w 0", timeout=300)
+    to.write_bytes(gzip.decompress(base64.b64decode(text.strip())))
+
+
+def check_vcpu(trace):
+    """It ticks and idles, and is paused for a while."""
+    slices = trace.slices["t", "vcpu0"]
+    names = [s.name for s in slices]
+    assert {"guest", "ready", "blocked: irq", "paused"} <= set(names), names
+    assert any(n.startswith("exit: ") for n in names)
+    for now, then in zip(slices, slices[1:]):
+        if now.name == "guest":
+            assert then.name.startswith(("exit: ", "lost")), (now, then)
+        elif now.name.startswith("blocked"):
+            assert then.name in ("ready", "paused"), (now, then)
+    paused = max(s.end - s.start for s in slices if s.name == "paused")
+    assert paused > 100_000_000
+
+
+def test_trace(machine, tmp_path):
+    """What a zone and zone0 do on a CPU they share, as hvsh draws it."""
+    before = machine.free_bytes()
+    machine.define_test("t", "tick", cpus=[1])
+    machine.start("t")
+    machine.run("hvsh trace -n 2 -o /tmp/t.trace >/tmp/t.out & sleep 1;"
+                " hvsh pause t; usleep 200000; hvsh resume t; wait $!")
+    out = machine.run("cat /tmp/t.out")
+    fetch(machine, "/tmp/t.trace", tmp_path / "t.json")
+    trace = Trace(tmp_path / "t.json")
+    assert f"{trace.other['records']} records" in out
+    assert int(trace.other["records"]) > 500, out
+    assert set(trace.processes.values()) == {"CPUs", "zone0", "t"}
+    check_vcpu(trace)
+    assert {"t vcpu0", "zone0 vcpu1"} <= set(trace.names("CPUs", "cpu1"))
+    marks = trace.marks("t", "vcpu0")
+    assert marks.index("state: paused") < marks.index("state: running")
+    assert any(m.startswith("interrupt ") for m in marks)
+    hypercalls = {m for (process, _), found in trace.instants.items()
+                  if process == "zone0" for m in (i.name for i in found)}
+    assert {"hypercall: zone_pause", "hypercall: zone_resume"} <= hypercalls
+    # Whoever is killed traces no longer: the rings are the pool's again.
+    machine.destroy("t")
+    machine.run("hvsh trace -o /tmp/t.trace & sleep 1; kill -9 $!; wait $!;"
+                " rm /tmp/t.*")
+    machine.wait_until(lambda: machine.free_bytes() == before,
+                       "the end of the trace")
 
 
 def test_errors_name_the_cause(machine):
