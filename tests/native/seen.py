@@ -21,8 +21,8 @@ seen = set()
 
 
 def note(*what):
-    """("error", method or None, code), ("event", name), ("status", number) or
-    ("hint", text)"""
+    """("error", method or None, code), ("told", code, "path" or "hint"),
+    ("event", name), ("status", number) or ("hint", text)"""
     seen.add(what)
 
 
@@ -34,7 +34,10 @@ def excuse(*what):
 def note_answer(method, answer):
     """Of hvd itself; method None: to what is no call of one."""
     if "error" in answer:
-        note("error", method, answer["error"]["data"]["code"])
+        data = answer["error"]["data"]
+        note("error", method, data["code"])
+        for member in data.keys() & {"path", "hint"}:
+            note("told", data["code"], member)
 
 
 def note_hvsh(status, errors):
@@ -66,6 +69,14 @@ def documented_errors():
     for code, error in DOCUMENT["components"]["errors"].items():
         if error.get("x-any-request"):
             yield None, code
+
+
+def documented_tales():
+    """(code, "path" or "hint"): what an error may tell beside its message."""
+    for code, error in DOCUMENT["components"]["errors"].items():
+        for member in "path", "hint":
+            if f"x-{member}" in error:
+                yield code, member
 
 
 def documented_events():
@@ -129,6 +140,9 @@ def unseen(found):
                 yield f"no request was answered with {code}"
         elif (method, code) not in errors:
             yield f"{method} never failed with {code}"
+    for code, member in documented_tales():
+        if ("told", code, member) not in found:
+            yield f"{code} never told a {member}"
     for event in documented_events():
         if ("event", event) not in found:
             yield f"the event {event} was never sent"

@@ -138,6 +138,8 @@ def test_each_error_of_a_request(machine, hvd):
                       (b"[]", "INVALID_REQUEST"),
                       (b'{"jsonrpc":"2.0","id":1,"method":5}',
                        "INVALID_REQUEST"),
+                      (b'{"jsonrpc":"2.0","id":1,"method":"a","prams":{}}',
+                       "INVALID_REQUEST"),
                       (b'{"jsonrpc":"2.0","id":1,"method":"no.such"}',
                        "METHOD_NOT_FOUND"),
                       (b'{"jsonrpc":"2.0","id":1,"method":"zone.list",'

@@ -12,6 +12,7 @@ def whole():
     """As if tests had seen everything."""
     found = {("error", method or "zone.list", code)
              for method, code in seen.documented_errors()}
+    found |= {("told", *tale) for tale in seen.documented_tales()}
     found |= {("event", event) for event in seen.documented_events()}
     found |= {("status", 143 if status == "signal" else status)
               for status in seen.documented_statuses()}
@@ -35,6 +36,7 @@ def test_each_is_missed():
     for what, says in (
             (("error", "zone.start", "NO_MEMORY"),
              "zone.start never failed with NO_MEMORY"),
+            (("told", "BUSY", "path"), "BUSY never told a path"),
             (("event", "power-key-ignored"),
              "the event power-key-ignored was never sent"),
             (("status", 4), "hvsh never ended with 4"),
