@@ -214,6 +214,23 @@ def test_no_link_is_followed(machine, hvd, core, tmp_path, force):
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_file_that_cannot_be_replaced(machine, hvd, tmp_path):
+    """Nobody can: it is a mount point."""
+    folder = tmp_path / "bound"
+    folder.touch()
+    if subprocess.run(["mount", "--bind", folder, folder], capture_output=True,
+                      check=False).returncode:
+        pytest.skip("no right to mount anything")
+    started(machine, hvd)
+    try:
+        error = fails("IO_ERROR", hvd, "zone.dump", name="z1",
+                      path=str(folder), force=True)
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    assert "cannot replace" in str(error)
+    assert state(hvd, "z1") == "running"
+
+
 def test_paths_that_are_none(machine, hvd, core, tmp_path):
     started(machine, hvd)
     os.mkfifo(tmp_path / "fifo")

@@ -106,7 +106,7 @@ def test_a_cancelled_start_is_undone(machine, hvd, other, step):
     hvd.call("zone.define", definition=machine.definition())
     request = other.begin("zone.start", name="z1")
     hvd.call("job.cancel", job=the_job(hvd)["id"])
-    cancelled(other, request)
+    assert cancelled(other, request).hint is None
     ended = hvd.event("z1", "cancelled")
     assert ended["kind"] == "job"
     assert ended["job"]["kind"] == "start"
@@ -180,7 +180,7 @@ def test_all_who_wait_for_a_shutdown_hear_that_it_was_cancelled(machine, hvd,
         wait(lambda: len(machine.io_log("z1")) > len(requests))
     hvd.call("job.cancel", job=the_job(hvd)["id"])
     for client, request in zip((other, third), requests):
-        cancelled(client, request)
+        assert "may still" in cancelled(client, request).hint
     assert hvd.event("z1", "power-key-ignored")["reason"] == \
         "the wait for it was cancelled"
     third.close()
@@ -362,7 +362,8 @@ def test_one_of_several_who_wait_leaves(machine, hvd, other):
                       if m["cmd"] == "powerkey"]) == 2)
     left, _ = exchange(other, requests[0],
                        other.begin("rpc.cancel", id=requests[0]))
-    assert left["error"]["data"]["code"] == "CANCELLED"
+    assert left["error"]["data"] == {"code": "CANCELLED",
+                                     "hint": "others still wait for it"}
     assert state(hvd, "z1") == "shutting-down"
     left, _ = exchange(third, last, third.begin("rpc.cancel", id=last))
     assert left["error"]["data"]["code"] == "CANCELLED"

@@ -13,9 +13,9 @@
  */
 #include "zone_internal.h"
 
-void zone_cancelled(struct zerror *ret_error)
+void zone_cancelled(const char *hint, struct zerror *ret_error)
 {
-	zerror_set(ret_error, ZERROR_CANCELLED, NULL, NULL, "it was cancelled");
+	zerror_set(ret_error, ZERROR_CANCELLED, NULL, hint, "it was cancelled");
 }
 
 const char *zone_why_not_cancel(const struct zone *z, enum job_kind kind)
@@ -46,7 +46,7 @@ static void cancel_start(struct zone *z)
 {
 	struct zerror error;
 
-	zone_cancelled(&error);
+	zone_cancelled(NULL, &error);
 	if (z->state == ZONE_DYING) {
 		z->intent = ZONE_INTENT_NONE;
 		zone_answer(z, WAIT_START, &error);
@@ -66,7 +66,8 @@ static void cancel_wait(struct zone *z)
 		z->cancel_wanted = true;
 		return;
 	}
-	zone_cancelled(&error);
+	zone_cancelled("the guest was asked already, and may still do it",
+		       &error);
 	zone_power_give_up(z, "the wait for it was cancelled", &error);
 }
 

@@ -56,7 +56,9 @@ static int open_file(struct zone_dump *d, struct zerror *ret_error)
 					  "choose another path",
 					  "%s is no regular file", d->path);
 		}
-		unlink(d->path);
+		if (unlink(d->path) < 0) {
+			return fail_file(d, "cannot replace", errno, ret_error);
+		}
 	}
 	d->fd = open(d->path,
 		     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
@@ -234,7 +236,7 @@ int zone_dump_slice(struct zone_dump *d, int zone, const bool *cancel,
 	int rc = 0;
 
 	if (__atomic_load_n(cancel, __ATOMIC_RELAXED)) {
-		zone_cancelled(ret_error);
+		zone_cancelled(NULL, ret_error);
 		rc = -1;
 	} else if (!d->begun) {
 		rc = begin(d, zone, progress, ret_error);

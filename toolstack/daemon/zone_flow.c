@@ -310,7 +310,7 @@ static void after_build(struct zone *z, struct zone_job *job)
 		zone_watch(z);
 	}
 	if (z->cancel_wanted) {
-		zone_cancelled(&job->error);
+		zone_cancelled(NULL, &job->error);
 	}
 	if (job->error.code) {
 		zone_fail(z, &job->error);
@@ -328,7 +328,7 @@ static void after_run(struct zone *z, struct zone_job *job)
 	enum zone_state before = z->state;
 
 	if (z->cancel_wanted) {
-		zone_cancelled(&job->error);
+		zone_cancelled(NULL, &job->error);
 		error = &job->error;
 	}
 	if (error) {

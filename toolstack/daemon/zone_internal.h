@@ -72,8 +72,8 @@ uint64_t zone_answer_late(struct zone *z, uint64_t now,
 
 /* Why a job of that kind cannot be cancelled now; NULL: it can. */
 const char *zone_why_not_cancel(const struct zone *z, enum job_kind kind);
-/* What was cancelled fails with this. */
-void zone_cancelled(struct zerror *ret_error);
+/* What was cancelled fails with this; hint NULL: nothing of it is left. */
+void zone_cancelled(const char *hint, struct zerror *ret_error);
 /* See rpc_cancel(): what a call that waits has begun. */
 int zone_cancel_wait(struct zone *z, enum zone_wait what,
 		     struct zerror *ret_error);

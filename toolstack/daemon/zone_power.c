@@ -179,7 +179,7 @@ void zone_after_press(struct zone *z, struct zone_job *job)
 		zone_enter(z, ZONE_EVENT_SHUTDOWN);
 	}
 	if (z->cancel_wanted) {
-		zone_cancelled(&cancelled);
+		zone_cancelled(NULL, &cancelled);
 		zone_answer(z, WAIT_PRESS, &cancelled);
 		zone_power_give_up(z, "the wait for it was cancelled",
 				   &cancelled);

@@ -50,7 +50,7 @@ static int on_cancel(void *arg, struct rpc_call *call, struct zerror *ret_error)
 	}
 	*place = waiter->next;
 	free(waiter);
-	zone_cancelled(&error);
+	zone_cancelled("others still wait for it", &error);
 	rpc_fail(call, &error);
 	return 0;
 }
