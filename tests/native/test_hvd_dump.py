@@ -448,7 +448,7 @@ def test_many_dumps_leave_room_for_others(machine, hvd, tmp_path):
     names = [f"n{i}" for i in range(6)]
     for name in names:
         started(machine, hvd, name)
-    machine.inject("delay-map", "150")
+    machine.inject("delay-map", "300")
     client = machine.client()
     requests = {client.begin("zone.dump", name=name, live=True,
                              path=str(tmp_path / name)) for name in names}

@@ -390,7 +390,7 @@ def test_watch(machine, hvd, hvsh, env, defined):  # noqa: F811
 
 
 def test_jobs(machine, hvd, hvsh, env, defined):  # noqa: F811
-    machine.inject("delay-populate", "1500")
+    machine.inject("delay-populate", "2500")
     with running(env, "events") as events:
         with running(env, "start", "z1") as start:
             wait(lambda: "% of " in hvsh("jobs"))
@@ -407,7 +407,7 @@ def test_jobs(machine, hvd, hvsh, env, defined):  # noqa: F811
 
 
 def test_interrupt_cancels_a_start(machine, hvd, env, defined):  # noqa: F811
-    machine.inject("delay-populate", "1000")
+    machine.inject("delay-populate", "2500")
     with running(env, "start", "z1") as start:
         wait(lambda: hvd.call("job.list"))
         start.send_signal(signal.SIGINT)
@@ -445,7 +445,7 @@ def test_interrupt_of_what_cannot_be_cancelled(machine, hvd, hvsh, env,
 
 
 def test_progress_on_a_terminal(machine, hvd, env, defined):  # noqa: F811
-    machine.inject("delay-populate", "1500")
+    machine.inject("delay-populate", "2500")
     start = pexpect.spawn(HVSH, ["start", "z1"], env=env, timeout=SECONDS)
     start.expect(rb"start z1 \(\d s, \d+% of 64.0 MiB\)")
     start.expect(rb"z1: started")

@@ -75,7 +75,7 @@ def test_every_method_answers_as_described(machine, hvd):
     hvd.call("zone.list")
     hvd.call("zone.destroy", name="z1")
     hvd.call("zone.get", name="z1")
-    machine.inject("delay-create", "1000")
+    machine.inject("delay-create", "1500")
     request = hvd.begin("zone.start", name="z1")
     hvd.call("job.cancel", job=hvd.call("job.list")[0]["id"])
     with pytest.raises(RpcError, match="cancelled"):
