@@ -38,6 +38,7 @@ zdef-y += \
 hvsh-y += $(zdef-y) \
 	toolstack/hvsh/args.c \
 	toolstack/hvsh/cmd_console.c \
+	toolstack/hvsh/cmd_clone.c \
 	toolstack/hvsh/cmd_create.c \
 	toolstack/hvsh/cmd_define.c \
 	toolstack/hvsh/cmd_device.c \
@@ -128,6 +129,7 @@ hvd-y += \
 	toolstack/daemon/zone_news.c \
 	toolstack/daemon/zone_power.c \
 	toolstack/daemon/zone_reset.c \
+	toolstack/daemon/zone_clone.c \
 	toolstack/daemon/zone_set.c \
 	toolstack/daemon/zone_store.c \
 	toolstack/daemon/zone_wait.c

@@ -310,6 +310,18 @@ class FakeHvd:
         if found["state"] == "defined":
             del self.zones[found["name"]]
 
+    def zone_rename(self, params):
+        found = self.find(params)
+        del self.zones[found["name"]]
+        self.add(found | {"name": params["new_name"]})
+        return {"name": params["new_name"], "uuid": UUID, "generation": 4}
+
+    def zone_clone(self, params):
+        self.add(zone(params["new_name"],
+                      definition=self.find(params)["definition"]))
+        return {"name": params["new_name"],
+                "uuid": params.get("uuid", UUID), "generation": 1}
+
     def zone_start(self, params):
         found = self.find(params)
         if found["state"] != "defined":

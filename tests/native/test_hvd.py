@@ -531,6 +531,176 @@ def test_define_only_what_was_read(machine, hvd):
     fails("ZONE_NOT_FOUND", hvd, "zone.get", name="z1")
 
 
+def test_rename(machine, hvd):
+    first = hvd.call("zone.define", definition=machine.definition(
+        devices=[{"type": "net"}]))
+    before = hvd.call("zone.get", name="z1")["definition"]
+    assert hvd.call("zone.rename", name="z1", new_name="a1") == {
+        "name": "a1", "uuid": first["uuid"], "generation": 2}
+    assert hvd.event("z1", "undefined")["reason"] == "renamed to a1"
+    assert hvd.event("a1", "defined")["reason"] == "renamed from z1"
+    # uuid and the address made of it stay
+    assert hvd.call("zone.get", name="a1")["definition"] == \
+        before | {"name": "a1"}
+    fails("ZONE_NOT_FOUND", hvd, "zone.get", name="z1")
+    assert [p.name for p in (machine.config / "zones").iterdir()] == ["a1.json"]
+    # the old name is free again
+    assert hvd.call("zone.define",
+                    definition=machine.definition())["uuid"] != first["uuid"]
+    for name, code in (("z1", "ZONE_EXISTS"), ("a1", "ZONE_EXISTS"),
+                       ("zone0", "INVALID_PARAMS"), ("", "INVALID_PARAMS"),
+                       ("../a", "INVALID_PARAMS"), ("a" * 64, "INVALID_PARAMS")):
+        error = fails(code, hvd, "zone.rename", name="a1", new_name=name)
+        assert error.path == "$.new_name" and error.hint
+    fails("ZONE_NOT_FOUND", hvd, "zone.rename", name="no", new_name="b1")
+    fails("UNSUPPORTED", hvd, "zone.rename", name="zone0", new_name="b1")
+    hvd.call("zone.start", name="a1")
+    error = fails("INVALID_STATE", hvd, "zone.rename", name="a1", new_name="b1")
+    assert "a1 is running" in str(error) and error.hint == "shut it down first"
+    hvd.call("zone.destroy", name="a1")
+    machine.stop()
+    with contextlib.closing(machine.start()) as client:
+        assert [z["name"] for z in client.call("zone.list")] == \
+            ["zone0", "a1", "z1"]
+        assert client.call("zone.get", name="a1")["uuid"] == first["uuid"]
+
+
+def test_nothing_meets_a_rename_half_way(machine):
+    """Requests in one packet: hvd has taken all of them before a thread of its
+    has written anything."""
+    client = machine.start("--log-level", "error")
+    client.call("zone.define", definition=machine.definition())
+    calls = [("zone.rename", {"name": "z1", "new_name": "z2"}, None),
+             ("zone.start", {"name": "z1"}, "BUSY"),
+             ("zone.undefine", {"name": "z1"}, "BUSY"),
+             ("zone.rename", {"name": "z1", "new_name": "z3"}, "BUSY"),
+             ("zone.get", {"name": "z2"}, "ZONE_NOT_FOUND"),
+             ("zone.define", {"definition": machine.definition("z2")}, "BUSY")]
+    client.send(b"".join(json.dumps(
+        {"jsonrpc": "2.0", "id": i, "method": method, "params": params}).encode()
+        + b"\n" for i, (method, params, _) in enumerate(calls)))
+    got = {}
+    while len(got) < len(calls):
+        answer = client.read()
+        got[answer["id"]] = answer.get("error", {}).get("data", {}).get("code")
+    assert got == {i: code for i, (_, _, code) in enumerate(calls)}
+    assert client.call("zone.get", name="z2")["state"] == "defined"
+    client.close()
+
+
+def test_a_rename_that_was_cut_short_is_ended(machine):
+    """The file has the new contents, but its old name still."""
+    uuid = "6f0c1e5a-94d2-4c39-8a51-0f9b7c2d3e48"
+    zones = machine.config / "zones"
+    zones.mkdir(parents=True)
+    text = machine.definition("new", uuid=uuid, generation=4)
+    (zones / "old.json").write_text(json.dumps(text | {"renamed-from": "old"}))
+    (zones / "by-hand.json").write_text(json.dumps(text | {"name": "other"}))
+    (zones / "taken.json").write_text(json.dumps(
+        machine.definition("kept") | {"renamed-from": "taken"}))
+    (zones / "kept.json").write_text(json.dumps(machine.definition("kept")))
+    (zones / "bad.json").write_text(json.dumps(
+        machine.definition("worse") | {"renamed-from": "../bad"}))
+    client = machine.start()
+    assert [z["name"] for z in client.call("zone.list")] == \
+        ["zone0", "kept", "new"]
+    detail = client.call("zone.get", name="new")
+    assert (detail["uuid"], detail["generation"]) == (uuid, 4)
+    assert {p.name for p in zones.iterdir()} == {
+        "bad.json", "by-hand.json", "kept.json", "new.json", "taken.json"}
+    assert "by-hand.json: skipped: the file must be called as the zone" \
+        in machine.text()
+    client.close()
+
+
+def test_a_renamed_zone_is_not_started_again(machine):
+    client = machine.start()
+    client.call("zone.define", definition=machine.definition(autostart=True))
+    client.call("zone.define", definition=machine.definition(
+        "z9", autostart={"order": 5, "delay": "3600s"}))
+    machine.stop()
+    client.close()
+    (machine.run_dir / "autostarted").unlink()  # the machine boots
+    client = machine.start()
+    client.call("event.subscribe", since=0)
+    client.event("z9", "started")
+    client.call("zone.destroy", name="z1")
+    client.call("zone.rename", name="z1", new_name="z2")
+    machine.kill()
+    client.close()
+    client = machine.start()
+    assert client.call("zone.get", name="z2")["state"] == "defined"
+    client.close()
+
+
+# -------------------------------------------------------------------- clones
+
+def test_clone(machine, hvd):
+    root, data, cd = (machine.disk(f"{n}.img") for n in ("root", "data", "cd"))
+    hvd.call("zone.define", definition=machine.definition(
+        vcpus=2, cpus=[1, 1], autostart=True, cmdline="quiet", devices=[
+            {"type": "console"}, {"type": "disk", "path": str(root)},
+            {"type": "disk", "path": str(cd), "readonly": True},
+            {"type": "net", "mac": "52:54:00:11:22:33", "mtu": 1400},
+            {"type": "net", "user": True,
+             "forward": [{"port": 2222, "to": 22}]}]))
+    source = hvd.call("zone.get", name="z1")["definition"]
+    new = {"disk0": {"path": str(data)}, "net1": {"forward": []}}
+
+    def refused(code, path, **params):
+        params = {"name": "z1", "new_name": "z2", "devices": new} | params
+        error = fails(code, hvd, "zone.clone", **params)
+        assert error.path == path
+        fails("ZONE_NOT_FOUND", hvd, "zone.get", name="z2")
+        return error
+
+    error = refused("INVALID_PARAMS", "$.devices.disk0.path", devices={})
+    assert "copy the image" in error.hint
+    refused("INVALID_PARAMS", "$.devices.disk0.path",
+            devices=new | {"disk0": {"path": str(root)}})
+    refused("INVALID_PARAMS", "$.devices.net1.forward",
+            devices={"disk0": new["disk0"]})
+    refused("INVALID_PARAMS", "$.devices.disk7",
+            devices=new | {"disk7": {"path": "/x"}})
+    refused("INVALID_PARAMS", "$.devices.net0", devices=new | {"net0": 1})
+    refused("INVALID_PARAMS", "$.devices.net0",
+            devices=new | {"net0": {"type": "disk"}})
+    refused("INVALID_DEFINITION", "$.devices[1].path",
+            devices=new | {"disk0": {"path": "relative"}})
+    refused("INVALID_DEFINITION", "$.devices[1].size",
+            devices=new | {"disk0": {"path": str(data), "size": 1}})
+    refused("ZONE_EXISTS", "$.uuid", uuid=source["uuid"])
+    refused("INVALID_DEFINITION", "$.uuid", uuid="none")
+    fails("ZONE_EXISTS", hvd, "zone.clone", name="z1", new_name="z1")
+    fails("UNSUPPORTED", hvd, "zone.clone", name="zone0", new_name="z2")
+
+    made = hvd.call("zone.clone", name="z1", new_name="z2", devices=new)
+    clone = hvd.call("zone.get", name="z2")["definition"]
+    assert made == {"name": "z2", "uuid": clone["uuid"], "generation": 1}
+    assert clone["uuid"] != source["uuid"]
+    macs = [d["mac"] for d in clone["devices"] + source["devices"]
+            if d["type"] == "net"]
+    assert len(set(macs)) == 4
+    expected = json.loads(json.dumps(source))
+    expected |= {"name": "z2", "uuid": clone["uuid"], "autostart": False}
+    expected["devices"][1]["path"] = str(data)
+    expected["devices"][3]["mac"], expected["devices"][4]["mac"] = macs[:2]
+    del expected["devices"][4]["forward"]
+    assert clone == expected
+    uuid = "6f0c1e5a-94d2-4c39-8a51-0f9b7c2d3e48"
+    again = {"disk0": {"nbd": {"socket": "/run/nbd.sock"}},
+             "disk1": {"path": "/elsewhere.img"},
+             "net1": {"forward": [{"port": 2223, "to": 22}]},
+             "net0": {"mtu": None}}
+    assert hvd.call("zone.clone", name="z1", new_name="z3", devices=again,
+                    uuid=uuid)["uuid"] == uuid
+    devices = hvd.call("zone.get", name="z3")["definition"]["devices"]
+    assert "path" not in devices[1] and devices[1]["nbd"]
+    assert devices[2]["path"] == "/elsewhere.img"
+    assert devices[3]["mtu"] == 1500
+    assert devices[4]["forward"][0]["port"] == 2223
+
+
 def test_definitions_survive_and_bad_files_are_skipped(machine):
     client = machine.start()
     defined = client.call("zone.define", definition=machine.definition())

@@ -18,7 +18,8 @@ import pytest
 
 import openrpc
 import seen
-from fake_hvd import FakeHvd, RpcError, hvsh_path, read_until, running, zone
+from fake_hvd import (UUID, FakeHvd, RpcError, hvsh_path, read_until, running,
+                      zone)
 from trace_format import Trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,6 +80,11 @@ def good(result):
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     return result.stdout
+
+
+def bad(result, status, text):
+    assert result.returncode == status, result
+    assert text in result.stderr, result.stderr
 
 
 # ---- results ----
@@ -184,6 +190,39 @@ def test_undefine_says_that_a_zone_goes_on(hvd, hvsh):
     assert good(hvsh("undefine", "linux1")).splitlines() == [
         "linux1: definition deleted",
         "linux1 is still running, and will be gone once it is shut off"]
+
+
+def test_rename(hvd, hvsh):
+    assert good(hvsh("rename", "spare", "other")) == \
+        "spare: renamed to other\n"
+    assert hvd.called("zone.rename") == [{"name": "spare", "new_name": "other"}]
+    assert "spare" not in hvd.zones
+    bad(hvsh("domrename", "spare", "more"), 1, "no zone is called 'spare'")
+    bad(hvsh("rename", "other"), 2, "NEW-NAME is missing")
+
+
+def test_clone(hvd, hvsh):
+    out = good(hvsh("clone", "spare", "copy", "--disk", "disk0=/b.img",
+                    "--uuid", UUID, "--disk=disk1=c=d.img",
+                    "--forward", "net0=2223:22,udp:53", "--forward=net1=none"))
+    assert out == f"copy: defined like spare ({UUID})\n"
+    assert hvd.called("zone.clone") == [{
+        "name": "spare", "new_name": "copy", "uuid": UUID, "devices": {
+            "disk0": {"path": "/b.img"},
+            "disk1": {"path": f"{os.getcwd()}/c=d.img"},
+            "net0": {"forward": [{"proto": "tcp", "port": 2223, "to": 22},
+                                 {"proto": "udp", "port": 53, "to": 53}]},
+            "net1": {"forward": []}}}]
+    good(hvsh("clone", "spare", "more"))
+    assert hvd.called("zone.clone")[1] == {
+        "name": "spare", "new_name": "more", "devices": {}}
+    for option, text in (("--disk=x", "is not DEVICE=PATH"),
+                         ("--disk==/x", "is not DEVICE=PATH"),
+                         ("--forward=net0=", "is not DEVICE=PORTS"),
+                         ("--forward=net0=ssh", "is not [udp:]PORT:PORT"),
+                         ("--forward=net0=1:2:3", "is not [udp:]PORT:PORT")):
+        bad(hvsh("clone", "spare", "x", option), 2, text)
+    assert len(hvd.called("zone.clone")) == 2
 
 
 def test_define_and_dump_are_inverse(hvd, hvsh, tmp_path):

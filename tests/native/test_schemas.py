@@ -85,6 +85,9 @@ def test_every_method_answers_as_described(machine, hvd):
     hvd.call("rpc.cancel", id=request)
     with pytest.raises(RpcError, match="cancelled"):
         hvd.finish(request)
+    hvd.call("zone.clone", name="z1", new_name="z2",
+             devices={"disk0": {"path": str(machine.tmp / "other.img")}})
+    hvd.call("zone.rename", name="z2", new_name="z3")
     hvd.call("zone.undefine", name="z1")
     hvd.call("event.unsubscribe")
     assert openrpc.seen_methods == set(openrpc.METHODS)
@@ -111,7 +114,8 @@ def test_parameters_that_the_document_refuses(machine, hvd):
     definition = machine.definition(devices=[{"type": "net"}])
     hvd.call("zone.define", definition=definition)
     good = {"name": "z1", "device": "net0", "definition": definition,
-            "job": 1, "id": 12345, "path": "/", "events": [], "cpu": 0}
+            "job": 1, "id": 12345, "path": "/", "events": [], "cpu": 0,
+            "new_name": "z2"}
     for name, method in openrpc.METHODS.items():
         needed = {p["name"]: good[p["name"]] for p in method["params"]
                   if p["required"]}

@@ -11,10 +11,21 @@
 
 #include "rpc.h"
 
+struct zone;
+struct zone_def;
+
 extern const struct rpc_method methods_table[];
 
 /* Of ZV_EXIT_*, as host.counters calls it; NULL: there is no such reason yet. */
 const char *methods_exit_name(size_t reason);
+
+/* What handlers share.  The zone `name` means; NULL: the call has failed. */
+struct zone *methods_zone(struct rpc_call *call, struct json_object *params);
+/* May a zone be called so?  -1: the call has failed. */
+int methods_new_name(struct rpc_call *call, const char *name);
+/* Takes def over: of z, or of a new zone (NULL). */
+void methods_define(struct rpc_call *call, struct zone *z,
+		    struct zone_def *def);
 
 #define METHODS_ZONE(name)                              \
 	void methods_zone_##name(struct rpc_call *call, \
@@ -24,6 +35,8 @@ METHODS_ZONE(list);
 METHODS_ZONE(get);
 METHODS_ZONE(define);
 METHODS_ZONE(undefine);
+METHODS_ZONE(rename);
+METHODS_ZONE(clone);
 METHODS_ZONE(start);
 METHODS_ZONE(shutdown);
 METHODS_ZONE(reboot);

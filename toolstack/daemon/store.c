@@ -179,10 +179,11 @@ static void take_back(int dirfd_, const char *temporary, const char *file,
 	fsync(dirfd_);
 }
 
-static int save_in(int dirfd_, const char *temporary, const char *file,
-		   const char *text)
+/* The temporary file is still there then. */
+static int replace_in(int dirfd_, const char *temporary, const char *file,
+		      const char *text, enum undo *ret_undo)
 {
-	enum undo undo;
+	enum undo undo = UNDO_NOTHING;
 	int rc = write_synced(dirfd_, temporary, text);
 
 	if (rc == 0) {
@@ -192,6 +193,16 @@ static int save_in(int dirfd_, const char *temporary, const char *file,
 		rc = -errno;
 		take_back(dirfd_, temporary, file, undo);
 	}
+	*ret_undo = undo;
+	return rc;
+}
+
+static int save_in(int dirfd_, const char *temporary, const char *file,
+		   const char *text)
+{
+	enum undo undo;
+	int rc = replace_in(dirfd_, temporary, file, text, &undo);
+
 	unlinkat(dirfd_, temporary, 0);
 	return rc;
 }
@@ -214,6 +225,97 @@ int store_save(const char *dir, const char *name, const char *text,
 	rc = save_in(dirfd_, temporary, file, text);
 	close(dirfd_);
 	return rc < 0 ? fail(ret_error, "cannot write", dir, file, -rc) : 0;
+}
+
+static int is_free(int dirfd_, const char *file)
+{
+	int fd = openat(dirfd_, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0) {
+		return errno == ENOENT ? 0 : -errno;
+	}
+	close(fd);
+	return -EEXIST;
+}
+
+static int move_in(int dirfd_, const char *file, const char *new_file)
+{
+	int rc = renameat2(dirfd_, file, dirfd_, new_file, RENAME_NOREPLACE);
+
+	/* Some file systems can only look before. */
+	if (rc < 0 && errno == EINVAL) {
+		rc = is_free(dirfd_, new_file);
+		if (rc < 0) {
+			return rc;
+		}
+		rc = renameat(dirfd_, file, dirfd_, new_file);
+	}
+	if (rc < 0) {
+		return -errno;
+	}
+	if (fsync(dirfd_) < 0) {
+		rc = -errno;
+		renameat(dirfd_, new_file, dirfd_, file);
+		fsync(dirfd_);
+	}
+	return rc;
+}
+
+/* One file is replaced first: from then on there is a new definition, or none. */
+static int rename_in(int dirfd_, const char *temporary, const char *file,
+		     const char *new_file, const char *text)
+{
+	enum undo replaced;
+	int rc = replace_in(dirfd_, temporary, file, text, &replaced);
+
+	if (rc == 0) {
+		rc = move_in(dirfd_, file, new_file);
+		if (rc < 0) {
+			take_back(dirfd_, temporary, file, replaced);
+		}
+	}
+	unlinkat(dirfd_, temporary, 0);
+	return rc;
+}
+
+int store_rename(const char *dir, const char *name, const char *new_name,
+		 const char *text, struct zerror *ret_error)
+{
+	char file[NAME_MAX];
+	char new_file[NAME_MAX];
+	char temporary[NAME_MAX];
+	int dirfd_ = open_dir(dir);
+	int rc;
+
+	snprintf(file, sizeof(file), "%s" SUFFIX, name);
+	snprintf(new_file, sizeof(new_file), "%s" SUFFIX, new_name);
+	snprintf(temporary, sizeof(temporary), "%s" TEMPORARY, name);
+	if (dirfd_ < 0) {
+		return fail(ret_error, "cannot open the directory of", dir,
+			    file, -dirfd_);
+	}
+	rc = rename_in(dirfd_, temporary, file, new_file, text);
+	close(dirfd_);
+	return rc < 0 ? fail(ret_error, "cannot rename", dir, file, -rc) : 0;
+}
+
+int store_move(const char *dir, const char *name, const char *new_name,
+	       struct zerror *ret_error)
+{
+	char file[NAME_MAX];
+	char new_file[NAME_MAX];
+	int dirfd_ = open_dir(dir);
+	int rc;
+
+	snprintf(file, sizeof(file), "%s" SUFFIX, name);
+	snprintf(new_file, sizeof(new_file), "%s" SUFFIX, new_name);
+	if (dirfd_ < 0) {
+		return fail(ret_error, "cannot open the directory of", dir,
+			    file, -dirfd_);
+	}
+	rc = move_in(dirfd_, file, new_file);
+	close(dirfd_);
+	return rc < 0 ? fail(ret_error, "cannot rename", dir, file, -rc) : 0;
 }
 
 /* Kept under the other name until that is on the disk. */

@@ -21,6 +21,18 @@ int store_make_dir(const char *dir, unsigned int mode);
 int store_save(const char *dir, const char *name, const char *text,
 	       struct zerror *ret_error);
 
+/*
+ * Gives a file new contents and another name, which no file has: both or none.
+ * A machine that stops half-way may leave the new contents under the old name;
+ * they must tell (the caller's format) that store_move() is to follow.
+ */
+int store_rename(const char *dir, const char *name, const char *new_name,
+		 const char *text, struct zerror *ret_error);
+
+/* The second half of the above.  Never replaces a file. */
+int store_move(const char *dir, const char *name, const char *new_name,
+	       struct zerror *ret_error);
+
 /* A file that is not there is no error. */
 int store_remove(const char *dir, const char *name, struct zerror *ret_error);
 

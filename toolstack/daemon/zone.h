@@ -76,6 +76,8 @@ struct zone_record {
 	bool resume; /* it was paused only for a moment, see zone_dump.h */
 	enum zone_intent intent;
 	uint64_t restarts; /* see backoff_count() */
+	/* The file was called so, and may be still.  Empty: no. */
+	char renamed_from[ZV_NAME_MAX];
 };
 
 struct zone {
@@ -87,6 +89,7 @@ struct zone {
 	struct zone_def *def; /* NULL: not defined */
 	uint64_t generation; /* of def */
 	bool storing; /* def is being written or removed */
+	bool moving; /* ... and will be another zone's: it gets a new name */
 	bool autostart_due; /* its turn is to come, or now */
 	bool autostart_begun; /* ... and it was started */
 
@@ -214,6 +217,9 @@ void zone_resume_device(struct zone *zone, const char *name,
 void zone_define(struct zone *zone, struct zone_def *def,
 		 struct rpc_call *call);
 void zone_undefine(struct zone *zone, struct rpc_call *call);
+/* new_name is valid, and no zone has it. */
+void zone_rename(struct zone *zone, const char *new_name,
+		 struct rpc_call *call);
 
 /* Does a zone that runs, other than z, need hvd's own bridge? */
 bool zone_devices_need_bridge(const struct daemon *daemon,

@@ -74,6 +74,23 @@ static int take_intent(struct json_object *json, enum zone_intent *ret_intent)
 	return -1;
 }
 
+static int take_name(struct json_object *json, const char *key,
+		     char ret_name[ZV_NAME_MAX])
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(json, key, &value)) {
+		return 0;
+	}
+	if (!json_object_is_type(value, json_type_string) ||
+	    !zone_def_name_valid(json_object_get_string(value))) {
+		return -1;
+	}
+	snprintf(ret_name, ZV_NAME_MAX, "%s", json_object_get_string(value));
+	json_object_object_del(json, key);
+	return 0;
+}
+
 static int read_record(const char *text, size_t len, struct zone_record *ret,
 		       struct zerror *ret_error)
 {
@@ -91,6 +108,7 @@ static int read_record(const char *text, size_t len, struct zone_record *ret,
 	    take_uint(json, "held", &held) < 0 ||
 	    take_uint(json, "resume", &resume) < 0 ||
 	    take_uint(json, "restarts", &record.restarts) < 0 ||
+	    take_name(json, "renamed-from", record.renamed_from) < 0 ||
 	    take_intent(json, &record.intent) < 0) {
 		zerror_set(ret_error, ZERROR_INVALID_DEFINITION, "$", NULL,
 			   "not a definition");
@@ -123,6 +141,11 @@ char *zone_record_text(const struct zone_record *record)
 		json_object_object_add(
 			json, "restarts",
 			json_object_new_uint64(record->restarts));
+	}
+	if (record->renamed_from[0]) {
+		json_object_object_add(
+			json, "renamed-from",
+			json_object_new_string(record->renamed_from));
 	}
 	if (record->intent != ZONE_INTENT_NONE) {
 		json_object_object_add(
@@ -176,6 +199,27 @@ static int complete(struct daemon *daemon, const struct zone_record *stored,
 	return 0;
 }
 
+/* Is the file of another name since it was cut short?  Ends it then. */
+static int end_rename(struct daemon *daemon, const char *file,
+		      const struct zone_record *stored,
+		      struct zerror *ret_error)
+{
+	const char *name = stored->def->name;
+
+	if (strcmp(name, file) == 0) {
+		return 0;
+	}
+	if (strcmp(stored->renamed_from, file) != 0) {
+		return zerror_set(ret_error, ZERROR_INVALID_DEFINITION, NULL,
+				  NULL, "the file must be called as the zone");
+	}
+	if (store_move(daemon->zones_dir, file, name, ret_error) < 0) {
+		return -1;
+	}
+	log_info("%s: renamed to %s", file, name);
+	return 0;
+}
+
 static const char *found_definition(void *arg, const char *name,
 				    const char *text, size_t len)
 {
@@ -187,11 +231,8 @@ static const char *found_definition(void *arg, const char *name,
 	if (read_record(text, len, &stored, &error) < 0) {
 		return one_text(&error);
 	}
-	if (strcmp(stored.def->name, name) != 0) {
-		zone_def_destroy(stored.def);
-		return "the file must be called as the zone";
-	}
-	if (complete(daemon, &stored, &error) < 0) {
+	if (end_rename(daemon, name, &stored, &error) < 0 ||
+	    complete(daemon, &stored, &error) < 0) {
 		zone_def_destroy(stored.def);
 		return one_text(&error);
 	}
@@ -199,8 +240,9 @@ static const char *found_definition(void *arg, const char *name,
 		zone_def_destroy(stored.def);
 		return "another zone has this uuid";
 	}
-	z = daemon->zone_count < ZONE_COUNT_MAX ? zone_create(daemon, name)
-						: NULL;
+	z = daemon->zone_count < ZONE_COUNT_MAX
+		    ? zone_create(daemon, stored.def->name)
+		    : NULL;
 	if (!z) {
 		zone_def_destroy(stored.def);
 		return "too many zones";

@@ -136,6 +136,9 @@ static void on_turn(uv_timer_t *timer)
 		add_to_list(daemon, ALL);
 		return;
 	}
+	if (z->moving) {
+		return; /* zone_autostart_moved() goes on */
+	}
 	if (z->state == ZONE_DEFINED && !z->autostart_begun) {
 		z->autostart_begun = true;
 		zone_start(z, false, NULL);
@@ -152,6 +155,20 @@ void zone_autostart_entered(struct zone *z)
 	/* When whoever changes its state is through with it. */
 	if (z->daemon->autostart.waits_for == z && z->autostart_due) {
 		after(z->daemon, 0);
+	}
+}
+
+void zone_autostart_moved(struct zone *from, struct zone *to)
+{
+	bool waits = from->autostart_due &&
+		     from->daemon->autostart.waits_for == from;
+
+	to->autostart_due = from->autostart_due;
+	if (to != from && to->def->autostart && !to->autostart_due) {
+		add_to_list(to->daemon, to->name);
+	}
+	if (waits) {
+		after(from->daemon, 0);
 	}
 }
 

@@ -31,6 +31,9 @@ void zone_autostart_begin(struct daemon *daemon);
 /* The zone is in another state. */
 void zone_autostart_entered(struct zone *zone);
 
+/* What `from` was has become `to`; the same: it has not, after all. */
+void zone_autostart_moved(struct zone *from, struct zone *to);
+
 /* The daemon ends; may be called again. */
 void zone_autostart_close(struct daemon *daemon);
 

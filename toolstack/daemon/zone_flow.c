@@ -271,6 +271,12 @@ void zone_start(struct zone *z, bool held, struct rpc_call *call)
 	if (!zone_allowed(z, ZONE_EVENT_START, call)) {
 		return;
 	}
+	if (z->moving) {
+		zerror_set(&error, ZERROR_BUSY, NULL, "try again in a moment",
+			   "%s is being renamed", z->name);
+		refuse_start(z, call, &error);
+		return;
+	}
 	if (!z->def) {
 		zerror_set(&error, ZERROR_INVALID_STATE, NULL,
 			   "define it first", "%s has no definition", z->name);

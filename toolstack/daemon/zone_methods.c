@@ -27,8 +27,7 @@ static bool is_known(const struct zone *z)
 	return z->def || z->state != ZONE_DEFINED;
 }
 
-/* The zone that `name` means, or NULL with the call failed. */
-static struct zone *get_zone(struct rpc_call *call, struct json_object *params)
+struct zone *methods_zone(struct rpc_call *call, struct json_object *params)
 {
 	const char *name = rpc_get_string(params, "name");
 	struct zone *z = zone_find(daemon_of(call), name);
@@ -133,7 +132,7 @@ void methods_zone_get(struct rpc_call *call, struct json_object *params)
 		get_zone0(call);
 		return;
 	}
-	z = get_zone(call, params);
+	z = methods_zone(call, params);
 	if (z) {
 		rpc_result(call, zone_detail(z));
 	}
@@ -200,28 +199,12 @@ static int check_generation(const struct zone *z, struct json_object *params,
 				     z->name, (unsigned long long)now);
 }
 
-void methods_zone_define(struct rpc_call *call, struct json_object *params)
+void methods_define(struct rpc_call *call, struct zone *z, struct zone_def *def)
 {
-	struct json_object *json = json_object_object_get(params, "definition");
 	struct daemon *daemon = daemon_of(call);
-	struct zone_def *def = NULL;
 	struct zerror error;
-	struct zone *z = NULL;
 
-	if (strlen(json_object_to_json_string(json)) > ZONE_DEF_TEXT_MAX) {
-		zerror_set(&error, ZERROR_TOO_LARGE, "$.definition", NULL,
-			   "a definition has at most %u bytes",
-			   ZONE_DEF_TEXT_MAX);
-		rpc_fail(call, &error);
-		return;
-	}
-	if (zone_def_parse(json, "$", &def, &error) < 0) {
-		rpc_fail(call, &error);
-		return;
-	}
-	z = zone_find(daemon, def->name);
-	if (check_generation(z, params, &error) < 0 ||
-	    check_identity(daemon, def, z, &error) < 0) {
+	if (check_identity(daemon, def, z, &error) < 0) {
 		goto fail;
 	}
 	if (!z && daemon->zone_count >= ZONE_COUNT_MAX) {
@@ -245,9 +228,68 @@ fail:
 	rpc_fail(call, &error);
 }
 
+void methods_zone_define(struct rpc_call *call, struct json_object *params)
+{
+	struct json_object *json = json_object_object_get(params, "definition");
+	struct daemon *daemon = daemon_of(call);
+	struct zone_def *def = NULL;
+	struct zerror error;
+	struct zone *z = NULL;
+
+	if (strlen(json_object_to_json_string(json)) > ZONE_DEF_TEXT_MAX) {
+		zerror_set(&error, ZERROR_TOO_LARGE, "$.definition", NULL,
+			   "a definition has at most %u bytes",
+			   ZONE_DEF_TEXT_MAX);
+		rpc_fail(call, &error);
+		return;
+	}
+	if (zone_def_parse(json, "$", &def, &error) < 0) {
+		rpc_fail(call, &error);
+		return;
+	}
+	z = zone_find(daemon, def->name);
+	if (check_generation(z, params, &error) < 0) {
+		zone_def_destroy(def);
+		rpc_fail(call, &error);
+		return;
+	}
+	methods_define(call, z, def);
+}
+
+int methods_new_name(struct rpc_call *call, const char *name)
+{
+	const struct zone *other = zone_find(daemon_of(call), name);
+	struct zerror error;
+
+	if (!zone_def_name_valid(name) || strcmp(name, "zone0") == 0) {
+		zerror_set(&error, ZERROR_INVALID_PARAMS, "$.new_name",
+			   "1 to 63 letters, digits, dots, dashes and "
+			   "underscores, the first a letter or a digit",
+			   "no zone can be called %.64s", name);
+	} else if (other) {
+		zerror_set(&error, ZERROR_ZONE_EXISTS, "$.new_name",
+			   "choose another name, or rename that zone first",
+			   "there is a zone %s already", other->name);
+	} else {
+		return 0;
+	}
+	rpc_fail(call, &error);
+	return -1;
+}
+
+void methods_zone_rename(struct rpc_call *call, struct json_object *params)
+{
+	const char *new_name = rpc_get_string(params, "new_name");
+	struct zone *z = methods_zone(call, params);
+
+	if (z && methods_new_name(call, new_name) == 0) {
+		zone_rename(z, new_name, call);
+	}
+}
+
 void methods_zone_undefine(struct rpc_call *call, struct json_object *params)
 {
-	struct zone *z = get_zone(call, params);
+	struct zone *z = methods_zone(call, params);
 
 	if (z) {
 		zone_undefine(z, call);
@@ -258,7 +300,7 @@ void methods_zone_undefine(struct rpc_call *call, struct json_object *params)
 
 void methods_zone_start(struct rpc_call *call, struct json_object *params)
 {
-	struct zone *z = get_zone(call, params);
+	struct zone *z = methods_zone(call, params);
 
 	if (z) {
 		zone_start(z, rpc_get_bool(params, "paused"), call);
@@ -267,7 +309,7 @@ void methods_zone_start(struct rpc_call *call, struct json_object *params)
 
 void methods_zone_shutdown(struct rpc_call *call, struct json_object *params)
 {
-	struct zone *z = get_zone(call, params);
+	struct zone *z = methods_zone(call, params);
 	long long timeout = rpc_get_int(params, "timeout", 0);
 	struct zerror error;
 
@@ -285,7 +327,7 @@ void methods_zone_shutdown(struct rpc_call *call, struct json_object *params)
 
 void methods_zone_reboot(struct rpc_call *call, struct json_object *params)
 {
-	struct zone *z = get_zone(call, params);
+	struct zone *z = methods_zone(call, params);
 
 	if (z) {
 		zone_reboot(z, call);
@@ -294,7 +336,7 @@ void methods_zone_reboot(struct rpc_call *call, struct json_object *params)
 
 void methods_zone_reset(struct rpc_call *call, struct json_object *params)
 {
-	struct zone *z = get_zone(call, params);
+	struct zone *z = methods_zone(call, params);
 
 	if (z) {
 		zone_reset(z, call);
@@ -303,7 +345,7 @@ void methods_zone_reset(struct rpc_call *call, struct json_object *params)
 
 void methods_zone_destroy(struct rpc_call *call, struct json_object *params)
 {
-	struct zone *z = get_zone(call, params);
+	struct zone *z = methods_zone(call, params);
 
 	if (z) {
 		zone_destroy(z, call);
@@ -312,7 +354,7 @@ void methods_zone_destroy(struct rpc_call *call, struct json_object *params)
 
 void methods_zone_pause(struct rpc_call *call, struct json_object *params)
 {
-	struct zone *z = get_zone(call, params);
+	struct zone *z = methods_zone(call, params);
 
 	if (z) {
 		zone_pause(z, call);
@@ -321,7 +363,7 @@ void methods_zone_pause(struct rpc_call *call, struct json_object *params)
 
 void methods_zone_resume(struct rpc_call *call, struct json_object *params)
 {
-	struct zone *z = get_zone(call, params);
+	struct zone *z = methods_zone(call, params);
 
 	if (z) {
 		zone_resume(z, call);
@@ -330,7 +372,7 @@ void methods_zone_resume(struct rpc_call *call, struct json_object *params)
 
 void methods_zone_dump(struct rpc_call *call, struct json_object *params)
 {
-	struct zone *z = get_zone(call, params);
+	struct zone *z = methods_zone(call, params);
 	const char *path = rpc_get_string(params, "path");
 	struct zerror error;
 
@@ -353,7 +395,7 @@ void methods_zone_dump(struct rpc_call *call, struct json_object *params)
 
 void methods_device_counters(struct rpc_call *call, struct json_object *params)
 {
-	struct zone *z = get_zone(call, params);
+	struct zone *z = methods_zone(call, params);
 
 	if (z) {
 		zone_device_counters(z, rpc_get_string(params, "device"), call);
@@ -362,7 +404,7 @@ void methods_device_counters(struct rpc_call *call, struct json_object *params)
 
 void methods_device_resize(struct rpc_call *call, struct json_object *params)
 {
-	struct zone *z = get_zone(call, params);
+	struct zone *z = methods_zone(call, params);
 
 	if (z) {
 		zone_resize_device(z, rpc_get_string(params, "device"), call);
@@ -372,7 +414,7 @@ void methods_device_resize(struct rpc_call *call, struct json_object *params)
 void methods_device_set(struct rpc_call *call, struct json_object *params)
 {
 	static const char *const members[] = { "link", "mtu", "limits" };
-	struct zone *z = get_zone(call, params);
+	struct zone *z = methods_zone(call, params);
 	struct json_object *changes;
 	struct json_object *value;
 	struct zerror error;
@@ -400,7 +442,7 @@ void methods_device_set(struct rpc_call *call, struct json_object *params)
 
 void methods_device_resume(struct rpc_call *call, struct json_object *params)
 {
-	struct zone *z = get_zone(call, params);
+	struct zone *z = methods_zone(call, params);
 
 	if (z) {
 		zone_resume_device(z, rpc_get_string(params, "device"), call);
@@ -454,7 +496,7 @@ static bool valid_from(struct json_object *from)
  */
 void methods_zone_attach(struct rpc_call *call, struct json_object *params)
 {
-	struct zone *z = get_zone(call, params);
+	struct zone *z = methods_zone(call, params);
 	const char *device = rpc_get_string(params, "device");
 	struct json_object *result;
 	struct zerror error;

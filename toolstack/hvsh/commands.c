@@ -107,6 +107,15 @@ static const struct option create_options[] = {
 	END_OPTIONS,
 };
 
+static const struct option clone_options[] = {
+	{ "uuid", '\0', "UUID", NULL, "the default is a fresh one" },
+	{ "disk", '\0', "DEVICE=PATH...", NULL,
+	  "what that disk of the new zone works on" },
+	{ "forward", '\0', "DEVICE=PORTS...", NULL,
+	  "its ports of zone0, as in net0=2223:22,udp:53:53; or DEVICE=none" },
+	END_OPTIONS,
+};
+
 static const struct option import_options[] = {
 	{ "print", '\0', NULL, NULL, "print the definition, do no more" },
 	END_OPTIONS,
@@ -226,6 +235,15 @@ const struct command commands[] = {
 	  "definition with FILE; of both all members, as 'dumpdef' prints them. "
 	  "The exit status is 5 if there is a difference.",
 	  cmd_diff },
+	{ "rename", "domrename", GROUP_DEFINITIONS, OPERAND_TWO_NAMES, 2, 2,
+	  no_options, "give a zone that is shut off another name",
+	  "Its uuid and its network addresses stay.", cmd_rename },
+	{ "clone", NULL, GROUP_DEFINITIONS, OPERAND_TWO_NAMES, 2, 2,
+	  clone_options, "define a zone like another",
+	  "With a uuid and network addresses of its own, and without "
+	  "autostart. Images are not copied: name a copy with --disk for each "
+	  "disk that is not read-only.",
+	  cmd_clone },
 	{ "undefine", NULL, GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1, no_options,
 	  "delete a zone's definition", NULL, cmd_undefine },
 	{ "dumpdef", NULL, GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1, no_options,
@@ -312,6 +330,7 @@ static const char *other_tools_word(const char *name)
 		{ "delete", "'undefine' deletes a zone's definition" },
 		{ "remove", "'undefine' deletes a zone's definition" },
 		{ "dumpxml", "'dumpdef' prints a zone's definition" },
+		{ "virt-clone", "did you mean 'clone'?" },
 		{ "dominfo", "did you mean 'info'?" },
 	};
 
@@ -365,6 +384,7 @@ static const char *operand_name(enum operand operand)
 		[OPERAND_NONE] = "",
 		[OPERAND_ZONE] = "NAME",
 		[OPERAND_NEW_ZONE] = "NAME",
+		[OPERAND_TWO_NAMES] = "NAME NEW-NAME",
 		[OPERAND_DEVICE] = "NAME DEVICE",
 		[OPERAND_ANY_DEVICE] = "NAME DEVICE",
 		[OPERAND_CHANGES] = "NAME DEVICE KEY=VALUE...",
@@ -445,6 +465,9 @@ static const char *missing_operand(const struct command *command, size_t given)
 
 	if (command->operand == OPERAND_ZONE_FILE) {
 		return given == 0 ? "NAME" : "FILE";
+	}
+	if (command->operand == OPERAND_TWO_NAMES) {
+		return given == 0 ? "NAME" : "NEW-NAME";
 	}
 	return command->operand == OPERAND_DEVICE ||
 			       command->operand == OPERAND_CHANGES

@@ -236,6 +236,11 @@ static void offer_operand(const struct search *search, enum operand operand,
 		}
 		offer_files(search);
 		break;
+	case OPERAND_TWO_NAMES:
+		if (before[0] == NULL) {
+			offer_zones(search);
+		}
+		break;
 	case OPERAND_FILE:
 	case OPERAND_FILES:
 		offer_files(search);

@@ -110,6 +110,7 @@ enum operand {
 	OPERAND_NONE,
 	OPERAND_ZONE,
 	OPERAND_NEW_ZONE, /* a name that none has */
+	OPERAND_TWO_NAMES, /* a zone, then a name that none has */
 	OPERAND_DEVICE, /* a zone, then one of its disks */
 	OPERAND_ANY_DEVICE, /* perhaps a zone, then perhaps a device of it */
 	OPERAND_CHANGES, /* a zone, one of its devices, then KEY=VALUE... */
@@ -170,6 +171,8 @@ int cmd_edit(struct context *ctx, const struct args *args);
 int cmd_create(struct context *ctx, const struct args *args);
 int cmd_import(struct context *ctx, const struct args *args);
 int cmd_undefine(struct context *ctx, const struct args *args);
+int cmd_rename(struct context *ctx, const struct args *args);
+int cmd_clone(struct context *ctx, const struct args *args);
 int cmd_dumpdef(struct context *ctx, const struct args *args);
 int cmd_console(struct context *ctx, const struct args *args);
 int cmd_events(struct context *ctx, const struct args *args);

@@ -550,11 +550,16 @@ int __wrap_renameat2(int olddir, const char *from, int newdir, const char *to,
 		errno = EINVAL;
 		return -1;
 	}
-	if (!a || (flags && !b)) {
+	if (!a || (flags == RENAME_EXCHANGE && !b)) {
 		errno = ENOENT;
 		return -1;
 	}
-	alter(dir, named(from, flags ? b->node : -1), named(to, a->node));
+	if (flags == RENAME_NOREPLACE && b) {
+		errno = EEXIST;
+		return -1;
+	}
+	alter(dir, named(from, flags == RENAME_EXCHANGE ? b->node : -1),
+	      named(to, a->node));
 	return 0;
 }
 

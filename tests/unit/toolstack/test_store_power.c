@@ -410,6 +410,153 @@ static void test_make_dir(void **state)
 	}
 }
 
+/* ------------------------------------------------- a file gets another name */
+
+#define BEFORE RECORD("\"generation\":1")
+#define AFTER "{\"name\":\"y\",\"renamed-from\":\"z\",\"generation\":2}"
+
+struct names {
+	char z[256]; /* "": not there */
+	char y[256];
+};
+
+/* As the daemon: what was cut short is ended. */
+static const char *collect_names(void *arg, const char *name, const char *text,
+				 size_t len)
+{
+	struct names *names = arg;
+	struct zerror error;
+
+	(void)len;
+	if (strcmp(name, "z") == 0 && strcmp(text, AFTER) == 0) {
+		assert_int_equal(store_move(DIR, "z", "y", &error), 0);
+		name = "y";
+	}
+	if (strcmp(name, "z") == 0) {
+		snprintf(names->z, sizeof(names->z), "%s", text);
+	} else if (strcmp(name, "y") == 0) {
+		assert_string_equal(names->y, ""); /* once */
+		snprintf(names->y, sizeof(names->y), "%s", text);
+	}
+	return NULL;
+}
+
+/* Exactly one of both is there, and a second look finds the same. */
+static bool load_renamed(void)
+{
+	struct names names = { 0 };
+	struct names again = { 0 };
+
+	fake_disk_set_fault(&no_fault);
+	assert_int_equal(store_load(DIR, collect_names, &names), 0);
+	assert_true(is(names.z, BEFORE) != is(names.y, AFTER));
+	assert_true(is(names.z, "") || is(names.y, ""));
+	assert_int_equal(store_load(DIR, collect_names, &again), 0);
+	assert_string_equal(names.z, again.z);
+	assert_string_equal(names.y, again.y);
+	assert_null(fake_disk_text(DIR "/z.json.new"));
+	assert_int_equal(fake_disk_open_files(), 0);
+	return is(names.y, AFTER);
+}
+
+static void cut_renamed(bool old, bool new)
+{
+	fake_disk_keep();
+	for (unsigned int n = 0; fake_disk_cut(n); n++) {
+		bool renamed = load_renamed();
+
+		if (renamed ? !new : !old) {
+			fail_msg("state %u of the disk: %s", n,
+				 renamed ? "renamed" : "not renamed");
+		}
+		fake_disk_restore();
+	}
+	fake_disk_restore();
+}
+
+/* Whether the fault was reached. */
+static bool rename_failing(const struct fake_disk_fault *fault, int *ret_rc,
+			   struct zerror *ret_error)
+{
+	bool reached;
+
+	prepare(&changes[1]);
+	must_put(BEFORE);
+	fake_disk_set_fault(fault);
+	*ret_rc = store_rename(DIR, "z", "y", AFTER, ret_error);
+	reached = fake_disk_calls() > fault->after;
+	assert_int_equal(fake_disk_open_files(), 0);
+	fake_disk_set_fault(&no_fault);
+	return reached;
+}
+
+/* The machine stops before any call: it has the old name or the new one. */
+static void test_rename_power_cut(void **state)
+{
+	struct fake_disk_fault fault = { .err = EIO, .lasting = true };
+	struct zerror error;
+	bool reached = true;
+	bool renamed;
+	int rc;
+
+	(void)state;
+	for (; reached; fault.after++) {
+		reached = rename_failing(&fault, &rc, &error);
+		assert_true(reached || rc == 0);
+		cut_renamed(rc != 0, true);
+		/* The daemon is killed: what the next one shows stays. */
+		renamed = load_renamed();
+		cut_renamed(!renamed, renamed);
+	}
+	assert_true(fault.after > 8);
+}
+
+/* One call fails: an error is told, and the name is as it was. */
+static void test_rename_fails(void **state)
+{
+	struct fake_disk_fault fault = { .err = EIO };
+	struct zerror error;
+	bool reached = true;
+	int rc;
+
+	(void)state;
+	for (; reached; fault.after++) {
+		reached = rename_failing(&fault, &rc, &error);
+		cut_renamed(rc != 0, rc == 0);
+		if (rc != 0) {
+			assert_int_equal(error.code, ZERROR_IO_ERROR);
+			assert_non_null(strstr(error.message, DIR "/z.json"));
+			assert_false(load_renamed());
+			assert_int_equal(
+				store_rename(DIR, "z", "y", AFTER, &error), 0);
+		}
+		cut_renamed(false, true);
+	}
+}
+
+/* Whoever put a file there keeps it. */
+static void test_rename_never_replaces(void **state)
+{
+	struct zerror error;
+
+	(void)state;
+	for (int plain = 0; plain < 2; plain++) {
+		prepare(&changes[1]);
+		must_put(BEFORE);
+		fake_disk_set_plain(plain);
+		if (!plain) {
+			assert_int_equal(
+				store_rename(DIR, "z", "other", AFTER, &error),
+				-1);
+			assert_string_equal(fake_disk_text(DIR "/z.json"),
+					    BEFORE);
+		}
+		assert_int_equal(store_move(DIR, "z", "other", &error), -1);
+		assert_non_null(strstr(error.message, strerror(EEXIST)));
+		assert_string_equal(fake_disk_text(DIR "/other.json"), OTHER);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,6 +564,9 @@ int main(void)
 		cmocka_unit_test(test_power_cut_after_errors),
 		cmocka_unit_test(test_each_call_fails),
 		cmocka_unit_test(test_short_calls),
+		cmocka_unit_test(test_rename_power_cut),
+		cmocka_unit_test(test_rename_fails),
+		cmocka_unit_test(test_rename_never_replaces),
 		cmocka_unit_test(test_each_call_of_a_load_fails),
 		cmocka_unit_test(test_plain_file_system),
 		cmocka_unit_test(test_make_dir),

@@ -198,7 +198,8 @@ void hvd_zone_defined_free(struct hvd_zone_defined *defined)
 	free(defined);
 }
 
-static int defined_read(struct hvd_conn *conn, struct json_object *json,
+static int defined_read(struct hvd_conn *conn, const char *method,
+			struct json_object *json,
 			struct hvd_zone_defined **ret_defined)
 {
 	struct hvd_zone_defined *defined = calloc(1, sizeof(*defined));
@@ -208,8 +209,7 @@ static int defined_read(struct hvd_conn *conn, struct json_object *json,
 	    !hvd__json_copy(json, "uuid", &defined->uuid)) {
 		err = hvd__fail_nomem(conn);
 	} else if (defined->name == NULL || defined->uuid == NULL) {
-		err = hvd__fail_reply(conn, "zone.define",
-				      "lacks 'name' or 'uuid'");
+		err = hvd__fail_reply(conn, method, "lacks 'name' or 'uuid'");
 	}
 	if (err != 0) {
 		hvd_zone_defined_free(defined);
@@ -218,6 +218,24 @@ static int defined_read(struct hvd_conn *conn, struct json_object *json,
 	defined->generation = hvd__json_u64(json, "generation", 0);
 	*ret_defined = defined;
 	return 0;
+}
+
+/* Takes params over.  ret_defined may be NULL. */
+static int invoke_defined(struct hvd_conn *conn, const char *method,
+			  struct json_object *params,
+			  struct hvd_zone_defined **ret_defined)
+{
+	struct json_object *result;
+	int err = hvd__invoke(conn, method, params, 0, &result);
+
+	if (err != 0) {
+		return err;
+	}
+	if (ret_defined != NULL) {
+		err = defined_read(conn, method, result, ret_defined);
+	}
+	json_object_put(result);
+	return err;
 }
 
 static int define_params(struct hvd_conn *conn, const char *text,
@@ -243,21 +261,76 @@ static int define_params(struct hvd_conn *conn, const char *text,
 int hvd_zone_define(struct hvd_conn *conn, const char *definition_json,
 		    struct hvd_zone_defined **ret_defined)
 {
-	struct json_object *params = NULL, *result;
+	struct json_object *params = NULL;
 	int err = define_params(conn, definition_json, &params);
 
 	if (err != 0) {
 		return err;
 	}
-	err = hvd__invoke(conn, "zone.define", params, 0, &result);
+	return invoke_defined(conn, "zone.define", params, ret_defined);
+}
+
+/* NULL: no memory. */
+static struct json_object *rename_params(const char *name, const char *new_name)
+{
+	struct json_object *params = hvd__params_named("name", name);
+
+	if (params != NULL &&
+	    !hvd__params_add(params, "new_name",
+			     json_object_new_string(new_name))) {
+		json_object_put(params);
+		return NULL;
+	}
+	return params;
+}
+
+int hvd_zone_rename(struct hvd_conn *conn, const char *name,
+		    const char *new_name)
+{
+	struct json_object *params = rename_params(name, new_name);
+
+	return params != NULL
+		       ? hvd__invoke(conn, "zone.rename", params, 0, NULL)
+		       : hvd__fail_nomem(conn);
+}
+
+/* Takes the members of changes_json into params; 0 or a negative
+ * errno value. */
+static int add_changes(struct hvd_conn *conn, struct json_object *params,
+		       const char *changes_json)
+{
+	struct json_object *changes =
+		hvd__json_parse(changes_json, strlen(changes_json));
+	bool good = true;
+
+	if (!json_object_is_type(changes, json_type_object)) {
+		json_object_put(changes);
+		return hvd__fail(conn, -EINVAL, NULL,
+				 "the changes are not a JSON object");
+	}
+	json_object_object_foreach (changes, key, value) {
+		good = good &&
+		       hvd__params_add(params, key, json_object_get(value));
+	}
+	json_object_put(changes);
+	return good ? 0 : hvd__fail_nomem(conn);
+}
+
+int hvd_zone_clone(struct hvd_conn *conn, const char *name,
+		   const char *new_name, const char *changes_json,
+		   struct hvd_zone_defined **ret_defined)
+{
+	struct json_object *params = rename_params(name, new_name);
+	int err = params != NULL ? 0 : hvd__fail_nomem(conn);
+
+	if (err == 0 && changes_json != NULL) {
+		err = add_changes(conn, params, changes_json);
+	}
 	if (err != 0) {
+		json_object_put(params);
 		return err;
 	}
-	if (ret_defined != NULL) {
-		err = defined_read(conn, result, ret_defined);
-	}
-	json_object_put(result);
-	return err;
+	return invoke_defined(conn, "zone.clone", params, ret_defined);
 }
 
 int hvd_zone_start(struct hvd_conn *conn, const char *name, unsigned int flags)

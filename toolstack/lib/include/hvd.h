@@ -376,6 +376,16 @@ int hvd_zone_define(struct hvd_conn *conn, const char *definition_json,
 void hvd_zone_defined_free(struct hvd_zone_defined *defined);
 int hvd_zone_undefine(struct hvd_conn *conn, const char *name);
 
+/* A zone that is shut off gets another name. */
+int hvd_zone_rename(struct hvd_conn *conn, const char *name,
+		    const char *new_name);
+
+/* Defines a zone like another.  changes_json: the parameters "uuid" and "devices"
+ * of zone.clone, or NULL.  ret_defined may be NULL. */
+int hvd_zone_clone(struct hvd_conn *conn, const char *name,
+		   const char *new_name, const char *changes_json,
+		   struct hvd_zone_defined **ret_defined);
+
 #define HVD_START_PAUSED 1u
 
 int hvd_zone_start(struct hvd_conn *conn, const char *name, unsigned int flags);
