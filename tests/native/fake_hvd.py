@@ -31,7 +31,8 @@ class RpcError(Exception):
 def zone(name, state="defined", **members):
     """A zone as zone.get tells it."""
     base = {"name": name, "uuid": UUID, "state": state, "vcpus": 2,
-            "memory": 512 << 20, "autostart": False, "generation": 3,
+            "memory": 512 << 20, "autostart": False, "persistent": True,
+            "generation": 3,
             "definition": {"name": name, "vcpus": 2, "memory": "512M"},
             "info": {"cpu_time_ns": 1500000000, "vcpus_on": 2},
             "io": {"pid": 42, "restarts": 1}}
@@ -288,7 +289,7 @@ class FakeHvd:
 
     def zone_list(self, params):
         keys = ("name", "uuid", "state", "reason", "id", "vcpus", "memory",
-                "autostart")
+                "autostart", "persistent")
         return [{key: z[key] for key in keys if key in z}
                 for z in self.zones.values()]
 
@@ -328,6 +329,12 @@ class FakeHvd:
             raise RpcError("INVALID_STATE", "the zone is running")
         found["state"] = "paused" if params.get("paused") else "running"
         found["id"] = 8
+
+    def zone_create(self, params):
+        name = params["definition"]["name"]
+        self.add(zone(name, "paused" if params.get("paused") else "running",
+                      persistent=False, definition=None,
+                      running_definition=params["definition"]))
 
     def zone_shutdown(self, params):
         self.find(params)["state"] = "defined"

@@ -633,6 +633,111 @@ def test_a_renamed_zone_is_not_started_again(machine):
     client.close()
 
 
+# ----------------------------------------------------------- transient zones
+
+def listed(client, name):
+    return next((z for z in client.call("zone.list") if z["name"] == name), None)
+
+
+def test_transient_zone(machine, hvd):
+    definition = machine.definition(autostart=True)
+    hvd.call("zone.create", definition=definition, paused=True)
+    assert listed(hvd, "z1")["persistent"] is False
+    assert listed(hvd, "z1")["autostart"] is False
+    assert listed(hvd, "zone0")["persistent"] is True
+    hvd.call("zone.resume", name="z1")
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["definition"] is None
+    assert detail["running_definition"]["uuid"] == detail["uuid"]
+    assert not list((machine.config / "zones").iterdir())
+    error = fails("ZONE_EXISTS", hvd, "zone.create", definition=definition)
+    assert error.path == "$.name"
+    fails("ZONE_EXISTS", hvd, "zone.create", definition=machine.definition(
+        "z2", uuid=detail["uuid"]))
+    error = fails("INVALID_STATE", hvd, "zone.undefine", name="z1")
+    assert "transient" in str(error)
+    error = fails("INVALID_DEFINITION", hvd, "zone.create",
+                  definition=machine.definition("z2", vcpus=0))
+    assert error.path == "$.vcpus"
+    fails("TOO_LARGE", hvd, "zone.create", definition=machine.definition(
+        "z2", cmdline="x" * 70000))
+    fails("IO_ERROR", hvd, "zone.create",
+          definition=machine.definition("z2", kernel="/no/such"))
+    assert [z["name"] for z in hvd.call("zone.list")] == ["zone0", "z1"]
+    hvd.call("zone.reset", name="z1")  # as long as it has not ended
+    machine.guest(1, OFF, GUEST_OFF)
+    hvd.event("z1", "stopped")
+    fails("ZONE_NOT_FOUND", hvd, "zone.get", name="z1")
+    assert not list((machine.run_dir / "zones").iterdir())
+
+
+def test_transient_zone_survives_hvd(machine):
+    client = machine.start()
+    client.call("zone.create", definition=machine.definition(
+        devices=[{"type": "rng", "name": "dice"}]))
+    before = client.call("zone.get", name="z1")
+    for end in (machine.kill, machine.stop):
+        end()
+        client.close()
+        client = machine.start()
+        wait(lambda: client.call("zone.get", name="z1")["devices"])
+        after = client.call("zone.get", name="z1")
+        for member in ("uuid", "id", "running_definition", "definition",
+                       "persistent"):
+            assert after[member] == before[member], member
+    client.call("zone.destroy", name="z1")
+    fails("ZONE_NOT_FOUND", client, "zone.get", name="z1")
+    client.close()
+
+
+def test_transient_and_persistent(machine, hvd):
+    """define makes a zone that runs persistent, undefine transient."""
+    hvd.call("zone.create", definition=machine.definition())
+    uuid = hvd.call("zone.get", name="z1")["uuid"]
+    hvd.call("zone.define", definition=machine.definition(vcpus=2))
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["persistent"] is True and detail["uuid"] == uuid
+    assert detail["definition"]["vcpus"] == 2 and detail["vcpus"] == 1
+    hvd.call("zone.undefine", name="z1")
+    assert "transient" in hvd.event("z1", "undefined")["reason"]
+    assert listed(hvd, "z1")["persistent"] is False
+    hvd.call("zone.define", definition=machine.definition())
+    hvd.call("zone.destroy", name="z1")
+    assert listed(hvd, "z1")["state"] == "defined"
+    hvd.call("zone.undefine", name="z1")
+    assert "reason" not in hvd.event("z1", "undefined")
+    assert not listed(hvd, "z1")
+
+
+def test_transient_zone_starts_again_as_its_policy_says(machine):
+    client = machine.start()
+    client.call("event.subscribe")
+    client.call("zone.create",
+                definition=machine.definition(on_crash="restart"))
+    uuid = client.call("zone.get", name="z1")["uuid"]
+    client.event("z1", "started")
+    machine.guest(1, CRASHED, BAD_TRAP)
+    client.event("z1", "started")
+    assert listed(client, "z1")["uuid"] == uuid
+    # ... also if hvd is killed between its end and its start
+    machine.inject("delay-create", "2000")
+    machine.guest(machine.zones()[0], CRASHED, BAD_TRAP)
+    client.event("z1", "stopped")
+    machine.kill()
+    client.close()
+    machine.clear("delay-create")
+    client = machine.start()
+    wait(lambda: (listed(client, "z1") or {}).get("state") == "running")
+    assert listed(client, "z1")["uuid"] == uuid
+    assert listed(client, "z1")["persistent"] is False
+    # one that cannot start again is gone
+    machine.image.unlink()
+    machine.guest(machine.zones()[0], CRASHED, BAD_TRAP)
+    wait(lambda: not listed(client, "z1"))
+    assert machine.zones() == []
+    client.close()
+
+
 # -------------------------------------------------------------------- clones
 
 def test_clone(machine, hvd):

@@ -189,7 +189,32 @@ def test_life_of_a_zone(hvd, hvsh):
 def test_undefine_says_that_a_zone_goes_on(hvd, hvsh):
     assert good(hvsh("undefine", "linux1")).splitlines() == [
         "linux1: definition deleted",
-        "linux1 is still running, and will be gone once it is shut off"]
+        "linux1 is still running, transient now: it will be gone once it is "
+        "shut off"]
+
+
+def test_run_a_transient_zone(hvd, hvsh, tmp_path):
+    definition = {"name": "brief", "memory": "1G"}
+    file = tmp_path / "brief.json"
+    file.write_text(json.dumps(definition))
+    assert good(hvsh("run", str(file))) == "brief: started\n"
+    assert hvd.called("zone.create") == [{"definition": definition}]
+    assert json.loads(good(hvsh("dumpdef", "brief"))) == definition
+    assert "Persistent:    no\n" in good(hvsh("info", "brief"))
+    assert "Persistent:    yes\n" in good(hvsh("info", "spare"))
+    rows = {row.split()[1]: row.split() for row in
+            good(hvsh("list")).splitlines()}
+    assert rows["brief"][-1] == "transient"
+    assert "transient" not in rows["spare"]
+    assert good(hvsh("run", "--paused", "-", stdin=json.dumps(definition))) \
+        == "brief: started, paused\n"
+    assert hvd.called("zone.create")[1] == {"definition": definition,
+                                            "paused": True}
+    bad(hvsh("run", "-", stdin='{"memory": "1G"}'), 1, "lacks a name")
+    bad(hvsh("run", "--console", "-"), 2, "standard input")
+    hvd.overrides["zone.create"] = RpcError(
+        "INVALID_DEFINITION", "must be a number", path="$.vcpus")
+    bad(hvsh("run", str(file)), 1, "at $.vcpus")
 
 
 def test_rename(hvd, hvsh):

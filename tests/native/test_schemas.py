@@ -88,6 +88,7 @@ def test_every_method_answers_as_described(machine, hvd):
     hvd.call("zone.clone", name="z1", new_name="z2",
              devices={"disk0": {"path": str(machine.tmp / "other.img")}})
     hvd.call("zone.rename", name="z2", new_name="z3")
+    hvd.call("zone.create", definition=machine.definition("brief"))
     hvd.call("zone.undefine", name="z1")
     hvd.call("event.unsubscribe")
     assert openrpc.seen_methods == set(openrpc.METHODS)

@@ -37,6 +37,7 @@ METHODS_ZONE(define);
 METHODS_ZONE(undefine);
 METHODS_ZONE(rename);
 METHODS_ZONE(clone);
+METHODS_ZONE(create);
 METHODS_ZONE(start);
 METHODS_ZONE(shutdown);
 METHODS_ZONE(reboot);

@@ -90,6 +90,7 @@ struct zone *zone_create(struct daemon *daemon, const char *name)
 static void free_zone(struct zone *z)
 {
 	zone_def_destroy(z->def);
+	zone_def_destroy(z->once);
 	zone_def_destroy(z->running_def);
 	free(z);
 }
@@ -205,6 +206,8 @@ struct json_object *zone_summary(const struct zone *z)
 	json_object_object_add(
 		json, "autostart",
 		json_object_new_boolean(z->def && z->def->autostart));
+	json_object_object_add(json, "persistent",
+			       json_object_new_boolean(z->def != NULL));
 	return json;
 }
 

@@ -4,7 +4,8 @@
  * those that zone_internal.h lists), and finding those that run already
  * (zone_adopt.c).
  *
- * A zone has a definition, or runs, or both; one with neither is removed.  At
+ * A zone has a definition, or runs, or both; one with neither is removed.  One
+ * without is transient: the record of its run has what it runs with.  At
  * most one job (blocking work on another thread) is under way for a zone.  All
  * else is on the loop's thread.
  */
@@ -87,6 +88,7 @@ struct zone {
 	uint8_t uuid[UUID_SIZE];
 
 	struct zone_def *def; /* NULL: not defined */
+	struct zone_def *once; /* to start with in its place; else NULL */
 	uint64_t generation; /* of def */
 	bool storing; /* def is being written or removed */
 	bool moving; /* ... and will be another zone's: it gets a new name */
@@ -179,6 +181,9 @@ struct json_object *zone_detail(const struct zone *zone);
  * is done or has failed.
  */
 void zone_start(struct zone *zone, bool held, struct rpc_call *call);
+/* A zone that nothing is known of yet, with a def that is not saved: taken over. */
+void zone_run(struct zone *zone, struct zone_def *def, bool held,
+	      struct rpc_call *call);
 /* timeout_s 0: call is finished when the request is delivered. */
 void zone_shutdown(struct zone *zone, unsigned int timeout_s,
 		   struct rpc_call *call);

@@ -371,31 +371,62 @@ static void adopt(struct daemon *daemon, const struct zv_zone_info *info,
 	zone_take(z, fd, info, named ? &record->stored : NULL);
 }
 
+/* Takes the def of the record over.  NULL: another zone has the name. */
+static struct zone *new_transient(struct daemon *daemon, struct zone_record *r)
+{
+	struct zone *z = zone_find(daemon, r->def->name)
+				 ? NULL
+				 : zone_create(daemon, r->def->name);
+
+	if (z) {
+		memcpy(z->uuid, r->def->uuid, sizeof(z->uuid));
+		z->once = r->def;
+		r->def = NULL;
+	}
+	return z;
+}
+
 /* It went away to be started again, and only the second half is missing. */
-static bool start_missing(struct daemon *daemon, const struct zone_record *r)
+static bool start_missing(struct daemon *daemon, struct zone_record *r)
 {
 	struct zone *z = zone_find_uuid(daemon, r->def->uuid);
+	bool begun;
 
-	if ((r->intent != ZONE_INTENT_START &&
-	     r->intent != ZONE_INTENT_START_HELD) ||
-	    !z || !z->def || z->state != ZONE_DEFINED) {
+	if (!zone_is_to_start(r->intent) ||
+	    (z && (!z->def || z->state != ZONE_DEFINED))) {
 		return false;
+	}
+	if (!z) { /* transient */
+		z = new_transient(daemon, r);
+		if (!z) {
+			return false;
+		}
 	}
 	backoff_restore(&z->restarts, r->restarts, uv_now(&daemon->loop));
 	zone_start_anew(z, r->intent);
-	return z->state != ZONE_DEFINED;
+	begun = z->state != ZONE_DEFINED;
+	zone_reap(z);
+	return begun;
+}
+
+static void drop_record(struct daemon *daemon, struct zone_record *record)
+{
+	char name[ZV_NAME_MAX];
+	struct zerror error;
+
+	snprintf(name, sizeof(name), "%s", record->def->name);
+	if (!start_missing(daemon, record)) {
+		store_remove(daemon->running_dir, name, &error);
+	}
 }
 
 static void drop_records(struct daemon *daemon, struct record *records)
 {
 	while (records) {
 		struct record *next = records->next;
-		struct zerror error;
 
-		if (!records->used &&
-		    !start_missing(daemon, &records->stored)) {
-			store_remove(daemon->running_dir,
-				     records->stored.def->name, &error);
+		if (!records->used) {
+			drop_record(daemon, &records->stored);
 		}
 		zone_def_destroy(records->stored.def);
 		free(records);

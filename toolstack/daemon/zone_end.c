@@ -42,6 +42,12 @@ static bool restarts(const struct zone *z)
 	return zone_is_to_start(z->intent);
 }
 
+void zone_forget_once(struct zone *z)
+{
+	zone_def_destroy(z->once);
+	z->once = NULL;
+}
+
 void zone_start_anew(struct zone *z, enum zone_intent intent)
 {
 	if (z->daemon->stopping) {
@@ -49,6 +55,7 @@ void zone_start_anew(struct zone *z, enum zone_intent intent)
 	}
 	z->intent = intent;
 	zone_start(z, intent == ZONE_INTENT_START_HELD, NULL);
+	zone_forget_once(z);
 	if (z->state == ZONE_DEFINED) {
 		z->intent = ZONE_INTENT_NONE;
 		zone_answer_state(z, WAIT_START,
@@ -63,7 +70,11 @@ static void gone(struct zone *z)
 	enum zone_intent intent = z->intent;
 
 	close_fds(z);
-	zone_def_destroy(z->running_def);
+	if (zone_is_to_start(intent) && !z->def) {
+		z->once = z->running_def; /* transient, and not over yet */
+	} else {
+		zone_def_destroy(z->running_def);
+	}
 	z->running_def = NULL;
 	z->id = -1;
 	z->held = false;

@@ -259,8 +259,18 @@ static void refuse_start(struct zone *z, struct rpc_call *call,
 	log_warning("%s: %s", z->name, error->message);
 }
 
+/* A transient zone that is over has what it ran with. */
+static const struct zone_def *start_def(const struct zone *z)
+{
+	if (z->once) {
+		return z->once;
+	}
+	return z->def ? z->def : z->running_def;
+}
+
 void zone_start(struct zone *z, bool held, struct rpc_call *call)
 {
+	const struct zone_def *def;
 	struct zerror error;
 
 	/* first: a hypervisor found only now may have the zone running */
@@ -277,14 +287,15 @@ void zone_start(struct zone *z, bool held, struct rpc_call *call)
 		refuse_start(z, call, &error);
 		return;
 	}
-	if (!z->def) {
+	def = start_def(z);
+	if (!def) {
 		zerror_set(&error, ZERROR_INVALID_STATE, NULL,
 			   "define it first", "%s has no definition", z->name);
 		refuse_start(z, call, &error);
 		return;
 	}
-	if (zone_devices_check_macs(z, z->def, &error) < 0 ||
-	    zone_devices_check_forwards(z, z->def, &error) < 0) {
+	if (zone_devices_check_macs(z, def, &error) < 0 ||
+	    zone_devices_check_forwards(z, def, &error) < 0) {
 		refuse_start(z, call, &error);
 		return;
 	}
@@ -299,10 +310,20 @@ void zone_start(struct zone *z, bool held, struct rpc_call *call)
 	zone_enter(z, ZONE_EVENT_START);
 	z->reason[0] = '\0';
 	z->held = held;
-	z->running_def = zone_def_copy(z->def);
+	z->running_def = z->once ? z->once : zone_def_copy(z->def);
+	z->once = NULL;
 	if (!z->running_def || !zone_step_job(z, ZONE_STEP_BUILD)) {
 		zone_fail_memory(z);
 	}
+}
+
+void zone_run(struct zone *z, struct zone_def *def, bool held,
+	      struct rpc_call *call)
+{
+	z->once = def;
+	zone_start(z, held, call);
+	zone_forget_once(z);
+	zone_reap(z);
 }
 
 static void after_build(struct zone *z, struct zone_job *job)

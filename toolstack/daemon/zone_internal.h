@@ -184,6 +184,9 @@ bool zone_is_to_start(enum zone_intent intent);
  */
 void zone_start_anew(struct zone *z, enum zone_intent intent);
 
+/* It was not started so. */
+void zone_forget_once(struct zone *z);
+
 /* The state is DYING; no job is under way. */
 void zone_begin_destroy(struct zone *z);
 void zone_next_destroy(struct zone *z);

@@ -80,6 +80,8 @@ static struct json_object *zone0_summary(const struct zv_zone_info *info)
 		json_object_new_uint64(info->pages * ZV_PAGE_SIZE));
 	json_object_object_add(json, "autostart",
 			       json_object_new_boolean(true));
+	json_object_object_add(json, "persistent",
+			       json_object_new_boolean(true));
 	return json;
 }
 
@@ -199,7 +201,9 @@ static int check_generation(const struct zone *z, struct json_object *params,
 				     z->name, (unsigned long long)now);
 }
 
-void methods_define(struct rpc_call *call, struct zone *z, struct zone_def *def)
+/* A zone for def: z, or a new one if that is NULL.  NULL: the call has failed. */
+static struct zone *zone_of_def(struct rpc_call *call, struct zone *z,
+				struct zone_def *def)
 {
 	struct daemon *daemon = daemon_of(call);
 	struct zerror error;
@@ -221,33 +225,78 @@ void methods_define(struct rpc_call *call, struct zone *z, struct zone_def *def)
 		}
 		memcpy(z->uuid, def->uuid, sizeof(z->uuid));
 	}
-	zone_define(z, def, call);
-	return;
+	return z;
 fail:
-	zone_def_destroy(def);
 	rpc_fail(call, &error);
+	return NULL;
 }
 
-void methods_zone_define(struct rpc_call *call, struct json_object *params)
+void methods_define(struct rpc_call *call, struct zone *z, struct zone_def *def)
+{
+	z = zone_of_def(call, z, def);
+	if (z) {
+		zone_define(z, def, call);
+	} else {
+		zone_def_destroy(def);
+	}
+}
+
+/* The parameter; NULL: the call has failed. */
+static struct zone_def *get_definition(struct rpc_call *call,
+				       struct json_object *params)
 {
 	struct json_object *json = json_object_object_get(params, "definition");
-	struct daemon *daemon = daemon_of(call);
 	struct zone_def *def = NULL;
 	struct zerror error;
-	struct zone *z = NULL;
 
 	if (strlen(json_object_to_json_string(json)) > ZONE_DEF_TEXT_MAX) {
 		zerror_set(&error, ZERROR_TOO_LARGE, "$.definition", NULL,
 			   "a definition has at most %u bytes",
 			   ZONE_DEF_TEXT_MAX);
-		rpc_fail(call, &error);
+	} else if (zone_def_parse(json, "$", &def, &error) == 0) {
+		return def;
+	}
+	rpc_fail(call, &error);
+	return NULL;
+}
+
+void methods_zone_create(struct rpc_call *call, struct json_object *params)
+{
+	struct zone_def *def = get_definition(call, params);
+	const struct zone *other;
+	struct zerror error;
+	struct zone *z;
+
+	if (!def) {
 		return;
 	}
-	if (zone_def_parse(json, "$", &def, &error) < 0) {
+	other = zone_find(daemon_of(call), def->name);
+	if (other) {
+		zerror_set(&error, ZERROR_ZONE_EXISTS, "$.name",
+			   "start that one, or choose another name",
+			   "there is a zone %s already", other->name);
 		rpc_fail(call, &error);
+		zone_def_destroy(def);
 		return;
 	}
-	z = zone_find(daemon, def->name);
+	z = zone_of_def(call, NULL, def);
+	if (z) {
+		zone_run(z, def, rpc_get_bool(params, "paused"), call);
+	} else {
+		zone_def_destroy(def);
+	}
+}
+
+void methods_zone_define(struct rpc_call *call, struct json_object *params)
+{
+	struct zone_def *def = get_definition(call, params);
+	struct zerror error;
+	struct zone *z;
+
+	if (!def) {
+		return;
+	}
+	z = zone_find(daemon_of(call), def->name);
 	if (check_generation(z, params, &error) < 0) {
 		zone_def_destroy(def);
 		rpc_fail(call, &error);

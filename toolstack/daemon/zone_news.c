@@ -202,7 +202,7 @@ static void crashed(struct zone *z, const struct zv_zone_info *info)
 {
 	enum zone_policy policy = z->running_def ? z->running_def->on_crash
 						 : ZONE_POLICY_PRESERVE;
-	bool again = policy == ZONE_POLICY_RESTART && z->def;
+	bool again = policy == ZONE_POLICY_RESTART;
 	uint64_t delay;
 
 	uv_timer_stop(&z->grace);

@@ -100,7 +100,10 @@ static void stored(struct zone *z, struct store_job *job)
 		zone_publish(z, "defined", NULL);
 		rpc_result(job->call, defined_result(z));
 	} else {
-		zone_publish(z, "undefined", NULL);
+		zone_publish(z, "undefined",
+			     z->state == ZONE_DEFINED
+				     ? NULL
+				     : "it goes on as a transient zone");
 		rpc_result(job->call, NULL);
 	}
 }
@@ -219,8 +222,9 @@ void zone_undefine(struct zone *z, struct rpc_call *call)
 		return;
 	}
 	if (!z->def) {
-		zerror_set(&error, ZERROR_INVALID_STATE, NULL, NULL,
-			   "%s has no definition", z->name);
+		zerror_set(&error, ZERROR_INVALID_STATE, NULL,
+			   "it will be gone once it is shut off or destroyed",
+			   "%s has no definition: it is transient", z->name);
 		rpc_fail(call, &error);
 		return;
 	}

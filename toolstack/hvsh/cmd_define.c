@@ -3,6 +3,7 @@
 #include "hvsh.h"
 
 #include <inttypes.h>
+#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -55,15 +56,46 @@ int cmd_define(struct context *ctx, const struct args *args)
 	return status;
 }
 
+/* What a transient zone runs with; NULL: it has a definition, or it is unknown. */
+static struct json_object *
+running_definition(const struct hvd_zone_detail *zone)
+{
+	struct json_object *json = json_tokener_parse(zone->json);
+	struct json_object *found = NULL;
+
+	if (!zone->zone.persistent &&
+	    json_object_object_get_ex(json, "running_definition", &found)) {
+		json_object_get(found);
+	}
+	json_object_put(json);
+	return found;
+}
+
 int cmd_dumpdef(struct context *ctx, const struct args *args)
 {
+	const char *name = args->positionals[0];
 	struct hvd_zone_detail *detail;
-	int status =
-		definition_get(ctx, "dumpdef", args->positionals[0], &detail);
+	struct json_object *running;
+	int status = context_connect(ctx);
+	int err;
 
-	if (status == EXIT_OK) {
-		print_json(detail->definition);
-		hvd_zone_detail_free(detail);
+	if (status != EXIT_OK) {
+		return status;
 	}
+	err = hvd_zone_get(ctx->conn, name, &detail);
+	if (err != 0) {
+		return report_zone(ctx, err, "dumpdef", name);
+	}
+	running = running_definition(detail);
+	if (running != NULL) {
+		print_json(json_object_to_json_string(running));
+	} else if (detail->definition[0] == '{') {
+		print_json(detail->definition);
+	} else {
+		complain("dumpdef %s: the daemon told no definition", name);
+		status = EXIT_REQUEST;
+	}
+	json_object_put(running);
+	hvd_zone_detail_free(detail);
 	return status;
 }

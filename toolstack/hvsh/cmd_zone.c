@@ -40,7 +40,9 @@ static void add_zone(struct table *table, const struct hvd_zone *zone)
 	table_add(table, PAINT_NONE, "%s", memory);
 	table_add(table, PAINT_NONE, "%s", zone->autostart ? "yes" : "no");
 	table_add(table, PAINT_NONE, "%s",
-		  zone->reason != NULL ? zone->reason : "");
+		  zone->reason != NULL ? zone->reason
+		  : zone->persistent   ? ""
+				       : "transient");
 }
 
 static void print_zone_table(struct context *ctx, const struct hvd_zone *zones,
@@ -343,6 +345,7 @@ static void print_detail(struct context *ctx,
 	putchar('\n');
 	printf(FIELD "%" PRIu32 "\n", "vCPUs:", zone->vcpus);
 	printf(FIELD "%s\n", "Memory:", memory);
+	printf(FIELD "%s\n", "Persistent:", zone->persistent ? "yes" : "no");
 	printf(FIELD "%s", "Autostart:", zone->autostart ? "yes" : "no");
 	print_autostart(def);
 	putchar('\n');
@@ -413,21 +416,68 @@ static int run_request(struct context *ctx, const char *verb, const char *name,
 	return err == 0 ? EXIT_OK : report_zone(ctx, err, verb, name);
 }
 
+static int started(struct context *ctx, const struct args *args,
+		   const char *name)
+{
+	struct console_request console = { .zone = name };
+
+	if (!args_has(args, "console")) {
+		printf("%s: started%s\n", name,
+		       args_has(args, "paused") ? ", paused" : "");
+		return EXIT_OK;
+	}
+	return console_session(ctx, &console);
+}
+
 int cmd_start(struct context *ctx, const struct args *args)
 {
 	const char *name = args->positionals[0];
 	bool paused = args_has(args, "paused");
-	struct console_request console = { .zone = name };
 	int status = run_request(ctx, "start", name, do_start, paused);
 
 	if (status != EXIT_OK) {
 		return status;
 	}
-	if (!args_has(args, "console")) {
-		printf("%s: started%s\n", name, paused ? ", paused" : "");
-		return EXIT_OK;
+	return started(ctx, args, name);
+}
+
+/* A zone that is not defined. */
+static int run_text(struct context *ctx, const struct args *args,
+		    const char *text, const char *name)
+{
+	unsigned int flags = args_has(args, "paused") ? HVD_START_PAUSED : 0;
+	int err = context_connect(ctx);
+
+	if (err != EXIT_OK) {
+		return err;
 	}
-	return console_session(ctx, &console);
+	progress_start(ctx, "run %s", name);
+	err = hvd_zone_create(ctx->conn, text, flags);
+	progress_stop(ctx);
+	return err != 0 ? report_file(ctx, err, "run", args->positionals[0])
+			: started(ctx, args, name);
+}
+
+int cmd_run(struct context *ctx, const struct args *args)
+{
+	const char *file = args->positionals[0];
+	int status = EXIT_REQUEST;
+	char *text;
+	char *name;
+
+	if (args_has(args, "console") && strcmp(file, "-") == 0) {
+		complain("run: a console needs the standard input that the "
+			 "definition comes from");
+		return EXIT_USAGE;
+	}
+	text = definition_read(file);
+	name = text != NULL ? definition_name(file, text) : NULL;
+	if (name != NULL) {
+		status = run_text(ctx, args, text, name);
+	}
+	free(name);
+	free(text);
+	return status;
 }
 
 int cmd_shutdown(struct context *ctx, const struct args *args)
@@ -510,7 +560,8 @@ int cmd_undefine(struct context *ctx, const struct args *args)
 		return status;
 	}
 	if (!is_off(detail->zone.state)) {
-		printf("%s is still %s, and will be gone once it is shut off\n",
+		printf("%s is still %s, transient now: it will be gone once it "
+		       "is shut off\n",
 		       detail->zone.name, shown_state(detail->zone.state));
 	}
 	hvd_zone_detail_free(detail);

@@ -160,6 +160,11 @@ const struct command commands[] = {
 	  "show all about one zone", NULL, cmd_info },
 	{ "start", NULL, GROUP_ZONES, OPERAND_ZONE, 1, 1, start_options,
 	  "start a zone", NULL, cmd_start },
+	{ "run", NULL, GROUP_ZONES, OPERAND_FILE, 1, 1, start_options,
+	  "start a zone from a JSON file without defining it",
+	  "It is transient: gone when it ends. 'define' makes it persistent. FILE "
+	  "- is standard input.",
+	  cmd_run },
 	{ "shutdown", NULL, GROUP_ZONES, OPERAND_ZONE, 1, 1, shutdown_options,
 	  "ask a zone to shut down",
 	  "The guest decides. 'destroy' does not ask.", cmd_shutdown },
@@ -245,7 +250,10 @@ const struct command commands[] = {
 	  "disk that is not read-only.",
 	  cmd_clone },
 	{ "undefine", NULL, GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1, no_options,
-	  "delete a zone's definition", NULL, cmd_undefine },
+	  "delete a zone's definition",
+	  "A zone that runs goes on as a transient one: it is gone when it "
+	  "ends.",
+	  cmd_undefine },
 	{ "dumpdef", NULL, GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1, no_options,
 	  "print a zone's definition as JSON", NULL, cmd_dumpdef },
 

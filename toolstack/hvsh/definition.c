@@ -207,6 +207,21 @@ char *definition_complete(const char *file, const char *text, const char *uuid)
 	return complete;
 }
 
+char *definition_name(const char *file, const char *text)
+{
+	struct json_object *json = json_tokener_parse(text);
+	struct json_object *name = json_object_object_get(json, "name");
+	char *copy = NULL;
+
+	if (json_object_is_type(name, json_type_string)) {
+		copy = strdup(json_object_get_string(name));
+	} else {
+		complain("%s: the definition lacks a name", file_title(file));
+	}
+	json_object_put(json);
+	return copy;
+}
+
 int definition_get(struct context *ctx, const char *verb, const char *name,
 		   struct hvd_zone_detail **ret_detail)
 {

@@ -152,6 +152,7 @@ int command_run(struct context *ctx, int argc, const char *const *argv);
 int cmd_list(struct context *ctx, const struct args *args);
 int cmd_info(struct context *ctx, const struct args *args);
 int cmd_start(struct context *ctx, const struct args *args);
+int cmd_run(struct context *ctx, const struct args *args);
 int cmd_shutdown(struct context *ctx, const struct args *args);
 int cmd_reboot(struct context *ctx, const struct args *args);
 int cmd_reset(struct context *ctx, const struct args *args);
@@ -210,6 +211,8 @@ struct json_object *definition_path(const char *path);
 /* With all members, as the daemon tells it, to be freed; NULL after a complaint.
  * A text without a uuid gets that one. */
 char *definition_complete(const char *file, const char *text, const char *uuid);
+/* The object's member "name", to be freed; NULL after a complaint. */
+char *definition_name(const char *file, const char *text);
 /* A zone that has a definition, or an exit status after saying why not. */
 int definition_get(struct context *ctx, const char *verb, const char *name,
 		   struct hvd_zone_detail **ret_detail);

@@ -33,6 +33,7 @@ static int zone_read(struct hvd_conn *conn, const char *method,
 	zone->vcpus = (uint32_t)hvd__json_u64(json, "vcpus", 0);
 	zone->memory = hvd__json_u64(json, "memory", 0);
 	zone->autostart = hvd__json_bool(json, "autostart", false);
+	zone->persistent = hvd__json_bool(json, "persistent", true);
 	return 0;
 }
 
@@ -333,23 +334,50 @@ int hvd_zone_clone(struct hvd_conn *conn, const char *name,
 	return invoke_defined(conn, "zone.clone", params, ret_defined);
 }
 
-int hvd_zone_start(struct hvd_conn *conn, const char *name, unsigned int flags)
+static int check_start_flags(struct hvd_conn *conn, unsigned int flags)
 {
-	struct json_object *params;
+	return (flags & ~HVD_START_PAUSED) == 0
+		       ? 0
+		       : hvd__fail(conn, -EINVAL, NULL,
+				   "unknown start flags %#x",
+				   flags & ~HVD_START_PAUSED);
+}
 
-	if ((flags & ~HVD_START_PAUSED) != 0) {
-		return hvd__fail(conn, -EINVAL, NULL, "unknown start flags %#x",
-				 flags & ~HVD_START_PAUSED);
-	}
-	params = hvd__params_named("name", name);
-	if (params == NULL ||
-	    ((flags & HVD_START_PAUSED) != 0 &&
-	     !hvd__params_add(params, "paused",
-			      json_object_new_boolean(true)))) {
+/* Takes params over. */
+static int start_with(struct hvd_conn *conn, const char *method,
+		      struct json_object *params, unsigned int flags)
+{
+	if ((flags & HVD_START_PAUSED) != 0 &&
+	    !hvd__params_add(params, "paused", json_object_new_boolean(true))) {
 		json_object_put(params);
 		return hvd__fail_nomem(conn);
 	}
-	return hvd__invoke(conn, "zone.start", params, 0, NULL);
+	return hvd__invoke(conn, method, params, 0, NULL);
+}
+
+int hvd_zone_start(struct hvd_conn *conn, const char *name, unsigned int flags)
+{
+	struct json_object *params;
+	int err = check_start_flags(conn, flags);
+
+	if (err != 0) {
+		return err;
+	}
+	params = hvd__params_named("name", name);
+	return params != NULL ? start_with(conn, "zone.start", params, flags)
+			      : hvd__fail_nomem(conn);
+}
+
+int hvd_zone_create(struct hvd_conn *conn, const char *definition_json,
+		    unsigned int flags)
+{
+	struct json_object *params = NULL;
+	int err = check_start_flags(conn, flags);
+
+	if (err == 0) {
+		err = define_params(conn, definition_json, &params);
+	}
+	return err != 0 ? err : start_with(conn, "zone.create", params, flags);
 }
 
 int hvd_zone_shutdown(struct hvd_conn *conn, const char *name,

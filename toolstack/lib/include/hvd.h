@@ -299,6 +299,7 @@ struct hvd_zone {
 	uint32_t vcpus;
 	uint64_t memory; /* bytes */
 	bool autostart;
+	bool persistent; /* has a definition; else gone when it ends */
 };
 
 /* Why a zone crashed. */
@@ -389,6 +390,10 @@ int hvd_zone_clone(struct hvd_conn *conn, const char *name,
 #define HVD_START_PAUSED 1u
 
 int hvd_zone_start(struct hvd_conn *conn, const char *name, unsigned int flags);
+
+/* Starts a zone that is not defined: it is gone when it ends.  flags as above. */
+int hvd_zone_create(struct hvd_conn *conn, const char *definition_json,
+		    unsigned int flags);
 
 /*
  * Asks the guest to shut down.  wait_s 0: do not wait; else the call returns
