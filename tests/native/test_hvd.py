@@ -1268,11 +1268,47 @@ def test_start_error_paths(machine, hvd):
     error = start(memory="4M")
     assert (error.code, error.path) == ("TOO_LARGE", "$.memory")
     error = start(cpus=[9])
-    assert (error.code, error.path) == ("INVALID_DEFINITION", "$.cpus")
+    assert (error.code, error.path) == ("INVALID_DEFINITION", "$.cpus[0]")
+    assert "CPU 9: this machine has the CPUs 0 to 3" in str(error)
+
+
+def test_a_zone_that_does_not_fit_hears_who_has_what(machine, hvd):
+    def refused(memory):
+        hvd.call("zone.define", definition=machine.definition(memory=memory))
+        error = fails("NO_MEMORY", hvd, "zone.start", name="z1")
+        assert error.path == "$.memory"
+        assert "z1" not in {z["name"] for z in hvd.call("zone.list")
+                            if "id" in z}
+        return str(error).removeprefix("z1 did not start: "), error.hint
+
+    for name, memory in (("big", "512M"), ("mid", "128M"), ("sml", "64M"),
+                         ("tiny", "32M"), ("wee", "32M")):
+        hvd.call("zone.create",
+                 definition=machine.definition(name, memory=memory))
+    built = sorted(machine.zones())
+    owners = ("big has 512M, mid has 128M, sml has 64M and 2 more have 64M")
+    assert refused("300M") == (
+        f"needs 300M, the pool has 256M free in 2M chunks: {owners}",
+        "shut down sml, or give this one at most 256M")
+    assert refused("600M")[1] == "shut down big, or give this one at most 256M"
+    message, hint = refused("2G")
+    assert hint == ("shut down several of them, or give this one at most 256M; "
+                    "what zone0 has is set when the machine boots (hvsh host)")
+    machine.inject("scattered", str(200 << 20))
+    assert refused("80M") == (
+        "needs 80M, the pool has 256M free, but only 56M of it in 2M chunks: "
+        + owners, "shut down wee, or give this one at most 56M")
+    machine.inject("scattered", str(256 << 20))
+    assert refused("32M")[1] == "shut down wee"
+    assert sorted(machine.zones()) == built
+    for name in ("big", "mid", "sml", "tiny", "wee"):
+        hvd.call("zone.destroy", name=name)
+    (machine.fake / "scattered").unlink()
     machine.inject("pool", str(100 << 20))
-    error = start(memory="128M")
-    assert (error.code, error.path) == ("NO_MEMORY", "$.memory")
-    assert "needs 128M, the pool has 100M free" in str(error)
+    assert refused("128M") == (
+        "needs 128M, the pool has 100M free in 2M chunks",
+        "give this one at most 100M; what zone0 has is set when the machine "
+        "boots (hvsh host)")
 
 
 def test_a_long_reason_is_still_text(machine, hvd):

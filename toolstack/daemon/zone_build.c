@@ -18,6 +18,8 @@
 #include "shadow_layout.h"
 #include "size.h"
 #include "store.h"
+#include "text.h"
+#include "zone_capacity.h"
 
 #define POPULATE_STEP (64ull << 20) /* between looks at `cancel` */
 #define READ_STEP (4u << 20)
@@ -40,35 +42,14 @@ static int fail_step(struct zerror *ret_error, const char *step, int err)
 
 /* ------------------------------------------------------------ create */
 
-static int check_capacity(const struct zone_build *b,
-			  const struct zv_info *info, struct zerror *ret_error)
-{
-	uint64_t free_bytes = info->chunks_free * ZV_CHUNK_SIZE;
-	char need[SIZE_TEXT_MAX];
-	char have[SIZE_TEXT_MAX];
+/* The zones that exist, and the vCPUs of them and zone0 per physical CPU. */
+struct tenants {
+	struct zone_share zones[ZV_ZONES_MAX];
+	uint32_t count;
+	uint32_t load[ZV_PCPUS_MAX];
+};
 
-	for (uint32_t i = 0; b->def->pinned && i < b->def->vcpus; i++) {
-		if (b->def->cpus[i] >= info->pcpu_count) {
-			return zerror_set(ret_error, ZERROR_INVALID_DEFINITION,
-					  "$.cpus",
-					  "see how many it has (hvsh host)",
-					  "there is no CPU %u on this machine",
-					  b->def->cpus[i]);
-		}
-	}
-	if (b->def->memory <= free_bytes) {
-		return 0;
-	}
-	size_format(b->def->memory, need);
-	size_format(free_bytes, have);
-	return zerror_set(ret_error, ZERROR_NO_MEMORY, "$.memory",
-			  "stop a zone or give this one less memory",
-			  "%s needs %s, the pool has %s free in 2M chunks",
-			  b->def->name, need, have);
-}
-
-/* vCPUs of all zones per physical CPU. */
-static void read_load(int device, uint32_t load[ZV_PCPUS_MAX])
+static void read_tenants(int device, struct tenants *t)
 {
 	struct zv_zone_info info;
 	uint32_t id = 0;
@@ -78,25 +59,32 @@ static void read_load(int device, uint32_t load[ZV_PCPUS_MAX])
 		for (uint32_t i = 0; i < info.vcpu_count && i < ZV_VCPUS_MAX;
 		     i++) {
 			if (info.pcpu[i] < ZV_PCPUS_MAX) {
-				load[info.pcpu[i]]++;
+				t->load[info.pcpu[i]]++;
 			}
+		}
+		if (info.id != ZV_ZONE0 && t->count < ZV_ZONES_MAX) {
+			struct zone_share *share = &t->zones[t->count++];
+
+			snprintf(share->name, sizeof(share->name), "%.*s",
+				 (int)sizeof(info.name), info.name);
+			text_sanitize(share->name, strlen(share->name), false);
+			share->memory = info.pages * ZV_PAGE_SIZE;
 		}
 		id = info.id + 1;
 	}
 }
 
 static void place(const struct zone_build *b, const struct zv_info *info,
-		  uint32_t pcpu[ZV_VCPUS_MAX])
+		  const struct tenants *tenants, uint32_t pcpu[ZV_VCPUS_MAX])
 {
-	uint32_t load[ZV_PCPUS_MAX] = { 0 };
 	uint32_t count = info->pcpu_count;
 
 	if (b->def->pinned) {
 		memcpy(pcpu, b->def->cpus, sizeof(b->def->cpus));
 		return;
 	}
-	read_load(b->device, load);
-	placement_choose(load, count < ZV_PCPUS_MAX ? count : ZV_PCPUS_MAX,
+	placement_choose(tenants->load,
+			 count < ZV_PCPUS_MAX ? count : ZV_PCPUS_MAX,
 			 b->def->vcpus, pcpu);
 }
 
@@ -108,18 +96,21 @@ static int create(const struct zone_build *b, uint32_t *ret_id,
 		.priority = b->def->priority,
 		.slice_us = b->def->slice_us,
 	};
+	struct tenants tenants = { .count = 0 };
 	struct zv_info info = { 0 };
 	int rc = privcmd_info(b->device, &info);
 
 	if (rc < 0) {
 		return fail_step(ret_error, "asking the hypervisor", -rc);
 	}
-	if (check_capacity(b, &info, ret_error) < 0) {
+	read_tenants(b->device, &tenants);
+	if (zone_capacity_check(b->def, &info, tenants.zones, tenants.count,
+				ret_error) < 0) {
 		return -1;
 	}
 	snprintf(arg.name, sizeof(arg.name), "%s", b->def->name);
 	memcpy(arg.uuid, b->def->uuid, sizeof(arg.uuid));
-	place(b, &info, arg.pcpu);
+	place(b, &info, &tenants, arg.pcpu);
 	arg.event_index =
 		placement_event(arg.pcpu, arg.vcpu_count, info.zone_count,
 				info.zone0_event_count);
@@ -150,10 +141,10 @@ static int populate(const struct zone_build *b, int zone,
 		if (rc == -ENOMEM) {
 			return zerror_set(ret_error, ZERROR_NO_MEMORY,
 					  "$.memory",
-					  "another zone took it meanwhile; "
-					  "stop one or ask for less",
-					  "populating memory: the pool ran "
-					  "out of 2M chunks");
+					  "see who has it (hvsh list), and try "
+					  "again",
+					  "the pool ran out of 2M chunks: "
+					  "another zone took them meanwhile");
 		}
 		if (rc < 0) {
 			return fail_step(ret_error, "populating memory", -rc);

@@ -11,6 +11,7 @@
  *   fail-OP       "ERRNO" or "once ERRNO": makes the operation fail
  *   delay-OP      milliseconds the operation takes
  *   pool          bytes of memory for zones (default 1 GiB)
+ *   scattered     bytes of it that are free, but in no whole chunk
  *   log           the hypervisor's log
  *   trace         the classes that are traced, a number
  *   trace-CPU     the position of its first record (uint64_t), then records
@@ -183,14 +184,13 @@ static uint64_t pages_used(void)
 	return pages;
 }
 
-static uint64_t pages_pool(void)
+static uint64_t pages_in(const char *file, uint64_t fallback)
 {
 	char path[PATH_MAX];
 	char text[64];
 
-	path_of(path, "pool");
-	return (read_small(path, text) ? strtoull(text, NULL, 0)
-				       : POOL_DEFAULT) /
+	path_of(path, "%s", file);
+	return (read_small(path, text) ? strtoull(text, NULL, 0) : fallback) /
 	       ZV_PAGE_SIZE;
 }
 
@@ -207,7 +207,7 @@ int privcmd_open(void)
 
 int privcmd_info(int device, struct zv_info *ret_info)
 {
-	uint64_t pool = pages_pool();
+	uint64_t pool = pages_in("pool", POOL_DEFAULT);
 	uint64_t used = pages_used();
 	struct fake_zone zone;
 
@@ -222,7 +222,7 @@ int privcmd_info(int device, struct zv_info *ret_info)
 		.pages_zone0 = 900,
 		.pages_zones = used,
 		.pages_free = pool - used,
-		.chunks_free = (pool - used) / 512,
+		.chunks_free = (pool - used - pages_in("scattered", 0)) / 512,
 		.uptime_ns = 123456789,
 		.zone_count = 1,
 		.zone0_event_spi = 300,
@@ -523,7 +523,8 @@ int privcmd_populate(int zone, uint64_t gpa, uint64_t size)
 	}
 	pthread_mutex_lock(&mutex);
 	rc = load(id, &z);
-	if (rc == 0 && pages_used() + size / ZV_PAGE_SIZE > pages_pool()) {
+	if (rc == 0 && pages_used() + size / ZV_PAGE_SIZE >
+			       pages_in("pool", POOL_DEFAULT)) {
 		rc = -ENOMEM;
 	}
 	if (rc == 0) {
