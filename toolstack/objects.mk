@@ -132,6 +132,7 @@ hvd-y += \
 	toolstack/daemon/zone_capacity.c \
 	toolstack/daemon/zone_clone.c \
 	toolstack/daemon/zone_set.c \
+	toolstack/daemon/zone_stop.c \
 	toolstack/daemon/zone_store.c \
 	toolstack/daemon/zone_wait.c
 

@@ -6,12 +6,15 @@ import fcntl
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
-from test_hvd import HVD, Client, machine, started, wait  # noqa: F401
+from test_hvd import (BAD_TRAP, CRASHED, HVD, Client, RpcError,  # noqa: F401
+                      machine, started, wait)
 
 UNITS = pathlib.Path(__file__).parents[2] / "toolstack" / "systemd"
 
@@ -69,6 +72,107 @@ def test_ready_alive_stopping(machine, manager, monkeypatch):
     while left == b"WATCHDOG=1":
         left = manager.recv(100)
     assert left == b"STOPPING=1"
+
+
+def told(manager):
+    """The next thing hvd says that is more than that it is alive."""
+    while True:
+        lines = manager.recv(200).decode().split("\n")
+        if lines != ["WATCHDOG=1"]:
+            return lines
+
+
+def up(client):
+    return {z["name"]: z["state"] for z in client.call("zone.list")
+            if "id" in z and z["name"] != "zone0"}
+
+
+def ignore_power_key(machine, zone):
+    (machine.fake / f"io-{zone}").write_text("ignore-power")
+
+
+def test_stop_zones(machine, manager):
+    """In the order of autostart backwards, those of one order together."""
+    client = machine.start("--stop-zones=30")
+    client.call("event.subscribe")
+    zones = {"db": {"autostart": {"order": -3}, "on_poweroff": "restart"},
+             "web": {"autostart": {"order": 5}},
+             "web2": {"autostart": {"order": 5}},
+             "held": {}, "paused": {}, "plain": {}, "over": {}, "off": {}}
+    for name, more in zones.items():
+        client.call("zone.define", definition=machine.definition(name, **more))
+        if name != "off":
+            client.call("zone.start", name=name, paused=name == "held")
+    client.call("zone.pause", name="paused")
+    ids = {z["name"]: z.get("id") for z in client.call("zone.list")}
+    machine.guest(ids["over"], CRASHED, BAD_TRAP)
+    wait(lambda: up(client)["over"] == "crashed")
+    assert told(manager) == ["READY=1"]
+    machine.process.send_signal(signal.SIGTERM)
+    stopped = []
+    with pytest.raises((EOFError, OSError)):
+        while True:
+            client.events.append(client.read()["params"])
+            if client.events[-1]["event"] == "stopped":
+                stopped.append(client.events[-1]["zone"])
+    assert machine.process.wait(20) == 0
+    assert set(stopped[:4]) == {"held", "paused", "plain", "over"}
+    assert set(stopped[4:6]) == {"web", "web2"} and stopped[6:] == ["db"]
+    assert machine.zones() == []
+    first = told(manager)
+    assert first == ["STOPPING=1", "EXTEND_TIMEOUT_USEC=30000000",
+                     "STATUS=shutting down 7 zones"]
+    while first != ["STOPPING=1"]:
+        first = told(manager)
+    for name in ("db", "web", "plain", "paused"):
+        assert f"{name}: asked to shut down" in machine.text()
+    for name in ("held", "over"):
+        assert f"{name}: asked to shut down" not in machine.text()
+    client = machine.start()
+    assert up(client) == {}
+
+
+def test_stop_zones_that_do_not_listen(machine, manager):
+    client = machine.start("--stop-zones=1")
+    client.call("zone.define", definition=machine.definition(
+        "deaf", autostart={"order": 9}))
+    client.call("zone.define", definition=machine.definition("next",
+                                                             autostart=True))
+    ignore_power_key(machine, "deaf")
+    for name in ("deaf", "next"):
+        client.call("zone.start", name=name)
+    begun = time.monotonic()
+    machine.process.send_signal(signal.SIGINT)
+    wait(lambda: up(client)["deaf"] == "shutting-down")
+    assert up(client)["next"] == "running"
+    with pytest.raises(RpcError, match="stopping all zones"):
+        client.call("zone.create", definition=machine.definition("more"))
+    assert machine.process.wait(20) == 0
+    assert time.monotonic() - begun >= 1
+    assert "deaf: did not shut down in time, and is destroyed" in machine.text()
+    assert "next: did not" not in machine.text()
+    assert machine.zones() == []
+
+
+def test_stop_zones_is_given_up_by_a_second_signal(machine):
+    client = machine.start("--stop-zones")
+    client.call("zone.define", definition=machine.definition("deaf"))
+    ignore_power_key(machine, "deaf")
+    client.call("zone.start", name="deaf")
+    machine.process.send_signal(signal.SIGTERM)
+    wait(lambda: up(client).get("deaf") == "shutting-down")
+    machine.stop()
+    assert machine.zones() == [1]
+    client = machine.start("--stop-zones")  # no zone, no wait
+    client.call("zone.destroy", name="deaf")
+    machine.stop()
+
+
+@pytest.mark.parametrize("value", ["0", "86401", "x", "", "-1", "5s"])
+def test_stop_zones_of_no_time(machine, value):
+    result = subprocess.run([HVD, f"--stop-zones={value}"], text=True,
+                            capture_output=True)
+    assert result.returncode == 2 and "--stop-zones" in result.stderr
 
 
 def test_watchdog_of_somebody_else(machine, manager, monkeypatch):

@@ -16,6 +16,7 @@
 #include "event.h"
 #include "zerror.h"
 #include "zone_autostart.h"
+#include "zone_stop.h"
 
 struct metrics_server;
 struct server;
@@ -29,6 +30,7 @@ struct daemon_options {
 	char io_program[PATH_MAX];
 	char metrics_listen[64]; /* empty: on no port */
 	struct sockaddr_storage metrics_address; /* the same */
+	uint64_t stop_ms; /* a zone's time to shut down; 0: zones go on */
 };
 
 struct daemon {
@@ -39,6 +41,7 @@ struct daemon {
 	uv_loop_t loop;
 	int device; /* /dev/zonevisor, -1: not there (yet) */
 	bool stopping;
+	uv_signal_t *signals; /* two */
 	struct server *server;
 	struct metrics_server *metrics; /* NULL: there was no memory */
 	uint64_t requests; /* of clients, so far */
@@ -49,6 +52,7 @@ struct daemon {
 	struct zone_autostart autostart;
 	uint64_t last_job; /* its id; 0: none yet */
 	uv_timer_t job_timer; /* active: there may be jobs */
+	struct zone_stop stop;
 };
 
 /*

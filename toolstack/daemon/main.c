@@ -39,6 +39,8 @@ static const char usage[] =
 	"                         " LIBEXEC_DIR "]\n"
 	"      --metrics-listen=ADDRESS:PORT\n"
 	"                         serve /metrics there, too: 127.0.0.1 or [::1]\n"
+	"      --stop-zones[=S]   before it ends, shut all zones down; each has\n"
+	"                         S seconds [60]\n"
 	"      --log-level=LEVEL  error, warning, info or debug [info]\n"
 	"      --help             print this and exit\n"
 	"      --version          print the version and exit\n";
@@ -75,6 +77,22 @@ static void find_io_program(char *ret_path)
 	set_path(ret_path, LIBEXEC_DIR "/" IO_PROGRAM);
 }
 
+static bool parse_seconds(const char *text, uint64_t *ret_ms)
+{
+	unsigned long seconds = ZONE_STOP_DEFAULT_S;
+	char *end;
+
+	if (text) {
+		errno = 0;
+		seconds = strtoul(text, &end, 10);
+		if (errno || *end || text[0] < '0' || text[0] > '9') {
+			return false;
+		}
+	}
+	*ret_ms = seconds * 1000ull;
+	return seconds > 0 && seconds <= ZONE_STOP_MAX_S;
+}
+
 /* Returns -1 to go on, or the status to exit with. */
 static int parse_options(int argc, char **argv, struct daemon_options *ret)
 {
@@ -85,6 +103,7 @@ static int parse_options(int argc, char **argv, struct daemon_options *ret)
 		{ "socket", required_argument, NULL, 's' },
 		{ "io-program", required_argument, NULL, 'i' },
 		{ "metrics-listen", required_argument, NULL, 'm' },
+		{ "stop-zones", optional_argument, NULL, 'z' },
 		{ "log-level", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
@@ -121,6 +140,12 @@ static int parse_options(int argc, char **argv, struct daemon_options *ret)
 			}
 			snprintf(ret->metrics_listen,
 				 sizeof(ret->metrics_listen), "%s", optarg);
+			break;
+		case 'z':
+			if (!parse_seconds(optarg, &ret->stop_ms)) {
+				return bad_usage("--stop-zones: not 1 to 86400 "
+						 "seconds");
+			}
 			break;
 		case 'l':
 			if (log_parse_level(optarg, &level) < 0) {
@@ -207,18 +232,30 @@ static void raise_descriptor_limit(void)
 	}
 }
 
-/* Ends the loop by closing what keeps it going; zones go on running. */
-static void on_signal(uv_signal_t *handle, int number)
+/* Ends the loop by closing what keeps it going. */
+static void stop(struct daemon *daemon)
 {
-	struct daemon *daemon = handle->loop->data;
-
-	log_info("%s: stopping; zones go on running", strsignal(number));
 	daemon->stopping = true;
 	service_stopping();
 	metrics_server_close(daemon);
 	server_close(daemon);
 	zone_close_all(daemon);
-	close_signal(handle->data);
+	close_signal(daemon->signals);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct daemon *daemon = handle->loop->data;
+
+	if (daemon->options.stop_ms && !daemon->stop.on) {
+		log_info("%s: shutting all zones down; the same again leaves "
+			 "them running",
+			 strsignal(number));
+		zone_stop_begin(daemon, stop);
+		return;
+	}
+	log_info("%s: stopping; zones go on running", strsignal(number));
+	stop(daemon);
 }
 
 static int serve(struct daemon *daemon)
@@ -227,8 +264,10 @@ static int serve(struct daemon *daemon)
 	struct zerror error;
 	int rc;
 
+	daemon->signals = signals;
 	zone_autostart_init(daemon);
 	job_init(daemon);
+	zone_stop_init(daemon);
 	zone_adopt_definitions(daemon);
 	if (daemon_connect(daemon, &error) < 0) {
 		log_warning("no hypervisor: %s (%s)", error.message,
@@ -239,7 +278,6 @@ static int serve(struct daemon *daemon)
 	}
 	for (int i = 0; i < 2; i++) {
 		uv_signal_init(&daemon->loop, &signals[i]);
-		signals[i].data = signals;
 	}
 	/* first: who can connect can also tell it to end */
 	uv_signal_start(&signals[0], on_signal, SIGTERM);

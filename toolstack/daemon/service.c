@@ -220,6 +220,16 @@ void service_ready(uv_loop_t *loop)
 		       service.alive_ms);
 }
 
+void service_extend(uint64_t ms, const char *status)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text),
+		 "STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu\nSTATUS=%s",
+		 (unsigned long long)(ms * USEC_PER_MSEC), status);
+	tell(text);
+}
+
 void service_stopping(void)
 {
 	tell("STOPPING=1");

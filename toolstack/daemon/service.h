@@ -7,6 +7,7 @@
 #ifndef ZV_TOOLSTACK_DAEMON_SERVICE_H
 #define ZV_TOOLSTACK_DAEMON_SERVICE_H
 
+#include <stdint.h>
 #include <uv.h>
 
 /*
@@ -23,6 +24,8 @@ int service_take_socket(const char *name);
 
 /* Ready; from now on the loop tells that it is alive if the unit wants to know. */
 void service_ready(uv_loop_t *loop);
+/* The end takes longer: so long, from now.  status: for people. */
+void service_extend(uint64_t ms, const char *status);
 /* The end has begun; also without service_ready(). */
 void service_stopping(void);
 

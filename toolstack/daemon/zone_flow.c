@@ -39,6 +39,7 @@ void zone_enter(struct zone *z, enum zone_event event)
 	}
 	z->state = (enum zone_state)next;
 	zone_autostart_entered(z);
+	zone_stop_entered(z);
 }
 
 /* What to do about a zone that is in the wrong state; NULL: nothing. */
@@ -279,6 +280,14 @@ void zone_start(struct zone *z, bool held, struct rpc_call *call)
 		return;
 	}
 	if (!zone_allowed(z, ZONE_EVENT_START, call)) {
+		return;
+	}
+	if (z->daemon->stop.on) {
+		zerror_set(&error, ZERROR_INVALID_STATE, NULL,
+			   "start it when hvd runs again",
+			   "%s cannot be started: hvd is stopping all zones",
+			   z->name);
+		refuse_start(z, call, &error);
 		return;
 	}
 	if (z->moving) {
