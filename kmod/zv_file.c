@@ -288,6 +288,18 @@ out_free:
 	return rc;
 }
 
+/* Waits for nobody: the vCPU goes when it has left its pCPU. */
+static int file_vcpu_pin(struct zv_file *file,
+			 struct zv_ioc_vcpu_pin __user *uarg)
+{
+	struct zv_ioc_vcpu_pin args;
+	struct arm_smccc_res res;
+
+	if (copy_from_user(&args, uarg, sizeof(args)))
+		return -EFAULT;
+	return file_hc(file, ZV_HC_VCPU_PIN, args.vcpu, args.pcpu, 0, &res);
+}
+
 static int file_shadow_create(struct zv_file *file,
 			      struct zv_ioc_shadow __user *uarg)
 {
@@ -327,6 +339,8 @@ static long file_control_ioctl(struct zv_file *file, unsigned int cmd,
 		return file_vcpu(file, ZV_HC_VCPU_SET, uarg);
 	case ZV_IOC_VCPU_GET:
 		return file_vcpu(file, ZV_HC_VCPU_GET, uarg);
+	case ZV_IOC_VCPU_PIN:
+		return file_vcpu_pin(file, uarg);
 	case ZV_IOC_SHADOW_CREATE:
 		return file_shadow_create(file, uarg);
 	case ZV_IOC_SHADOW_ACTIONS:

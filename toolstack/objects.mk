@@ -52,6 +52,7 @@ hvsh-y += $(zdef-y) \
 	toolstack/hvsh/cmd_top.c \
 	toolstack/hvsh/cmd_job.c \
 	toolstack/hvsh/cmd_trace.c \
+	toolstack/hvsh/cmd_tune.c \
 	toolstack/hvsh/cmd_zone.c \
 	toolstack/hvsh/commands.c \
 	toolstack/hvsh/complete.c \
@@ -131,6 +132,7 @@ hvd-y += \
 	toolstack/daemon/zone_reset.c \
 	toolstack/daemon/zone_capacity.c \
 	toolstack/daemon/zone_clone.c \
+	toolstack/daemon/zone_pin.c \
 	toolstack/daemon/zone_set.c \
 	toolstack/daemon/zone_stop.c \
 	toolstack/daemon/zone_store.c \

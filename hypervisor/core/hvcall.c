@@ -342,6 +342,11 @@ static s64 call_vcpu_get(struct call *c)
 			: store(c, c->arg[2], c->arg[3], &state, sizeof(state));
 }
 
+static s64 call_vcpu_pin(struct call *c)
+{
+	return zone_vcpu_pin(c->zone, c->arg[1], c->arg[2]);
+}
+
 /* -------------------------------------------------------------------- I/O */
 
 static s64 call_shadow_create(struct call *c)
@@ -426,6 +431,7 @@ static const struct {
 	[ZV_HC_MEM_NEXT] = { call_mem_next, HC_USER_ZONE },
 	[ZV_HC_VCPU_SET] = { call_vcpu_set, HC_USER_ZONE },
 	[ZV_HC_VCPU_GET] = { call_vcpu_get, HC_USER_ZONE },
+	[ZV_HC_VCPU_PIN] = { call_vcpu_pin, HC_USER_ZONE },
 	[ZV_HC_SHADOW_CREATE] = { call_shadow_create, HC_USER_ZONE },
 	[ZV_HC_SHADOW_ACTIONS] = { call_shadow_actions, HC_USER_ZONE },
 	[ZV_HC_SHADOW_UPDATE] = { call_shadow_update, HC_USER_ZONE },

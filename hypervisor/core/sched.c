@@ -11,6 +11,7 @@
  */
 #include <zv/arch/cpu.h>
 #include <zv/arch/irq.h>
+#include <zv/arch/mm.h>
 #include <zv/arch/time.h>
 #include <zv/arch/vcpu.h>
 #include <zv/atomic.h>
@@ -39,6 +40,26 @@ static struct runqueue *rq_of(const struct vcpu *v)
 	return &percpu_get(v->pcpu)->rq;
 }
 
+/* Locks the queue of v's pCPU, which may be another one a moment before. */
+static struct percpu *rq_lock(const struct vcpu *v)
+{
+	for (;;) {
+		u32 pcpu = atomic_load_acquire(&v->pcpu);
+		struct percpu *cpu = percpu_get(pcpu);
+
+		spin_lock(&cpu->rq.lock);
+		if (atomic_load_relaxed(&v->pcpu) == pcpu) {
+			return cpu;
+		}
+		spin_unlock(&cpu->rq.lock);
+	}
+}
+
+static bool is_moving(const struct vcpu *v)
+{
+	return v->move_to != ZV_PCPU_ANY;
+}
+
 static s32 key_of(const struct vcpu *v)
 {
 	return v->penalty ? -1 : (s32)v->zone->priority;
@@ -59,6 +80,8 @@ void sched_cpu_init(struct percpu *cpu)
 {
 	spin_init(&cpu->rq.lock);
 	list_init(&cpu->rq.ready);
+	list_init(&cpu->rq.leaving);
+	cpu->rq.has_leaving = false;
 	cpu->rq.current = NULL;
 	cpu->rq.slice_end = 0;
 	cpu->rq.guard_end = 0;
@@ -104,7 +127,7 @@ static void make_ready_locked(struct percpu *cpu, struct vcpu *v, bool boost)
 
 	v->run = VCPU_READY;
 	v->ready_since = arch_time_ns();
-	if (v->held) {
+	if (v->held || is_moving(v)) {
 		return;
 	}
 	trace_vcpu(ZV_TRACE_READY, v, 0, v->pcpu, 0);
@@ -130,9 +153,8 @@ static void assigned_changed_locked(struct percpu *cpu, s32 n)
 
 void sched_attach(struct vcpu *v)
 {
-	struct percpu *cpu = percpu_get(v->pcpu);
+	struct percpu *cpu = rq_lock(v);
 
-	spin_lock(&cpu->rq.lock);
 	CHECK(v->run == VCPU_OFF && !is_queued(v));
 	v->penalty = false;
 	v->run = VCPU_IDLE;
@@ -152,9 +174,8 @@ static void end_wait_locked(struct vcpu *v)
 
 void sched_detach(struct vcpu *v)
 {
-	struct percpu *cpu = percpu_get(v->pcpu);
+	struct percpu *cpu = rq_lock(v);
 
-	spin_lock(&cpu->rq.lock);
 	if (v->run != VCPU_OFF) {
 		end_wait_locked(v);
 		trace_vcpu(ZV_TRACE_BLOCK, v, 2, 0, 0);
@@ -172,9 +193,8 @@ void sched_detach(struct vcpu *v)
 
 void sched_wake(struct vcpu *v)
 {
-	struct percpu *cpu = percpu_get(v->pcpu);
+	struct percpu *cpu = rq_lock(v);
 
-	spin_lock(&cpu->rq.lock);
 	if (v->run == VCPU_IDLE || v->run == VCPU_IO) {
 		zone_count(v->zone, wakeups);
 		make_ready_locked(cpu, v, true);
@@ -184,9 +204,8 @@ void sched_wake(struct vcpu *v)
 
 void sched_kick(struct vcpu *v, bool fresh)
 {
-	struct percpu *cpu = percpu_get(v->pcpu);
+	struct percpu *cpu = rq_lock(v);
 
-	spin_lock(&cpu->rq.lock);
 	if (v->run == VCPU_IDLE) {
 		zone_count(v->zone, wakeups);
 		make_ready_locked(cpu, v, true);
@@ -218,9 +237,8 @@ void sched_block_self(struct vcpu *v, enum vcpu_run why)
 
 void sched_hold(struct vcpu *v)
 {
-	struct percpu *cpu = percpu_get(v->pcpu);
+	struct percpu *cpu = rq_lock(v);
 
-	spin_lock(&cpu->rq.lock);
 	if (!v->held) {
 		end_wait_locked(v);
 		v->held = true;
@@ -237,9 +255,8 @@ void sched_hold(struct vcpu *v)
 
 void sched_release(struct vcpu *v)
 {
-	struct percpu *cpu = percpu_get(v->pcpu);
+	struct percpu *cpu = rq_lock(v);
 
-	spin_lock(&cpu->rq.lock);
 	if (v->held) {
 		v->held = false;
 		if (v->run != VCPU_OFF) {
@@ -254,11 +271,9 @@ void sched_release(struct vcpu *v)
 
 void sched_times(const struct vcpu *v, struct zv_vcpu_times *ret)
 {
-	struct percpu *cpu = percpu_get(v->pcpu);
-	u64 now;
+	struct percpu *cpu = rq_lock(v);
+	u64 now = arch_time_ns();
 
-	spin_lock(&cpu->rq.lock);
-	now = arch_time_ns();
 	ret->guest_ns = v->guest_ns;
 	ret->steal_ns = v->steal_ns;
 	if (cpu->rq.current == v) {
@@ -267,6 +282,96 @@ void sched_times(const struct vcpu *v, struct zv_vcpu_times *ret)
 		ret->steal_ns += now - v->ready_since;
 	}
 	spin_unlock(&cpu->rq.lock);
+}
+
+/* ------------------------------------------------------ to another pCPU */
+
+void sched_move(struct vcpu *v, u32 pcpu)
+{
+	struct percpu *cpu = rq_lock(v);
+
+	if (is_moving(v)) {
+		v->move_to = pcpu;
+	} else if (pcpu != cpu->id) {
+		zone_hold(v->zone); /* until it is there */
+		v->move_to = pcpu;
+		list_remove(&v->run_node);
+		list_push_back(&cpu->rq.leaving, &v->move_node);
+		atomic_store_relaxed(&cpu->rq.has_leaving, true);
+		resched_locked(cpu);
+	}
+	spin_unlock(&cpu->rq.lock);
+}
+
+/* One that has left this pCPU already; NULL: none. */
+static struct vcpu *next_to_go(struct percpu *cpu)
+{
+	struct runqueue *rq = &cpu->rq;
+	struct vcpu *found = NULL;
+
+	spin_lock(&rq->lock);
+	list_for_each (node, &rq->leaving) {
+		struct vcpu *v = container_of(node, struct vcpu, move_node);
+
+		if (v != rq->current && v != cpu->loaded) {
+			found = v;
+			break;
+		}
+	}
+	if (found != NULL) {
+		list_remove(&found->move_node);
+	}
+	atomic_store_relaxed(&rq->has_leaving, !list_empty(&rq->leaving));
+	spin_unlock(&rq->lock);
+	return found;
+}
+
+/*
+ * From the moment that v->pcpu is another, everybody uses the other queue; what
+ * v counts for in `assigned` follows by the same amount.
+ */
+static void go(struct percpu *from, struct vcpu *v)
+{
+	struct zone *z = v->zone;
+	struct percpu *to;
+	s32 counts;
+
+	/*
+	 * Other vCPUs of its zone may have left translations of their own there,
+	 * by the same VMID.
+	 */
+	arch_tlb_flush_vmid(z->vmid);
+
+	spin_lock(&from->rq.lock);
+	to = percpu_get(v->move_to);
+	counts = v->run != VCPU_OFF && !v->held;
+	assigned_changed_locked(from, -counts);
+	v->move_to = ZV_PCPU_ANY;
+	atomic_store_release(&v->pcpu, to->id);
+	spin_unlock(&from->rq.lock);
+
+	spin_lock(&to->rq.lock);
+	assigned_changed_locked(to, counts);
+	/* It may have been woken there meanwhile, or be on its way again. */
+	if (v->pcpu == to->id && v->run == VCPU_READY && !v->held &&
+	    !is_moving(v) && !is_queued(v)) {
+		u64 since = v->ready_since;
+
+		make_ready_locked(to, v, true);
+		v->ready_since = since;
+	}
+	spin_unlock(&to->rq.lock);
+	zone_put(z);
+}
+
+static void let_leave(struct percpu *cpu)
+{
+	struct vcpu *v = next_to_go(cpu);
+
+	while (v != NULL) {
+		go(cpu, v);
+		v = next_to_go(cpu);
+	}
 }
 
 void sched_ipi(void)
@@ -415,7 +520,7 @@ static struct vcpu *pick(struct percpu *cpu)
 	v = rq->current;
 	if (v != NULL && v->run != VCPU_RUNNING) {
 		leave_locked(rq, now);
-	} else if (v != NULL && v->held) {
+	} else if (v != NULL && (v->held || is_moving(v))) {
 		leave_locked(rq, now);
 		v->run = VCPU_READY;
 		v->ready_since = now;
@@ -426,6 +531,8 @@ static struct vcpu *pick(struct percpu *cpu)
 		take_locked(rq, now);
 	}
 	slice_update_locked(cpu, now);
+	/* Who is loaded yet goes the next time. */
+	rq->resched = atomic_load_relaxed(&rq->has_leaving);
 	v = rq->current;
 	if (v != NULL) {
 		atomic_store_relaxed(&v->trap_wfi, rq->assigned > 1);
@@ -552,6 +659,9 @@ bool sched_step(void)
 	struct vcpu *v = cpu->rq.current;
 
 	if (v == NULL || atomic_load_acquire(&cpu->rq.resched)) {
+		if (atomic_load_relaxed(&cpu->rq.has_leaving)) {
+			let_leave(cpu);
+		}
 		v = pick(cpu);
 		if (v != cpu->loaded) {
 			switch_to(cpu, v);

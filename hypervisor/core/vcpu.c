@@ -49,7 +49,7 @@ void vcpu_power_off_self(struct vcpu *v)
 
 void vcpu_kick(struct vcpu *v)
 {
-	struct percpu *cpu = percpu_get(v->pcpu);
+	struct percpu *cpu = percpu_get(atomic_load_relaxed(&v->pcpu));
 	bool fresh = !atomic_exchange(&v->kicked, true);
 
 	/*

@@ -10,6 +10,7 @@
 #include <zv/log.h>
 #include <zv/mm.h>
 #include <zv/percpu.h>
+#include <zv/sched.h>
 #include <zv/string.h>
 #include <zv/trace.h>
 #include <zv/zone.h>
@@ -130,6 +131,7 @@ static void vcpus_place(struct zone *z, const u32 *pcpu)
 			pcpu[i] == ZV_PCPU_ANY ? pcpu_choose_locked() : pcpu[i];
 
 		z->vcpus[i]->pcpu = cpu;
+		z->vcpus[i]->place = cpu;
 		pcpu_vcpus[cpu]++;
 	}
 	spin_unlock(&zone_table_lock);
@@ -139,9 +141,27 @@ static void vcpus_unplace(struct zone *z)
 {
 	spin_lock(&zone_table_lock);
 	for (u32 i = 0; i < z->vcpu_count; i++) {
-		pcpu_vcpus[z->vcpus[i]->pcpu]--;
+		pcpu_vcpus[z->vcpus[i]->place]--;
 	}
 	spin_unlock(&zone_table_lock);
+}
+
+int zone_vcpu_pin(struct zone *z, u64 vcpu, u64 pcpu)
+{
+	struct vcpu *v;
+
+	if (vcpu >= z->vcpu_count || pcpu >= percpu_count ||
+	    !percpu_get((u32)pcpu)->online) {
+		return -EINVAL;
+	}
+	v = z->vcpus[vcpu];
+	spin_lock(&zone_table_lock);
+	pcpu_vcpus[v->place]--;
+	pcpu_vcpus[pcpu]++;
+	v->place = (u32)pcpu;
+	sched_move(v, v->place);
+	spin_unlock(&zone_table_lock);
+	return 0;
 }
 
 /* ----------------------------------------------------- making and unmaking */
@@ -166,7 +186,9 @@ static int vcpus_init(struct zone *z)
 			v->index = i;
 			v->run = VCPU_OFF;
 			v->held = true; /* until the zone starts */
+			v->move_to = ZV_PCPU_ANY;
 			list_init(&v->run_node);
+			list_init(&v->move_node);
 			z->vcpus[i] = v;
 			err = arch_vcpu_init(v);
 		}

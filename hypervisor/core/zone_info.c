@@ -16,7 +16,7 @@ static void vcpus_info(struct zone *z, struct zv_zone_info *ret)
 		const struct vcpu *v = z->vcpus[i];
 
 		ret->vcpus_on |= vcpu_is_on(v) ? 1u << i : 0;
-		ret->pcpu[i] = v->pcpu;
+		ret->pcpu[i] = atomic_load_relaxed(&v->place);
 		sched_times(v, &times);
 		ret->cpu_time_ns += times.guest_ns;
 	}

@@ -738,6 +738,60 @@ def test_transient_zone_starts_again_as_its_policy_says(machine):
     client.close()
 
 
+# ------------------------------------------------------------------- pinning
+
+def test_pin(machine, hvd):
+    hvd.call("zone.define", definition=machine.definition(
+        vcpus=3, cpus=[None, 2, None]))
+    assert hvd.call("zone.get", name="z1")["definition"]["cpus"] == \
+        [None, 2, None]
+    error = fails("INVALID_STATE", hvd, "zone.pin", name="z1", vcpu=0, pcpu=0)
+    assert "--config" in error.hint
+    hvd.call("zone.start", name="z1")
+    before = hvd.call("zone.get", name="z1")["info"]["pcpus"]
+    assert before[1] == 2 and sorted(before) == [1, 2, 3]
+    for params, path in (({"vcpu": 3, "pcpu": 0}, "$.vcpu"),
+                         ({"vcpu": -1, "pcpu": 0}, "$.vcpu"),
+                         ({"vcpu": 0, "pcpu": 4}, "$.pcpu"),
+                         ({"vcpu": 0, "pcpu": 1 << 32}, "$.pcpu"),
+                         ({"vcpu": 0, "pcpu": -1}, "$.pcpu")):
+        error = fails("INVALID_PARAMS", hvd, "zone.pin", name="z1", **params)
+        assert error.path == path
+    hvd.call("zone.pin", name="z1", vcpu=1, pcpu=0)
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["info"]["pcpus"] == [before[0], 0, before[2]]
+    assert detail["definition"]["cpus"] == [None, 2, None]
+    assert detail["running_definition"]["cpus"] == [None, 0, None]
+    machine.stop()
+    with contextlib.closing(machine.start()) as client:
+        detail = client.call("zone.get", name="z1")
+        assert detail["running_definition"]["cpus"] == [None, 0, None]
+    with contextlib.closing(machine.client()) as client:
+        for err, code in ((38, "UNSUPPORTED"), (25, "UNSUPPORTED"),
+                          (22, "INTERNAL")):
+            machine.inject("fail-vcpu-pin", str(err))
+            fails(code, client, "zone.pin", name="z1", vcpu=0, pcpu=0)
+
+
+def test_pin_a_zone_that_was_not(machine, hvd):
+    hvd.call("zone.define", definition=machine.definition(vcpus=2))
+    hvd.call("zone.start", name="z1", paused=True)
+    hvd.call("zone.pin", name="z1", vcpu=1, pcpu=3)
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["running_definition"]["cpus"] == [None, 3]
+    assert "cpus" not in detail["definition"]
+    hvd.call("zone.define", definition=machine.definition(
+        vcpus=2, cpus=[None, None]))
+    assert "cpus" not in hvd.call("zone.get", name="z1")["definition"]
+    hvd.call("zone.destroy", name="z1")
+    hvd.call("zone.define", definition=machine.definition(
+        vcpus=4, cpus=[3, None, None, None]))
+    hvd.call("zone.start", name="z1")
+    assert hvd.call("zone.get", name="z1")["info"]["pcpus"][0] == 3
+    assert sorted(hvd.call("zone.get", name="z1")["info"]["pcpus"]) == \
+        [0, 1, 2, 3]
+
+
 # -------------------------------------------------------------------- clones
 
 def test_clone(machine, hvd):

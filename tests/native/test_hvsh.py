@@ -217,6 +217,55 @@ def test_run_a_transient_zone(hvd, hvsh, tmp_path):
     bad(hvsh("run", str(file)), 1, "at $.vcpus")
 
 
+def test_vcpupin(hvd, hvsh):
+    hvd.add(zone("pins", "running", vcpus=3, generation=6,
+                 info={"pcpus": [1, 2, 3], "vcpus_on": 3},
+                 definition={"name": "pins", "vcpus": 3,
+                             "cpus": [None, 2, None]}))
+
+    def rows(*words):
+        return [row.split() for row in
+                good(hvsh("vcpupin", "pins", *words)).splitlines()[1:]]
+
+    assert rows() == [["0", "1", "any"], ["1", "2", "2"], ["2", "3", "any"]]
+    assert rows("1") == [["1", "2", "2"]]
+    assert good(hvsh("vcpupin", "pins", "2", "0")) == \
+        "pins: vCPU 2 goes to CPU 0\n"
+    assert hvd.called("zone.pin") == [{"name": "pins", "vcpu": 2, "pcpu": 0}]
+    assert rows()[2] == ["2", "0", "any"]
+    assert not hvd.called("zone.define")
+    out = good(hvsh("vcpupin", "pins", "--config", "2", "3"))
+    assert out.splitlines() == [
+        "pins: defined (generation 1)",
+        "pins: is running; that holds from its next start"]
+    assert hvd.called("zone.define") == [{"generation": 6, "definition": {
+        "name": "pins", "vcpus": 3, "cpus": [None, 2, 3]}}]
+    good(hvsh("vcpupin", "spare", "1", "0"))  # off: its definition
+    assert hvd.called("zone.define")[1]["definition"]["cpus"] == [None, 0]
+    assert len(hvd.called("zone.pin")) == 1
+    hvd.add(zone("pins", "running", vcpus=1, info={"pcpus": [1]}))
+    good(hvsh("vcpupin", "pins", "--live", "--config", "0", "5"))
+    assert len(hvd.called("zone.pin")) == 2
+    assert len(hvd.called("zone.define")) == 3
+    bad(hvsh("vcpupin", "spare", "--config", "2", "0"), 1, "the vCPUs 0 to 1")
+    bad(hvsh("vcpupin", "pins", "x"), 2, "not the number of a vCPU")
+    bad(hvsh("vcpupin", "pins", "0", "0-3"), 2, "one CPU at a time")
+    assert "NAME [VCPU [CPU]]" in good(hvsh("help", "vcpupin"))
+
+
+def test_setmem(hvd, hvsh):
+    assert good(hvsh("setmem", "spare", "1G")) == \
+        "spare: defined (generation 1)\n"
+    sent = hvd.called("zone.define")[0]
+    assert sent["definition"]["memory"] == "1G" and sent["generation"] == 3
+    assert "holds from its next start" in good(
+        hvsh("setmem", "--config", "linux1", "2G"))
+    bad(hvsh("setmem", "spare"), 2, "SIZE is missing")
+    hvd.overrides["zone.define"] = RpcError(
+        "INVALID_DEFINITION", "must be 4M to 255G", path="$.memory")
+    bad(hvsh("setmem", "spare", "1K"), 1, "must be 4M to 255G")
+
+
 def test_rename(hvd, hvsh):
     assert good(hvsh("rename", "spare", "other")) == \
         "spare: renamed to other\n"

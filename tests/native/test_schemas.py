@@ -54,6 +54,7 @@ def test_every_method_answers_as_described(machine, hvd):
     hvd.call("host.counters", zone="z1")
     hvd.call("trace.set", events=["run"])
     hvd.call("trace.read", cpu=0)
+    hvd.call("zone.pin", name="z1", vcpu=0, pcpu=2)
     hvd.call("zone.pause", name="z1")
     hvd.call("zone.get", name="z1")
     hvd.call("zone.resume", name="z1")
@@ -116,7 +117,7 @@ def test_parameters_that_the_document_refuses(machine, hvd):
     hvd.call("zone.define", definition=definition)
     good = {"name": "z1", "device": "net0", "definition": definition,
             "job": 1, "id": 12345, "path": "/", "events": [], "cpu": 0,
-            "new_name": "z2"}
+            "new_name": "z2", "vcpu": 0, "pcpu": 0}
     for name, method in openrpc.METHODS.items():
         needed = {p["name"]: good[p["name"]] for p in method["params"]
                   if p["required"]}
@@ -201,7 +202,7 @@ GOOD = [
     {"uuid": "7a6d2f14-3c1b-4d5e-8f90-112233445566"},
     {"memory": "255G"}, {"memory": "64MiB"}, {"memory": "65536k"},
     {"initrd": "/i"}, {"dtb-overlay": "/d"}, {"cmdline": "x" * 2047},
-    {"cpus": [0]}, {"cpus": [63]}, {"priority": 0}, {"priority": 31},
+    {"cpus": [0]}, {"cpus": [63]}, {"cpus": [None]}, {"priority": 0}, {"priority": 31},
     {"slice": "100us"}, {"slice": "1s"}, {"slice": "5ms"}, {"autostart": True},
     {"autostart": {}}, {"autostart": {"order": -1000, "delay": "3600s"}},
     {"on_crash": "restart"}, {"on_reboot": "destroy"},
@@ -249,7 +250,8 @@ BAD = [
     ({"dtb_overlay": "/d"}, "$.dtb_overlay"),
     ({"cmdline": []}, "$.cmdline"), ({"cmdline": "x" * 2048}, "$.cmdline"),
     ({"cpus": 1}, "$.cpus"), ({"cpus": []}, "$.cpus"),
-    ({"cpus": [64]}, "$.cpus[0]"), ({"cpus": [None]}, "$.cpus[0]"),
+    ({"cpus": [64]}, "$.cpus[0]"),
+    ({"cpus": ["0"]}, "$.cpus[0]"),
     ({"priority": 32}, "$.priority"), ({"priority": -1}, "$.priority"),
     ({"slice": 5}, "$.slice"), ({"slice": "5"}, "$.slice"),
     ({"autostart": 1}, "$.autostart"),

@@ -57,6 +57,23 @@ def test_fp_state_is_switched(machine):
     machine.run_guest("t", "fp", vcpus=3, cpus=[1, 1, 1], timeout=400)
 
 
+def test_vcpus_move_while_they_run(machine, witness):
+    """Registers, timers and interrupts go along; all three, and a second zone's."""
+    machine.define_test("t", "fp", vcpus=3, cpus=[1, 1, 1])
+    machine.run("hvsh start t --paused")
+    machine.run("""{ hvsh resume t
+        for cpu in 2 3 0 1 2 3; do
+            for vcpu in 0 1 2; do hvsh vcpupin t $vcpu $cpu; done
+            hvsh vcpupin witness 0 $cpu
+        done; } >/tmp/moves 2>&1 &""")
+    with machine.console("t"):
+        machine.expect(r"DONE fp: [1-9]\d* passed, 0 failed", 400)
+    moves = machine.run("wait; cat /tmp/moves")
+    assert moves.count("witness: vCPU 0 goes to CPU") == 6, moves
+    assert moves.count("t: vCPU") >= 3, moves
+    assert machine.zone("witness")["info"]["pcpus"] == [3]
+
+
 @pytest.mark.parametrize("mode", ["exotic", "unmapped", "sysregs", "smccc",
                                   "undefined"])
 def test_the_architecture_answers(machine, witness, mode):

@@ -16,20 +16,28 @@ static bool is_better(uint32_t a, uint32_t b, const uint32_t *own,
 }
 
 void placement_choose(const uint32_t load[ZV_PCPUS_MAX], uint32_t pcpu_count,
-		      uint32_t vcpu_count, uint32_t ret_pcpu[ZV_VCPUS_MAX])
+		      uint32_t vcpu_count, uint32_t pcpu[ZV_VCPUS_MAX])
 {
 	uint32_t own[ZV_PCPUS_MAX] = { 0 };
 
 	for (uint32_t vcpu = 0; vcpu < vcpu_count; vcpu++) {
+		if (pcpu[vcpu] < ZV_PCPUS_MAX) {
+			own[pcpu[vcpu]]++;
+		}
+	}
+	for (uint32_t vcpu = 0; vcpu < vcpu_count; vcpu++) {
 		uint32_t best = 0;
 
+		if (pcpu[vcpu] != ZV_PCPU_ANY) {
+			continue;
+		}
 		for (uint32_t cpu = 1; cpu < pcpu_count; cpu++) {
 			if (is_better(cpu, best, own, load)) {
 				best = cpu;
 			}
 		}
 		own[best]++;
-		ret_pcpu[vcpu] = best;
+		pcpu[vcpu] = best;
 	}
 }
 

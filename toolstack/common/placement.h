@@ -11,9 +11,12 @@
 
 #include <zv/abi.h>
 
-/* load[]: vCPUs of all zones per physical CPU; pcpu_count 1..ZV_PCPUS_MAX. */
+/*
+ * load[]: vCPUs of all zones per physical CPU; pcpu_count 1..ZV_PCPUS_MAX.  Of
+ * pcpu[], what is not ZV_PCPU_ANY stays.
+ */
 void placement_choose(const uint32_t load[ZV_PCPUS_MAX], uint32_t pcpu_count,
-		      uint32_t vcpu_count, uint32_t ret_pcpu[ZV_VCPUS_MAX]);
+		      uint32_t vcpu_count, uint32_t pcpu[ZV_VCPUS_MAX]);
 
 /*
  * Which of zone0's event interrupts, each of which has a CPU of zone0, a zone

@@ -169,7 +169,8 @@ static int parse_cpus(struct def_parser *p, const char *path,
 		      struct json_object *value)
 {
 	static const char hint[] =
-		"a list with one physical CPU per vCPU, as in [2, 3]";
+		"a list with one physical CPU per vCPU, as in [2, 3]; null for "
+		"one that is chosen";
 	size_t count;
 
 	if (def_need_type(p, path, value, json_type_array, hint) < 0) {
@@ -186,13 +187,20 @@ static int parse_cpus(struct def_parser *p, const char *path,
 		int64_t cpu = 0;
 
 		zerror_path(item, "%s[%zu]", path, i);
+		if (!json_object_array_get_idx(value, i)) { /* null */
+			p->def->cpus[i] = ZV_PCPU_ANY;
+			continue;
+		}
 		if (def_get_int(p, item, json_object_array_get_idx(value, i), 0,
 				ZV_PCPUS_MAX - 1, hint, &cpu) < 0) {
 			return -1;
 		}
 		p->def->cpus[i] = (uint32_t)cpu;
+		p->def->pinned = true;
 	}
-	p->def->pinned = true;
+	if (!p->def->pinned) { /* all of them null, which says nothing */
+		memset(p->def->cpus, 0, sizeof(p->def->cpus));
+	}
 	return 0;
 }
 
@@ -520,7 +528,10 @@ static void add_placement(struct json_object *json, const struct zone_def *def)
 
 		for (uint32_t i = 0; i < def->vcpus; i++) {
 			json_object_array_add(
-				cpus, json_object_new_int64(def->cpus[i]));
+				cpus,
+				def->cpus[i] == ZV_PCPU_ANY
+					? NULL
+					: json_object_new_int64(def->cpus[i]));
 		}
 		json_object_object_add(json, "cpus", cpus);
 	}

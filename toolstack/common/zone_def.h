@@ -156,8 +156,8 @@ struct zone_def {
 	char *initrd; /* NULL: none */
 	char *dtb_overlay; /* NULL: none */
 	char *cmdline; /* never NULL */
-	bool pinned; /* cpus[] is given */
-	uint32_t cpus[ZV_VCPUS_MAX];
+	bool pinned; /* some of cpus[] is given */
+	uint32_t cpus[ZV_VCPUS_MAX]; /* pinned: perhaps ZV_PCPU_ANY */
 	uint8_t priority;
 	uint32_t slice_us; /* 0: the hypervisor's default */
 	bool autostart;

@@ -46,6 +46,7 @@ METHODS_ZONE(destroy);
 METHODS_ZONE(pause);
 METHODS_ZONE(resume);
 METHODS_ZONE(dump);
+METHODS_ZONE(pin);
 METHODS_ZONE(attach);
 
 void methods_device_counters(struct rpc_call *call, struct json_object *params);

@@ -79,9 +79,8 @@ static void place(const struct zone_build *b, const struct zv_info *info,
 {
 	uint32_t count = info->pcpu_count;
 
-	if (b->def->pinned) {
-		memcpy(pcpu, b->def->cpus, sizeof(b->def->cpus));
-		return;
+	for (uint32_t i = 0; i < b->def->vcpus; i++) {
+		pcpu[i] = b->def->pinned ? b->def->cpus[i] : ZV_PCPU_ANY;
 	}
 	placement_choose(tenants->load,
 			 count < ZV_PCPUS_MAX ? count : ZV_PCPUS_MAX,

@@ -141,7 +141,8 @@ static int check_cpus(const struct zone_def *def, const struct zv_info *info,
 	char path[ZERROR_PATH_MAX];
 
 	for (uint32_t i = 0; def->pinned && i < def->vcpus; i++) {
-		if (def->cpus[i] < info->pcpu_count) {
+		if (def->cpus[i] == ZV_PCPU_ANY ||
+		    def->cpus[i] < info->pcpu_count) {
 			continue;
 		}
 		zerror_path(path, "$.cpus[%u]", i);

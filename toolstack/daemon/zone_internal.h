@@ -30,6 +30,11 @@ struct zv_zone_info;
 
 struct json_object *zone_info_to_json(const struct zv_zone_info *info);
 
+/* ------------------------------------------------ zone_pin.c: its places */
+
+/* running_def names the CPUs that an earlier daemon has sent vCPUs to. */
+void zone_pin_follow(struct zone *z, const struct zv_zone_info *info);
+
 /* ------------------------------------------- zone_wait.c: late answers */
 
 enum zone_wait {

@@ -107,6 +107,18 @@ static const struct option create_options[] = {
 	END_OPTIONS,
 };
 
+static const struct option pin_options[] = {
+	{ "live", '\0', NULL, NULL, "of the zone as it runs" },
+	{ "config", '\0', NULL, NULL, "of its definition, for its next start" },
+	END_OPTIONS,
+};
+
+static const struct option setmem_options[] = {
+	{ "config", '\0', NULL, NULL,
+	  "changes nothing: it is always the definition; virsh users type it" },
+	END_OPTIONS,
+};
+
 static const struct option clone_options[] = {
 	{ "uuid", '\0', "UUID", NULL, "the default is a fresh one" },
 	{ "disk", '\0', "DEVICE=PATH...", NULL,
@@ -193,6 +205,15 @@ const struct command commands[] = {
 	  "lifts a limit. The definition changes, too. A new MTU reaches a "
 	  "guest when its driver resets the device.",
 	  cmd_set },
+	{ "vcpupin", NULL, GROUP_ZONES, OPERAND_CPUS, 1, 3, pin_options,
+	  "show on which CPUs a zone's vCPUs are, or send one to another",
+	  "Without --live and --config a zone that runs is changed as it runs, "
+	  "and of another one the definition.",
+	  cmd_vcpupin },
+	{ "setmem", NULL, GROUP_ZONES, OPERAND_MEMORY, 2, 2, setmem_options,
+	  "give a zone more or less memory from its next start on",
+	  "SIZE as in 512M or 2G. The memory of a zone that runs stays.",
+	  cmd_setmem },
 
 	{ "dump", NULL, GROUP_ZONES, OPERAND_ZONE_FILE, 2, 2, dump_options,
 	  "write a zone's memory and registers to a core file",
@@ -392,6 +413,8 @@ static const char *operand_name(enum operand operand)
 		[OPERAND_NONE] = "",
 		[OPERAND_ZONE] = "NAME",
 		[OPERAND_NEW_ZONE] = "NAME",
+		[OPERAND_CPUS] = "NAME",
+		[OPERAND_MEMORY] = "NAME SIZE",
 		[OPERAND_TWO_NAMES] = "NAME NEW-NAME",
 		[OPERAND_DEVICE] = "NAME DEVICE",
 		[OPERAND_ANY_DEVICE] = "NAME DEVICE",
@@ -421,6 +444,9 @@ static const char *operand_usage(const struct command *command)
 	if (command->operand == OPERAND_ZONE_FILE) {
 		return command->operand_min == 2 ? " NAME FILE"
 						 : " NAME [FILE]";
+	}
+	if (command->operand == OPERAND_CPUS) {
+		return " NAME [VCPU [CPU]]";
 	}
 	if (command->operand == OPERAND_ANY_DEVICE) {
 		return " [NAME [DEVICE]]";
@@ -476,6 +502,9 @@ static const char *missing_operand(const struct command *command, size_t given)
 	}
 	if (command->operand == OPERAND_TWO_NAMES) {
 		return given == 0 ? "NAME" : "NEW-NAME";
+	}
+	if (command->operand == OPERAND_MEMORY) {
+		return given == 0 ? "NAME" : "SIZE";
 	}
 	return command->operand == OPERAND_DEVICE ||
 			       command->operand == OPERAND_CHANGES

@@ -236,6 +236,8 @@ static void offer_operand(const struct search *search, enum operand operand,
 		}
 		offer_files(search);
 		break;
+	case OPERAND_CPUS:
+	case OPERAND_MEMORY:
 	case OPERAND_TWO_NAMES:
 		if (before[0] == NULL) {
 			offer_zones(search);

@@ -110,6 +110,8 @@ enum operand {
 	OPERAND_NONE,
 	OPERAND_ZONE,
 	OPERAND_NEW_ZONE, /* a name that none has */
+	OPERAND_CPUS, /* a zone, then perhaps a vCPU, then perhaps a CPU */
+	OPERAND_MEMORY, /* a zone, then a size */
 	OPERAND_TWO_NAMES, /* a zone, then a name that none has */
 	OPERAND_DEVICE, /* a zone, then one of its disks */
 	OPERAND_ANY_DEVICE, /* perhaps a zone, then perhaps a device of it */
@@ -166,6 +168,8 @@ int device_resume(struct context *ctx, const char *zone, const char *device);
 int cmd_jobs(struct context *ctx, const struct args *args);
 int cmd_dump(struct context *ctx, const struct args *args);
 int cmd_cancel(struct context *ctx, const struct args *args);
+int cmd_vcpupin(struct context *ctx, const struct args *args);
+int cmd_setmem(struct context *ctx, const struct args *args);
 int cmd_define(struct context *ctx, const struct args *args);
 int cmd_diff(struct context *ctx, const struct args *args);
 int cmd_edit(struct context *ctx, const struct args *args);

@@ -208,10 +208,10 @@ static void check_zone_memory(const struct zone *z, const struct census *c,
 
 /* ------------------------------------------------------------- scheduling */
 
-static bool is_queued(const struct runqueue *rq, const struct vcpu *v)
+static bool is_queued(const struct list *queue, const struct list *what)
 {
-	list_for_each (node, &rq->ready) {
-		if (node == &v->run_node) {
+	list_for_each (node, queue) {
+		if (node == what) {
 			return true;
 		}
 	}
@@ -224,12 +224,21 @@ static void check_vcpu(const struct vcpu *v)
 	const struct runqueue *rq = &cpu->rq;
 	u32 bit = 1u << v->index;
 	bool here = rq->current == v || cpu->loaded == v;
+	bool moving = v->move_to != ZV_PCPU_ANY;
 
 	CHECK(((v->zone->loaded & bit) != 0) == here);
-	CHECK(is_queued(rq, v) == (v->run == VCPU_READY && !v->held));
+	CHECK(is_queued(&rq->ready, &v->run_node) ==
+	      (v->run == VCPU_READY && !v->held && !moving));
+	CHECK(is_queued(&rq->leaving, &v->move_node) == moving);
+	if (moving) {
+		CHECK(rq->has_leaving && rq->resched);
+		CHECK(v->move_to == v->place);
+	} else {
+		CHECK(v->pcpu == v->place);
+	}
 	CHECK(v->run != VCPU_RUNNING || rq->current == v);
 	CHECK(v->held == (v->zone->state != ZV_ZONE_RUNNING));
-	if (rq->current == v && (v->run != VCPU_RUNNING || v->held)) {
+	if (rq->current == v && (v->run != VCPU_RUNNING || v->held || moving)) {
 		CHECK(rq->resched);
 	}
 	if (v->io_wait != VCPU_IO_NONE) {

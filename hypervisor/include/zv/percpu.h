@@ -18,6 +18,8 @@ struct vcpu;
 struct runqueue {
 	struct spinlock lock;
 	struct list ready; /* struct vcpu.run_node, priority then order */
+	struct list leaving; /* struct vcpu.move_node: go to another pCPU */
+	bool has_leaving; /* atomic */
 	struct vcpu *current; /* the vCPU given the pCPU, or NULL */
 	u64 slice_start; /* when `current` was picked, or others began to wait */
 	u64 slice_end; /* 0: nobody waits, no slice */

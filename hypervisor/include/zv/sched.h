@@ -32,6 +32,11 @@ void sched_hold(struct vcpu *v);
 void sched_release(struct vcpu *v);
 /* How long v has had its pCPU and waited for it, up to now. */
 void sched_times(const struct vcpu *v, struct zv_vcpu_times *ret);
+/*
+ * v goes to another pCPU: at once if it does not run, else as soon as it has left
+ * its own.  Its own pCPU sees to that.
+ */
+void sched_move(struct vcpu *v, u32 pcpu);
 /* The IPI handler's part. */
 void sched_ipi(void);
 /*

@@ -2,14 +2,16 @@
 /*
  * vCPUs.
  *
- * Run state, under the lock of the run queue of its pCPU (a vCPU is pinned):
+ * Run state, under the lock of the run queue of its pCPU (a vCPU is pinned; who
+ * holds the lock of the queue that `pcpu` names has the right one):
  *   OFF       powered off; PSCI/SBI CPU_ON or ZONE_START brings it to READY
  *   READY     in the run queue
  *   RUNNING   current on its pCPU
  *   IDLE      in WFI (trapped); an interrupt makes it READY
  *   IO        its access waits for zone0, or for room in the posted ring
  * A vCPU whose zone is not ZV_ZONE_RUNNING is never picked, whatever its state:
- * `held` is then true and it is kept out of the queue.
+ * `held` is then true and it is kept out of the queue; likewise one that is on
+ * its way to another pCPU (`move_to`).
  *
  * The pCPU's main loop (sched.c) is the only place that loads, runs and puts
  * vCPUs; everybody else asks by vcpu_kick() and friends.
@@ -74,7 +76,9 @@ struct vcpu_exit {
 struct vcpu {
 	struct zone *zone;
 	u32 index; /* in the zone */
-	u32 pcpu;
+	u32 pcpu; /* changed by sched.c, under the old one's queue lock */
+	u32 place; /* where it was told to be; under the zone table's lock */
+	u32 move_to; /* ZV_PCPU_ANY: stays */
 	enum vcpu_run run;
 	bool held; /* zone not running */
 	bool boost; /* woken: goes first among its priority */
@@ -83,6 +87,7 @@ struct vcpu {
 	bool kicked; /* atomic: look at pending work before entering */
 	bool boot_on; /* ZV_VCPU_ON was set by VCPU_SET */
 	struct list run_node;
+	struct list move_node;
 	u64 ready_since;
 	u64 run_since;
 	u64 guest_ns; /* before run_since; sched_times() has it all */

@@ -128,6 +128,8 @@ int zone_mem_destroy_step(struct zone *z);
 void zone_info(struct zone *z, struct zv_zone_info *ret);
 int zone_vcpu_set(struct zone *z, u32 vcpu, const struct zv_vcpu_state *s);
 int zone_vcpu_get(struct zone *z, u32 vcpu, struct zv_vcpu_state *ret);
+/* In any state; -EINVAL: no such vCPU or pCPU. */
+int zone_vcpu_pin(struct zone *z, u64 vcpu, u64 pcpu);
 
 /* Called on behalf of the guest, from a vCPU's own exit. zone0: the machine. */
 void zone_guest_off(struct zone *z);

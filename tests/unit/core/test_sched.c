@@ -292,6 +292,171 @@ static void test_wfi_trap_follows_company(void **state)
 	zone_put(b);
 }
 
+static bool is_pinned(const struct zone *z, u32 vcpu, u32 pcpu)
+{
+	struct zv_zone_info info;
+
+	fake_check_invariants();
+	zone_info((struct zone *)(uintptr_t)z, &info);
+	return info.pcpu[vcpu] == pcpu && z->vcpus[vcpu]->pcpu == pcpu;
+}
+
+static void test_pin_arguments(void **state)
+{
+	u32 cpus[2] = { 1, 1 };
+	struct zone *z = test_zone(2, cpus, 8);
+
+	(void)state;
+	assert_int_equal(hv(ZV_HC_VCPU_PIN, z->id, 2, 0, 0), -EINVAL);
+	assert_int_equal(hv(ZV_HC_VCPU_PIN, z->id, 1ull << 32, 0, 0), -EINVAL);
+	assert_int_equal(hv(ZV_HC_VCPU_PIN, z->id, 0, 4, 0), -EINVAL);
+	assert_int_equal(hv(ZV_HC_VCPU_PIN, z->id, 0, ZV_PCPU_ANY, 0), -EINVAL);
+	assert_int_equal(hv(ZV_HC_VCPU_PIN, z->id, 0, 1ull << 32, 0), -EINVAL);
+	percpu_get(2)->online = false;
+	assert_int_equal(hv(ZV_HC_VCPU_PIN, z->id, 0, 2, 0), -EINVAL);
+	percpu_get(2)->online = true;
+	assert_true(is_pinned(z, 0, 1));
+	assert_int_equal(hv(ZV_HC_VCPU_PIN, z->id, 0, 2, 0), 0);
+	fake_run_all(4);
+	assert_true(is_pinned(z, 0, 2));
+	assert_true(is_pinned(z, 1, 1));
+	zone_put(z);
+}
+
+/* It runs alone, never comes out by itself, and is elsewhere after one IPI. */
+static void test_a_running_vcpu_moves_at_once(void **state)
+{
+	struct zone *z = hog_zone(8);
+	struct vcpu *v = z->vcpus[0];
+	u32 before;
+
+	(void)state;
+	fake_guest = hog;
+	step3(2);
+	assert_ptr_equal(percpu_get(3)->loaded, v);
+	before = fake_record.ipis[3];
+	assert_int_equal(zone_vcpu_pin(z, 0, 2), 0);
+	fake_check_invariants();
+	sched_send_ipis();
+	assert_int_equal(fake_record.ipis[3], before + 1);
+	/* Put at the first turn, gone at the second. */
+	step3(1);
+	assert_null(percpu_get(3)->loaded);
+	assert_int_equal(z->loaded, 0);
+	fake_check_invariants();
+	before = fake_record.ipis[2];
+	step3(1);
+	assert_true(is_pinned(z, 0, 2));
+	assert_int_equal(fake_record.ipis[2], before + 1);
+	assert_int_equal(percpu_get(3)->rq.assigned, 0);
+	assert_int_equal(percpu_get(2)->rq.assigned, 1);
+	assert_false(percpu_get(3)->rq.resched);
+	before = v->arch.runs;
+	assert_int_equal(fake_run_cpu(2, 2), 2); /* the IPI, then the vCPU */
+	assert_int_equal(v->arch.runs, before + 1);
+	assert_ptr_equal(percpu_get(2)->loaded, v);
+	zone_put(z);
+}
+
+/* One for each state that a vCPU can be in when it is told to move. */
+static void test_pin_in_any_state(void **state)
+{
+	struct zone *z = hog_zone(8);
+	struct zone *busy = hog_zone(20);
+	struct vcpu *v = z->vcpus[0];
+
+	(void)state;
+	fake_guest = hog;
+	/* ready, behind another */
+	step3(3);
+	assert_int_equal(v->run, VCPU_READY);
+	assert_int_equal(zone_vcpu_pin(z, 0, 1), 0);
+	step3(2);
+	assert_true(is_pinned(z, 0, 1));
+	assert_int_equal(fake_run_cpu(1, 2), 2);
+	assert_ptr_equal(percpu_get(1)->loaded, v);
+	/* asleep: stays asleep, and wakes there */
+	sleeper[0] = v;
+	fake_guest = idle_guest;
+	fake_run_cpu(1, 3);
+	assert_int_equal(v->run, VCPU_IDLE);
+	assert_int_equal(zone_vcpu_pin(z, 0, 2), 0);
+	vcpu_kick(v); /* on its way */
+	assert_int_equal(v->run, VCPU_READY);
+	fake_check_invariants();
+	fake_run_cpu(1, 3);
+	assert_true(is_pinned(z, 0, 2));
+	fake_run_cpu(2, 1);
+	assert_int_equal(percpu_get(2)->loaded->run, VCPU_RUNNING);
+	/* there and back before anybody looked */
+	fake_run_cpu(2, 3);
+	assert_int_equal(zone_vcpu_pin(z, 0, 1), 0);
+	assert_int_equal(zone_vcpu_pin(z, 0, 2), 0);
+	fake_check_invariants();
+	fake_run_all(4);
+	assert_true(is_pinned(z, 0, 2));
+	vcpu_kick(v);
+	fake_guest = hog;
+	assert_int_equal(fake_run_cpu(2, 2), 2);
+	/* paused, resumed on its way */
+	assert_int_equal(zone_pause(z), -EAGAIN);
+	assert_int_equal(zone_vcpu_pin(z, 0, 1), 0);
+	fake_run_cpu(2, 1);
+	assert_int_equal(zone_resume(z), 0);
+	fake_check_invariants();
+	fake_run_cpu(2, 2);
+	assert_true(is_pinned(z, 0, 1));
+	assert_int_equal(fake_run_cpu(1, 1), 1);
+	/* off */
+	assert_int_equal(zone_stop(z), -EAGAIN);
+	fake_run_all(4);
+	assert_int_equal(zone_vcpu_pin(z, 0, 3), 0);
+	fake_run_all(4);
+	assert_true(is_pinned(z, 0, 3));
+	test_start(z, 1);
+	step3(1);
+	zone_put(busy);
+	zone_put(z);
+}
+
+/* A zone that ends with a vCPU on its way is not freed before it is there. */
+static void test_zone_ends_on_the_way(void **state)
+{
+	struct zone *z = hog_zone(8);
+	u64 before = pages_free();
+	u32 id = z->id;
+
+	(void)state;
+	fake_guest = hog;
+	step3(2);
+	assert_int_equal(zone_vcpu_pin(z, 0, 2), 0);
+	assert_int_equal(zone_destroy_step(z), -EAGAIN);
+	step3(1);
+	fake_check_invariants();
+	/* It has left its pCPU, which has not seen to the rest. */
+	assert_int_equal(zone_destroy_step(z), -EAGAIN);
+	test_destroy(z);
+	assert_null(zone_get(id));
+	assert_true(pages_free() > before);
+	assert_int_equal(percpu_get(3)->rq.assigned, 0);
+	assert_int_equal(percpu_get(2)->rq.assigned, 0);
+}
+
+/* Where the hypervisor puts a vCPU that says ANY counts who is where now. */
+static void test_pin_counts_for_placement(void **state)
+{
+	struct zone *z = hog_zone(8);
+	struct zone *next;
+
+	(void)state;
+	assert_int_equal(zone_vcpu_pin(z, 0, 2), 0);
+	next = test_zone(1, NULL, 8);
+	assert_int_equal(next->vcpus[0]->pcpu, 3);
+	zone_put(next);
+	zone_put(z);
+	fake_run_all(4);
+}
+
 static void test_steal_time(void **state)
 {
 	struct zone *a = hog_zone(8);
@@ -495,6 +660,11 @@ int main(void)
 		core_test(test_pending_interrupt_keeps_it_awake),
 		core_test(test_kick_sends_one_ipi),
 		core_test(test_wfi_trap_follows_company),
+		core_test(test_pin_arguments),
+		core_test(test_a_running_vcpu_moves_at_once),
+		core_test(test_pin_in_any_state),
+		core_test(test_zone_ends_on_the_way),
+		core_test(test_pin_counts_for_placement),
 		core_test(test_steal_time),
 		core_test(test_no_steal_while_held),
 		core_test(test_power),

@@ -630,6 +630,28 @@ int privcmd_vcpu_set(int zone, uint32_t vcpu, const struct zv_vcpu_state *state)
 	return rc;
 }
 
+int privcmd_vcpu_pin(int zone, uint32_t vcpu, uint32_t pcpu)
+{
+	struct fake_zone z;
+	uint32_t id = (uint32_t)id_of(zone);
+	int rc = injected("vcpu-pin");
+
+	if (rc < 0) {
+		return rc;
+	}
+	pthread_mutex_lock(&mutex);
+	rc = load(id, &z);
+	if (rc == 0 && (vcpu >= z.info.vcpu_count || pcpu >= PCPUS)) {
+		rc = -EINVAL;
+	}
+	if (rc == 0) {
+		z.info.pcpu[vcpu] = pcpu;
+		rc = save(id, &z);
+	}
+	pthread_mutex_unlock(&mutex);
+	return rc;
+}
+
 int privcmd_vcpu_get(int zone, uint32_t vcpu, struct zv_vcpu_state *ret_state)
 {
 	struct fake_zone z;

@@ -135,6 +135,15 @@ static void test_absurd_numbers(void **state)
 	}
 }
 
+static void choose(const uint32_t *load, uint32_t pcpus, uint32_t vcpus,
+		   uint32_t *ret_pcpu)
+{
+	for (uint32_t i = 0; i < vcpus; i++) {
+		ret_pcpu[i] = ZV_PCPU_ANY;
+	}
+	placement_choose(load, pcpus, vcpus, ret_pcpu);
+}
+
 static void test_placement(void **state)
 {
 	uint32_t load[ZV_PCPUS_MAX] = { 0 };
@@ -142,24 +151,33 @@ static void test_placement(void **state)
 
 	(void)state;
 	/* one CPU only */
-	placement_choose(load, 1, 2, pcpu);
+	choose(load, 1, 2, pcpu);
 	assert_int_equal(pcpu[0], 0);
 	assert_int_equal(pcpu[1], 0);
 	/* away from CPU 0, even if it is idle */
 	load[1] = 5;
 	load[2] = 1;
 	load[3] = 2;
-	placement_choose(load, 4, 2, pcpu);
+	choose(load, 4, 2, pcpu);
 	assert_int_equal(pcpu[0], 2);
 	assert_int_equal(pcpu[1], 3);
 	/* but better CPU 0 than two on one */
-	placement_choose(load, 4, 4, pcpu);
+	choose(load, 4, 4, pcpu);
 	assert_int_equal(pcpu[2], 1);
 	assert_int_equal(pcpu[3], 0);
 	/* and more vCPUs than CPUs are spread evenly */
-	placement_choose(load, 4, 8, pcpu);
+	choose(load, 4, 8, pcpu);
 	assert_int_equal(pcpu[4], 2);
 	assert_int_equal(pcpu[7], 0);
+	/* those that are pinned stay, and others keep away from them */
+	pcpu[0] = pcpu[2] = ZV_PCPU_ANY;
+	pcpu[1] = 2;
+	pcpu[3] = 7; /* is not there: somebody else refuses it */
+	placement_choose(load, 4, 4, pcpu);
+	assert_int_equal(pcpu[0], 3);
+	assert_int_equal(pcpu[1], 2);
+	assert_int_equal(pcpu[2], 1);
+	assert_int_equal(pcpu[3], 7);
 }
 
 static void test_placement_of_events(void **state)

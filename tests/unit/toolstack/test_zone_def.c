@@ -714,7 +714,7 @@ static void test_errors(void **state)
 		{ "cpus", "[1]", "$.cpus", "1 entries for 2 vCPU" },
 		{ "cpus", "[1,2,3]", "$.cpus", "3 entries" },
 		{ "cpus", "[1,64]", "$.cpus[1]", "0 to 63" },
-		{ "cpus", "[1,null]", "$.cpus[1]", "int" },
+		{ "cpus", "[1,\"2\"]", "$.cpus[1]", "int" },
 		{ "priority", "32", "$.priority", "0 to 31" },
 		{ "slice", "5", "$.slice", "string" },
 		{ "slice", "\"5\"", "$.slice", "unit" },

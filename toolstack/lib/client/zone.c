@@ -395,6 +395,20 @@ int hvd_zone_shutdown(struct hvd_conn *conn, const char *name,
 	return hvd__invoke(conn, "zone.shutdown", params, extra_ms, NULL);
 }
 
+int hvd_zone_pin(struct hvd_conn *conn, const char *name, uint32_t vcpu,
+		 uint32_t pcpu)
+{
+	struct json_object *params = hvd__params_named("name", name);
+
+	if (params == NULL ||
+	    !hvd__params_add(params, "vcpu", json_object_new_int64(vcpu)) ||
+	    !hvd__params_add(params, "pcpu", json_object_new_int64(pcpu))) {
+		json_object_put(params);
+		return hvd__fail_nomem(conn);
+	}
+	return hvd__invoke(conn, "zone.pin", params, 0, NULL);
+}
+
 int hvd_zone_undefine(struct hvd_conn *conn, const char *name)
 {
 	return hvd__invoke_named(conn, "zone.undefine", name);

@@ -402,6 +402,9 @@ int hvd_zone_create(struct hvd_conn *conn, const char *definition_json,
  */
 int hvd_zone_shutdown(struct hvd_conn *conn, const char *name,
 		      unsigned int wait_s);
+/* A vCPU of a zone that runs goes to another physical CPU. */
+int hvd_zone_pin(struct hvd_conn *conn, const char *name, uint32_t vcpu,
+		 uint32_t pcpu);
 int hvd_zone_reboot(struct hvd_conn *conn, const char *name);
 int hvd_zone_reset(struct hvd_conn *conn, const char *name);
 int hvd_zone_destroy(struct hvd_conn *conn, const char *name);

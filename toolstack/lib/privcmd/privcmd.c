@@ -266,6 +266,13 @@ int privcmd_vcpu_get(int zone, uint32_t vcpu, struct zv_vcpu_state *ret_state)
 	return rc;
 }
 
+int privcmd_vcpu_pin(int zone, uint32_t vcpu, uint32_t pcpu)
+{
+	struct zv_ioc_vcpu_pin arg = { .vcpu = vcpu, .pcpu = pcpu };
+
+	return request(zone, ZV_IOC_VCPU_PIN, &arg);
+}
+
 int privcmd_shadow_create(int zone, uint64_t gpa, uint32_t flags,
 			  uint32_t *ret_index)
 {

@@ -106,6 +106,9 @@
 /* (zone, vcpu, buf, len) -> struct zv_vcpu_state; not while it runs (-EBUSY) */
 #define ZV_HC_VCPU_GET 0x31u
 
+/* (zone, vcpu, pcpu): it goes there, in any state, also while it runs */
+#define ZV_HC_VCPU_PIN 0x32u
+
 /* ------------------------------------------------------ zone0: I/O */
 /* (zone, gpa, flags) -> x1 = shadow index; CREATED only */
 #define ZV_HC_SHADOW_CREATE 0x40u

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* CPUs and memory of a zone that exists. */
+#include "hvsh.h"
+
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CPUS_MAX 63u
+
+/* ------------------------------------------------- changes of a definition */
+
+static bool is_array(struct json_object *json)
+{
+	return json_object_is_type(json, json_type_array);
+}
+
+static void set(struct json_object *json, const char *key,
+		struct json_object *value)
+{
+	json_object_object_del(json, key);
+	json_object_object_add(json, key, value);
+}
+
+static void tell_when(const struct hvd_zone *zone)
+{
+	if (zone->id >= 0) {
+		printf("%s: is %s; that holds from its next start\n",
+		       zone->name, zone->state);
+	}
+}
+
+/* json: what it is to be. */
+static int put(struct context *ctx, const char *verb,
+	       const struct hvd_zone_detail *detail, struct json_object *json)
+{
+	int err = definition_put(ctx, json_object_to_json_string(json),
+				 detail->generation);
+
+	if (err != 0) {
+		return report_zone(ctx, err, verb, detail->zone.name);
+	}
+	tell_when(&detail->zone);
+	return EXIT_OK;
+}
+
+static int change(struct context *ctx, const struct args *args,
+		  void (*apply)(struct json_object *json, const void *arg),
+		  const void *arg)
+{
+	struct hvd_zone_detail *detail;
+	struct json_object *json;
+	int status = definition_get(ctx, args->command, args->positionals[0],
+				    &detail);
+
+	if (status != EXIT_OK) {
+		return status;
+	}
+	json = json_tokener_parse(detail->definition);
+	apply(json, arg);
+	status = put(ctx, args->command, detail, json);
+	json_object_put(json);
+	hvd_zone_detail_free(detail);
+	return status;
+}
+
+/* ----------------------------------------------------------------- setmem */
+
+static void apply_memory(struct json_object *json, const void *arg)
+{
+	set(json, "memory", json_object_new_string(arg));
+}
+
+int cmd_setmem(struct context *ctx, const struct args *args)
+{
+	return change(ctx, args, apply_memory, args->positionals[1]);
+}
+
+/* ---------------------------------------------------------------- vcpupin */
+
+struct pin {
+	uint64_t vcpu;
+	uint64_t pcpu;
+	bool all; /* of the table: all vCPUs */
+};
+
+static uint64_t vcpus_of(struct json_object *json)
+{
+	return json_object_get_uint64(json_object_object_get(json, "vcpus"));
+}
+
+static void apply_pin(struct json_object *json, const void *arg)
+{
+	struct json_object *old = json_object_object_get(json, "cpus");
+	struct json_object *cpus = json_object_new_array();
+	const struct pin *pin = arg;
+
+	for (uint64_t i = 0; i < vcpus_of(json); i++) {
+		struct json_object *one =
+			is_array(old) ? json_object_array_get_idx(old, i)
+				      : NULL;
+
+		json_object_array_add(
+			cpus, i == pin->vcpu ? json_object_new_int64(
+						       (int64_t)pin->pcpu)
+					     : json_object_get(one));
+	}
+	set(json, "cpus", cpus);
+}
+
+static void add_cpu(struct table *table, struct json_object *list, size_t i,
+		    const char *without)
+{
+	struct json_object *cpu =
+		is_array(list) ? json_object_array_get_idx(list, i) : NULL;
+
+	table_add(table, PAINT_NONE, "%s",
+		  cpu != NULL ? json_object_get_string(cpu) : without);
+}
+
+static void print_pins(struct context *ctx, struct json_object *json,
+		       const struct pin *pin)
+{
+	static const struct column columns[] = {
+		{ "VCPU", true, false },
+		{ "CPU", true, false },
+		{ "DEFINITION", true, false },
+	};
+	struct json_object *info = json_object_object_get(json, "info");
+	struct json_object *now = json_object_object_get(info, "pcpus");
+	struct json_object *def = json_object_object_get(json, "definition");
+	struct json_object *defined = json_object_object_get(def, "cpus");
+	uint64_t count =
+		is_array(now) ? json_object_array_length(now) : vcpus_of(json);
+	struct table table;
+
+	count = vcpus_of(def) > count ? vcpus_of(def) : count;
+	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	for (uint64_t i = 0; i < count; i++) {
+		if (!pin->all && i != pin->vcpu) {
+			continue;
+		}
+		table_add(&table, PAINT_NONE, "%" PRIu64, i);
+		add_cpu(&table, now, i, "-");
+		add_cpu(&table, defined, i, def != NULL ? "any" : "-");
+	}
+	table_print(&table, ctx->color);
+	table_fini(&table);
+}
+
+static int pin_live(struct context *ctx, const struct args *args,
+		    const struct pin *pin)
+{
+	const char *name = args->positionals[0];
+	int err = hvd_zone_pin(ctx->conn, name, (uint32_t)pin->vcpu,
+			       (uint32_t)pin->pcpu);
+
+	if (err != 0) {
+		return report_zone(ctx, err, args->command, name);
+	}
+	printf("%s: vCPU %" PRIu64 " goes to CPU %" PRIu64 "\n", name,
+	       pin->vcpu, pin->pcpu);
+	return EXIT_OK;
+}
+
+/* Has the definition, if there is one, that vCPU?  Says so if not. */
+static bool is_defined(const struct args *args,
+		       const struct hvd_zone_detail *detail, uint64_t vcpu)
+{
+	struct json_object *json = json_tokener_parse(detail->definition);
+	uint64_t count = vcpus_of(json);
+
+	json_object_put(json);
+	if (count == 0 || vcpu < count) {
+		return true;
+	}
+	complain("%s %s: its definition has the vCPUs 0 to %" PRIu64,
+		 args->command, detail->zone.name, count - 1);
+	return false;
+}
+
+/* Without --live and --config: what it runs on if it runs, else its definition. */
+static int pin_vcpu(struct context *ctx, const struct args *args,
+		    const struct hvd_zone_detail *detail, const struct pin *pin)
+{
+	bool config = args_has(args, "config");
+	bool live = args_has(args, "live");
+	int status = EXIT_OK;
+
+	if (!live && !config) {
+		live = detail->zone.id >= 0;
+		config = !live;
+	}
+	if (config && !is_defined(args, detail, pin->vcpu)) {
+		return EXIT_REQUEST;
+	}
+	if (live) {
+		status = pin_live(ctx, args, pin);
+	}
+	if (status == EXIT_OK && config) {
+		status = change(ctx, args, apply_pin, pin);
+	}
+	return status;
+}
+
+static bool parse_pin(const struct args *args, struct pin *ret_pin)
+{
+	ret_pin->all = args->positional_count < 2;
+	if (args->positional_count > 1 &&
+	    !parse_number(args->positionals[1], CPUS_MAX, &ret_pin->vcpu)) {
+		complain("%s: '%s' is not the number of a vCPU", args->command,
+			 args->positionals[1]);
+		return false;
+	}
+	if (args->positional_count > 2 &&
+	    !parse_number(args->positionals[2], CPUS_MAX, &ret_pin->pcpu)) {
+		complain("%s: '%s' is not the number of a CPU", args->command,
+			 args->positionals[2]);
+		hint("a vCPU is on one CPU at a time");
+		return false;
+	}
+	return true;
+}
+
+int cmd_vcpupin(struct context *ctx, const struct args *args)
+{
+	struct hvd_zone_detail *detail;
+	struct pin pin = { 0 };
+	struct json_object *json;
+	int status;
+	int err;
+
+	if (!parse_pin(args, &pin)) {
+		return EXIT_USAGE;
+	}
+	status = context_connect(ctx);
+	if (status != EXIT_OK) {
+		return status;
+	}
+	err = hvd_zone_get(ctx->conn, args->positionals[0], &detail);
+	if (err != 0) {
+		return report_zone(ctx, err, args->command,
+				   args->positionals[0]);
+	}
+	if (args->positional_count > 2) {
+		status = pin_vcpu(ctx, args, detail, &pin);
+	} else {
+		json = json_tokener_parse(detail->json);
+		print_pins(ctx, json, &pin);
+		json_object_put(json);
+	}
+	hvd_zone_detail_free(detail);
+	return status;
+}
