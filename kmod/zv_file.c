@@ -300,6 +300,23 @@ static int file_vcpu_pin(struct zv_file *file,
 	return file_hc(file, ZV_HC_VCPU_PIN, args.vcpu, args.pcpu, 0, &res);
 }
 
+static int file_vcpu_limit(struct zv_file *file,
+			   struct zv_ioc_vcpu_limit __user *uarg)
+{
+	struct zv_ioc_vcpu_limit args;
+	struct arm_smccc_res res;
+	int rc;
+
+	if (copy_from_user(&args, uarg, sizeof(args)))
+		return -EFAULT;
+	if (args.reserved)
+		return -EINVAL;
+	rc = file_hc(file, ZV_HC_VCPU_LIMIT, args.count, 0, 0, &res);
+	if (rc)
+		return rc;
+	return put_user((u32)res.a1, &uarg->count);
+}
+
 static int file_shadow_create(struct zv_file *file,
 			      struct zv_ioc_shadow __user *uarg)
 {
@@ -341,6 +358,8 @@ static long file_control_ioctl(struct zv_file *file, unsigned int cmd,
 		return file_vcpu(file, ZV_HC_VCPU_GET, uarg);
 	case ZV_IOC_VCPU_PIN:
 		return file_vcpu_pin(file, uarg);
+	case ZV_IOC_VCPU_LIMIT:
+		return file_vcpu_limit(file, uarg);
 	case ZV_IOC_SHADOW_CREATE:
 		return file_shadow_create(file, uarg);
 	case ZV_IOC_SHADOW_ACTIONS:

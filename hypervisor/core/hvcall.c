@@ -347,6 +347,17 @@ static s64 call_vcpu_pin(struct call *c)
 	return zone_vcpu_pin(c->zone, c->arg[1], c->arg[2]);
 }
 
+static s64 call_vcpu_limit(struct call *c)
+{
+	s64 limit = zone_vcpu_limit(c->zone, c->arg[1]);
+
+	if (limit < 0) {
+		return limit;
+	}
+	c->out[0] = (u64)limit;
+	return 0;
+}
+
 /* -------------------------------------------------------------------- I/O */
 
 static s64 call_shadow_create(struct call *c)
@@ -432,6 +443,7 @@ static const struct {
 	[ZV_HC_VCPU_SET] = { call_vcpu_set, HC_USER_ZONE },
 	[ZV_HC_VCPU_GET] = { call_vcpu_get, HC_USER_ZONE },
 	[ZV_HC_VCPU_PIN] = { call_vcpu_pin, HC_USER_ZONE },
+	[ZV_HC_VCPU_LIMIT] = { call_vcpu_limit, HC_USER_ZONE },
 	[ZV_HC_SHADOW_CREATE] = { call_shadow_create, HC_USER_ZONE },
 	[ZV_HC_SHADOW_ACTIONS] = { call_shadow_actions, HC_USER_ZONE },
 	[ZV_HC_SHADOW_UPDATE] = { call_shadow_update, HC_USER_ZONE },

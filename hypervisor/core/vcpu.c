@@ -19,6 +19,8 @@ int vcpu_power_on(struct vcpu *v, u64 entry, u64 arg)
 	spin_lock(&z->lock);
 	if (vcpu_is_on(v)) {
 		err = -EEXIST;
+	} else if (v->index >= z->vcpu_limit) {
+		err = -EPERM;
 	} else if (z->state != ZV_ZONE_RUNNING ||
 		   (atomic_load_acquire(&z->loaded) & (1u << v->index)) != 0) {
 		err = -EAGAIN;

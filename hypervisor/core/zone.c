@@ -223,6 +223,7 @@ static int zone_build(struct zone *z, const u32 *pcpu)
 	z->vmid = z->id;
 	z->refs = REF_BASE;
 	z->state = ZV_ZONE_CREATED;
+	z->vcpu_limit = z->vcpu_count;
 	z->created_ns = arch_time_ns();
 	err = pgtable_init(&z->s2, PT_STAGE2, z->vmid, z->id);
 	if (err != 0) {

@@ -104,6 +104,20 @@ int zone_vcpu_set(struct zone *z, u32 vcpu, const struct zv_vcpu_state *s)
 	return err;
 }
 
+s64 zone_vcpu_limit(struct zone *z, u64 limit)
+{
+	if (limit > z->vcpu_count) {
+		return -EINVAL;
+	}
+	if (limit != 0) {
+		/* Against vcpu_power_on(): it is refused from now on. */
+		spin_lock(&z->lock);
+		z->vcpu_limit = (u32)limit;
+		spin_unlock(&z->lock);
+	}
+	return atomic_load_relaxed(&z->vcpu_limit);
+}
+
 int zone_vcpu_get(struct zone *z, u32 vcpu, struct zv_vcpu_state *ret)
 {
 	const struct vcpu *v;

@@ -123,6 +123,11 @@ struct zv_ioc_vcpu_pin {
 	uint32_t pcpu; /* index of a pCPU */
 };
 
+struct zv_ioc_vcpu_limit {
+	uint32_t count; /* in: 0 only asks; out: the limit */
+	uint32_t reserved;
+};
+
 struct zv_ioc_inject {
 	uint32_t intid;
 	uint32_t op; /* ZV_IRQ_* */
@@ -199,6 +204,7 @@ struct zv_event {
 #define ZV_IOC_VCPU_SET _IOW(ZV_IOC_TYPE, 0x2a, struct zv_ioc_vcpu)
 #define ZV_IOC_VCPU_GET _IOWR(ZV_IOC_TYPE, 0x2b, struct zv_ioc_vcpu)
 #define ZV_IOC_VCPU_PIN _IOW(ZV_IOC_TYPE, 0x2c, struct zv_ioc_vcpu_pin)
+#define ZV_IOC_VCPU_LIMIT _IOWR(ZV_IOC_TYPE, 0x2d, struct zv_ioc_vcpu_limit)
 #define ZV_IOC_SHADOW_CREATE _IOWR(ZV_IOC_TYPE, 0x30, struct zv_ioc_shadow)
 #define ZV_IOC_SHADOW_ACTIONS _IOW(ZV_IOC_TYPE, 0x31, struct zv_shadow_actions)
 #define ZV_IOC_SHADOW_UPDATE _IOW(ZV_IOC_TYPE, 0x32, struct zv_shadow_update)

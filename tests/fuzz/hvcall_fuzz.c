@@ -242,6 +242,9 @@ static void make_args(u32 nr, u64 arg[5])
 		arg[1] = next8() % 4;
 		arg[2] = buffer_gpa();
 		break;
+	case ZV_HC_VCPU_LIMIT:
+		arg[1] = next8() % 5;
+		break;
 	case ZV_HC_VCPU_PIN:
 		arg[1] = next8() % 4;
 		arg[2] = next8() % 6;
@@ -280,8 +283,8 @@ static void do_hypercall(struct vcpu *v)
 		ZV_HC_MEM_POPULATE,  ZV_HC_MEM_GRANT,	   ZV_HC_MEM_REVOKE,
 		ZV_HC_SHADOW_CREATE, ZV_HC_SHADOW_ACTIONS, ZV_HC_IO_COMPLETE,
 		ZV_HC_IO_RING_KICK,  ZV_HC_ZONE_DESTROY,   ZV_HC_ZONE_PAUSE,
-		ZV_HC_VCPU_PIN,	     ZV_HC_ZONE_RESUME,	   ZV_HC_SHADOW_UPDATE,
-		ZV_HC_IRQ_INJECT,
+		ZV_HC_VCPU_PIN,	     ZV_HC_VCPU_LIMIT,	   ZV_HC_ZONE_RESUME,
+		ZV_HC_SHADOW_UPDATE, ZV_HC_IRQ_INJECT,
 	};
 	struct hvcall_result r;
 	u64 arg[5] = { 0 };

@@ -336,6 +336,9 @@ class FakeHvd:
                       persistent=False, definition=None,
                       running_definition=params["definition"]))
 
+    def zone_set(self, params):
+        self.find(params)
+
     def zone_pin(self, params):
         self.find(params)["info"]["pcpus"][params["vcpu"]] = params["pcpu"]
 

@@ -792,6 +792,52 @@ def test_pin_a_zone_that_was_not(machine, hvd):
         [0, 1, 2, 3]
 
 
+# ------------------------------------------------------------- vCPUs that are on
+
+def limit(machine, zone):
+    """Of the hypervisor; 0: it was never told one."""
+    return struct.unpack("<I", (machine.fake / f"zone-{zone}").read_bytes()
+                         [-8:-4])[0]
+
+
+def test_vcpus_that_may_be_on(machine, hvd):
+    vcpus = {"max": 4, "on": 2}
+    hvd.call("zone.define", definition=machine.definition(vcpus=vcpus))
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["definition"]["vcpus"] == vcpus and detail["vcpus"] == 4
+    error = fails("INVALID_STATE", hvd, "zone.set", name="z1", vcpus=3)
+    assert "setvcpus --config" in error.hint
+    hvd.call("zone.start", name="z1")
+    assert limit(machine, 1) == 2
+    hvd.call("zone.set", name="z1", vcpus=3)
+    assert limit(machine, 1) == 3
+    error = fails("INVALID_PARAMS", hvd, "zone.set", name="z1", vcpus=5)
+    assert error.path == "$.vcpus" and "at most 4" in str(error)
+    assert limit(machine, 1) == 3
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["definition"]["vcpus"] == vcpus
+    assert detail["running_definition"]["vcpus"] == {"max": 4, "on": 3}
+    machine.stop()
+    client = machine.start()
+    detail = client.call("zone.get", name="z1")
+    assert detail["running_definition"]["vcpus"] == {"max": 4, "on": 3}
+    client.call("zone.set", name="z1", vcpus=4)
+    assert client.call("zone.get",
+                       name="z1")["running_definition"]["vcpus"] == 4
+    for err, code in ((38, "UNSUPPORTED"), (5, "INTERNAL")):
+        machine.inject("fail-vcpu-limit", str(err))
+        fails(code, client, "zone.set", name="z1", vcpus=1)
+    client.call("zone.destroy", name="z1")
+    machine.inject("fail-vcpu-limit", "38")
+    error = fails("UNSUPPORTED", client, "zone.start", name="z1")
+    assert error.path == "$.vcpus.on" and machine.zones() == []
+    client.call("zone.define", definition=machine.definition(
+        vcpus={"max": 2}))
+    assert client.call("zone.get", name="z1")["definition"]["vcpus"] == 2
+    client.call("zone.start", name="z1")  # needs no limit
+    client.close()
+
+
 # -------------------------------------------------------------------- clones
 
 def test_clone(machine, hvd):

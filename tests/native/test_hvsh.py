@@ -253,6 +253,45 @@ def test_vcpupin(hvd, hvsh):
     assert "NAME [VCPU [CPU]]" in good(hvsh("help", "vcpupin"))
 
 
+def test_setvcpus(hvd, hvsh):
+    assert good(hvsh("setvcpus", "linux1", "1")).startswith(
+        "linux1: 1 vCPUs may be on")
+    assert hvd.called("zone.set") == [{"name": "linux1", "vcpus": 1}]
+
+    def sent(before, *words):
+        hvd.add(zone("z", definition={"name": "z", **before}))
+        good(hvsh("setvcpus", "z", *words))
+        definition = hvd.called("zone.define")[-1]["definition"]
+        del definition["name"]
+        return definition
+
+    assert sent({"vcpus": 4}, "2") == {"vcpus": {"max": 4, "on": 2}}
+    both = {"vcpus": {"max": 4, "on": 2}}
+    assert sent(both, "3", "--config") == {"vcpus": {"max": 4, "on": 3}}
+    assert sent(both, "4") == {"vcpus": 4}
+    assert sent({"vcpus": {"max": 4}}, "1") == {"vcpus": {"max": 4, "on": 1}}
+    assert sent(both, "8", "--maximum") == {"vcpus": {"max": 8, "on": 2}}
+    assert sent(both, "1", "--maximum") == {"vcpus": 1}
+    assert sent({"vcpus": 2, "cpus": [3, None]}, "3", "--maximum") == \
+        {"vcpus": 3, "cpus": [3, None, None]}
+    assert sent({"vcpus": 2, "cpus": [3, 1]}, "1", "--maximum") == \
+        {"vcpus": 1, "cpus": [3]}
+    devices = [{"type": "disk", "queues": 4}, {"type": "disk", "queues": 2},
+               {"type": "net", "queues": 3}, {"type": "rng"}]
+    assert sent({"vcpus": 4, "devices": devices}, "2", "--maximum") == {
+        "vcpus": 2, "devices": [{"type": "disk"}, devices[1], {"type": "net"},
+                                {"type": "rng"}]}
+    assert len(hvd.called("zone.set")) == 1
+    count = len(hvd.called("zone.define"))
+    good(hvsh("setvcpus", "linux1", "2", "--live", "--config"))
+    assert len(hvd.called("zone.set")) == 2
+    assert len(hvd.called("zone.define")) == count + 1
+    for n in ("0", "33", "x"):
+        bad(hvsh("setvcpus", "z", n), 2, "not a number of vCPUs")
+    bad(hvsh("setvcpus", "z", "2", "--live", "--maximum"), 2, "is fixed")
+    bad(hvsh("setvcpus", "z"), 2, "N is missing")
+
+
 def test_setmem(hvd, hvsh):
     assert good(hvsh("setmem", "spare", "1G")) == \
         "spare: defined (generation 1)\n"

@@ -55,6 +55,7 @@ def test_every_method_answers_as_described(machine, hvd):
     hvd.call("trace.set", events=["run"])
     hvd.call("trace.read", cpu=0)
     hvd.call("zone.pin", name="z1", vcpu=0, pcpu=2)
+    hvd.call("zone.set", name="z1", vcpus=1)
     hvd.call("zone.pause", name="z1")
     hvd.call("zone.get", name="z1")
     hvd.call("zone.resume", name="z1")
@@ -117,7 +118,7 @@ def test_parameters_that_the_document_refuses(machine, hvd):
     hvd.call("zone.define", definition=definition)
     good = {"name": "z1", "device": "net0", "definition": definition,
             "job": 1, "id": 12345, "path": "/", "events": [], "cpu": 0,
-            "new_name": "z2", "vcpu": 0, "pcpu": 0}
+            "new_name": "z2", "vcpu": 0, "pcpu": 0, "vcpus": 1}
     for name, method in openrpc.METHODS.items():
         needed = {p["name"]: good[p["name"]] for p in method["params"]
                   if p["required"]}
@@ -198,7 +199,8 @@ def console(**more):
 
 
 GOOD = [
-    {}, {"name": "a" * 63}, {"name": "0._-"}, {"vcpus": 32}, {"memory": "4M"},
+    {}, {"name": "a" * 63}, {"name": "0._-"}, {"vcpus": 32},
+    {"vcpus": {"max": 4, "on": 1}}, {"vcpus": {"max": 32}}, {"memory": "4M"},
     {"uuid": "7a6d2f14-3c1b-4d5e-8f90-112233445566"},
     {"memory": "255G"}, {"memory": "64MiB"}, {"memory": "65536k"},
     {"initrd": "/i"}, {"dtb-overlay": "/d"}, {"cmdline": "x" * 2047},
@@ -240,6 +242,9 @@ BAD = [
     ({"uuid": "x"}, "$.uuid"), ({"uuid": 1}, "$.uuid"),
     ({"uuid": "00000000-0000-0000-0000-000000000000"}, "$.uuid"),
     ({"vcpus": 0}, "$.vcpus"), ({"vcpus": 33}, "$.vcpus"),
+    ({"vcpus": {"on": 1}}, "$.vcpus.max"), ({"vcpus": {"max": 33}}, "$.vcpus.max"),
+    ({"vcpus": {"max": 2, "on": 0}}, "$.vcpus.on"),
+    ({"vcpus": {"max": 2, "no": 1}}, "$.vcpus.no"),
     ({"vcpus": "2"}, "$.vcpus"), ({"vcpus": 1.5}, "$.vcpus"),
     ({"memory": 256}, "$.memory"), ({"memory": "256"}, "$.memory"),
     ({"memory": "256X"}, "$.memory"), ({"memory": "-4M"}, "$.memory"),
@@ -355,7 +360,7 @@ BAD = [
 ONLY_HVD = [
     ({"memory": "2M"}, "$.memory"), ({"memory": "256G"}, "$.memory"),
     ({"memory": "257M"}, "$.memory"),
-    ({"cpus": [1, 2]}, "$.cpus"),
+    ({"cpus": [1, 2]}, "$.cpus"), ({"vcpus": {"max": 2, "on": 3}}, "$.vcpus.on"),
     ({"slice": "99us"}, "$.slice"), ({"slice": "2s"}, "$.slice"),
     ({"autostart": {"delay": "3601s"}}, "$.autostart.delay"),
     (disk(limits={"total-bytes-sec": "2T"}),

@@ -74,6 +74,17 @@ def test_vcpus_move_while_they_run(machine, witness):
     assert machine.zone("witness")["info"]["pcpus"] == [3]
 
 
+def test_vcpus_beyond_a_limit_stay_off(machine):
+    machine.define_test("t", "limit", vcpus={"max": 2, "on": 1})
+    machine.start("t")
+    for wanted, count in (("raise it", 2), ("lower it", 1)):
+        with machine.console("t"):
+            machine.expect(wanted, 400)
+        machine.run(f"hvsh setvcpus t {count}")
+    with machine.console("t"):
+        machine.expect("DONE limit: 3 passed, 0 failed", 400)
+
+
 @pytest.mark.parametrize("mode", ["exotic", "unmapped", "sysregs", "smccc",
                                   "undefined"])
 def test_the_architecture_answers(machine, witness, mode):

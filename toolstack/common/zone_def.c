@@ -98,16 +98,44 @@ static int parse_uuid(struct def_parser *p, const char *path,
 	return 0;
 }
 
+/* N, or how many there are and how many of them may be on. */
 static int parse_vcpus(struct def_parser *p, const char *path,
 		       struct json_object *value)
 {
+	static const char hint[] = "an integer, or an object, as in "
+				   "{\"max\": 4, \"on\": 2}";
+	static const char *const names[] = { "max", "on", NULL };
+	char at[ZERROR_PATH_MAX];
+	struct json_object *on;
 	int64_t number = 0;
 
-	if (def_get_int(p, path, value, 1, ZV_VCPUS_MAX, vcpus_hint, &number) <
-	    0) {
+	if (!json_object_is_type(value, json_type_object)) {
+		if (def_get_int(p, path, value, 1, ZV_VCPUS_MAX, vcpus_hint,
+				&number) < 0) {
+			return -1;
+		}
+		p->def->vcpus = p->def->vcpus_on = (uint32_t)number;
+		return 0;
+	}
+	if (def_only_members(p, path, value, "vcpus", names) < 0) {
 		return -1;
 	}
-	p->def->vcpus = (uint32_t)number;
+	zerror_path(at, "%s.max", path);
+	if (!json_object_object_get_ex(value, "max", &on)) {
+		return DEF_REFUSE(p, at, hint, "is missing");
+	}
+	if (def_get_int(p, at, on, 1, ZV_VCPUS_MAX, hint, &number) < 0) {
+		return -1;
+	}
+	p->def->vcpus = p->def->vcpus_on = (uint32_t)number;
+	zerror_path(at, "%s.on", path);
+	if (json_object_object_get_ex(value, "on", &on)) {
+		if (def_get_int(p, at, on, 1, p->def->vcpus, hint, &number) <
+		    0) {
+			return -1;
+		}
+		p->def->vcpus_on = (uint32_t)number;
+	}
 	return 0;
 }
 
@@ -561,6 +589,20 @@ static struct json_object *autostart_to_json(const struct zone_def *def)
 	return json;
 }
 
+static struct json_object *vcpus_to_json(const struct zone_def *def)
+{
+	struct json_object *json;
+
+	if (def->vcpus_on == def->vcpus) {
+		return json_object_new_int64(def->vcpus);
+	}
+	json = json_object_new_object();
+	json_object_object_add(json, "max", json_object_new_int64(def->vcpus));
+	json_object_object_add(json, "on",
+			       json_object_new_int64(def->vcpus_on));
+	return json;
+}
+
 struct json_object *zone_def_to_json(const struct zone_def *def)
 {
 	struct json_object *json = json_object_new_object();
@@ -571,8 +613,7 @@ struct json_object *zone_def_to_json(const struct zone_def *def)
 		uuid_format(def->uuid, text);
 		add_text(json, "uuid", text);
 	}
-	json_object_object_add(json, "vcpus",
-			       json_object_new_int64(def->vcpus));
+	json_object_object_add(json, "vcpus", vcpus_to_json(def));
 	size_format(def->memory, text);
 	add_text(json, "memory", text);
 	add_text(json, "kernel", def->kernel);
@@ -597,8 +638,8 @@ bool zone_def_equal(const struct zone_def *a, const struct zone_def *b)
 {
 	if (strcmp(a->name, b->name) != 0 ||
 	    memcmp(a->uuid, b->uuid, sizeof(a->uuid)) != 0 ||
-	    a->vcpus != b->vcpus || a->memory != b->memory ||
-	    !same_text(a->kernel, b->kernel) ||
+	    a->vcpus != b->vcpus || a->vcpus_on != b->vcpus_on ||
+	    a->memory != b->memory || !same_text(a->kernel, b->kernel) ||
 	    !same_text(a->initrd, b->initrd) ||
 	    !same_text(a->dtb_overlay, b->dtb_overlay) ||
 	    !same_text(a->cmdline, b->cmdline) || a->pinned != b->pinned ||

@@ -151,6 +151,7 @@ struct zone_def {
 	char name[ZV_NAME_MAX];
 	uint8_t uuid[UUID_SIZE]; /* all zero: not given */
 	uint32_t vcpus;
+	uint32_t vcpus_on; /* how many of them the guest may power on */
 	uint64_t memory; /* bytes */
 	char *kernel;
 	char *initrd; /* NULL: none */

@@ -47,6 +47,7 @@ METHODS_ZONE(pause);
 METHODS_ZONE(resume);
 METHODS_ZONE(dump);
 METHODS_ZONE(pin);
+METHODS_ZONE(set);
 METHODS_ZONE(attach);
 
 void methods_device_counters(struct rpc_call *call, struct json_object *params);

@@ -123,6 +123,20 @@ static int create(const struct zone_build *b, uint32_t *ret_id,
 	return rc < 0 ? fail_step(ret_error, "creating the zone", -rc) : rc;
 }
 
+static int limit_vcpus(const struct zone_def *def, int zone,
+		       struct zerror *ret_error)
+{
+	uint32_t count = def->vcpus_on;
+	int rc = count < def->vcpus ? privcmd_vcpu_limit(zone, &count) : 0;
+
+	if (rc == -ENOSYS || rc == -ENOTTY) {
+		return zerror_set(ret_error, ZERROR_UNSUPPORTED, "$.vcpus.on",
+				  "leave it out",
+				  "this hypervisor cannot keep vCPUs off");
+	}
+	return rc < 0 ? fail_step(ret_error, "limiting its vCPUs", -rc) : 0;
+}
+
 static int populate(const struct zone_build *b, int zone,
 		    struct zerror *ret_error)
 {
@@ -205,7 +219,8 @@ int zone_build_create(const struct zone_build *build, int *ret_fd,
 		*ret_fd = -1;
 		return -1;
 	}
-	if (populate(build, *ret_fd, ret_error) < 0 ||
+	if (limit_vcpus(build->def, *ret_fd, ret_error) < 0 ||
+	    populate(build, *ret_fd, ret_error) < 0 ||
 	    make_shadows(build, *ret_fd, ret_error) < 0) {
 		return -1;
 	}

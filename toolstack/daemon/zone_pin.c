@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A vCPU of a zone that exists goes to another physical CPU.  The hypervisor has
- * a vCPU on one at a time; its definition is another matter (zone.define).
+ * vCPUs of a zone that exists: to which physical CPU one goes (the hypervisor has
+ * it on one at a time), and how many may be on.  The definition is another matter
+ * (zone.define).
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "methods.h"
@@ -27,12 +29,31 @@ static void note(struct zone_def *def, uint32_t vcpu, uint32_t pcpu)
 void zone_pin_follow(struct zone *z, const struct zv_zone_info *info)
 {
 	struct zone_def *def = z->running_def;
+	uint32_t limit = 0;
 
 	for (uint32_t i = 0; def && def->pinned && i < def->vcpus; i++) {
 		if (def->cpus[i] != ZV_PCPU_ANY) {
 			def->cpus[i] = info->pcpu[i];
 		}
 	}
+	if (def && privcmd_vcpu_limit(z->control_fd, &limit) == 0) {
+		def->vcpus_on = limit;
+	}
+}
+
+static int check_runs(const struct zone *z, const char *command,
+		      struct zerror *ret_error)
+{
+	char hint[80];
+
+	if (z->control_fd >= 0 && z->state != ZONE_DYING) {
+		return 0;
+	}
+	snprintf(hint, sizeof(hint),
+		 "change the definition (hvsh %s --config), or start it first",
+		 command);
+	return zerror_set(ret_error, ZERROR_INVALID_STATE, NULL, hint,
+			  "%s does not run", z->name);
 }
 
 static int check_cpu(const struct zone *z, long long vcpu, long long pcpu,
@@ -46,11 +67,8 @@ static int check_cpu(const struct zone *z, long long vcpu, long long pcpu,
 				  vcpu < 0 ? "$.vcpu" : "$.pcpu", NULL,
 				  "CPUs are counted from 0");
 	}
-	if (z->control_fd < 0 || z->state == ZONE_DYING) {
-		return zerror_set(ret_error, ZERROR_INVALID_STATE, NULL,
-				  "change the definition (hvsh vcpupin "
-				  "--config), or start it first",
-				  "%s does not run", z->name);
+	if (check_runs(z, "vcpupin", ret_error) < 0) {
+		return -1;
 	}
 	if (privcmd_zone_info(z->control_fd, &info) < 0 ||
 	    privcmd_info(z->daemon->device, &host) < 0) {
@@ -107,4 +125,59 @@ void methods_zone_pin(struct rpc_call *call, struct json_object *params)
 		return;
 	}
 	rpc_result(call, NULL);
+}
+
+static int set_vcpus(struct zone *z, long long wanted, struct zerror *ret_error)
+{
+	struct zv_zone_info info = { 0 };
+	uint32_t count = (uint32_t)wanted;
+	int rc;
+
+	if (wanted < 1 || wanted > ZV_VCPUS_MAX) {
+		return zerror_set(ret_error, ZERROR_INVALID_PARAMS, "$.vcpus",
+				  NULL, "a zone has 1 to %u vCPUs",
+				  ZV_VCPUS_MAX);
+	}
+	if (check_runs(z, "setvcpus", ret_error) < 0) {
+		return -1;
+	}
+	if (privcmd_zone_info(z->control_fd, &info) == 0 &&
+	    count > info.vcpu_count) {
+		return zerror_set(ret_error, ZERROR_INVALID_PARAMS, "$.vcpus",
+				  "raise its maximum for its next start (hvsh "
+				  "setvcpus --config --maximum)",
+				  "%s was started with at most %u vCPUs",
+				  z->name, info.vcpu_count);
+	}
+	rc = privcmd_vcpu_limit(z->control_fd, &count);
+	if (rc == -ENOSYS || rc == -ENOTTY) {
+		return zerror_set(ret_error, ZERROR_UNSUPPORTED, NULL,
+				  "change the definition; it holds from the "
+				  "next start",
+				  "this hypervisor cannot keep vCPUs off");
+	}
+	if (rc < 0) {
+		return zerror_set(ret_error, ZERROR_INTERNAL, NULL, NULL,
+				  "%s: its vCPUs cannot be limited: %s",
+				  z->name, strerror(-rc));
+	}
+	if (z->running_def) {
+		z->running_def->vcpus_on = count;
+	}
+	return 0;
+}
+
+void methods_zone_set(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = methods_zone(call, params);
+	struct zerror error;
+
+	if (!z) {
+		return;
+	}
+	if (set_vcpus(z, rpc_get_int(params, "vcpus", 0), &error) < 0) {
+		rpc_fail(call, &error);
+	} else {
+		rpc_result(call, NULL);
+	}
 }

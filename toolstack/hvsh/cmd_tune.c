@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define CPUS_MAX 63u
+#define VCPUS_MAX 32u
 
 /* ------------------------------------------------- changes of a definition */
 
@@ -66,6 +67,186 @@ static int change(struct context *ctx, const struct args *args,
 	return status;
 }
 
+/* ------------------------------------------------------------------ vCPUs */
+
+static uint64_t number_of(struct json_object *json, const char *key)
+{
+	return json_object_get_uint64(json_object_object_get(json, key));
+}
+
+/* All that a definition has; 0: it is none. */
+static uint64_t vcpus_of(struct json_object *json)
+{
+	struct json_object *vcpus = json_object_object_get(json, "vcpus");
+
+	return json_object_is_type(vcpus, json_type_object)
+		       ? number_of(vcpus, "max")
+		       : json_object_get_uint64(vcpus);
+}
+
+static uint64_t vcpus_on(struct json_object *json)
+{
+	struct json_object *vcpus = json_object_object_get(json, "vcpus");
+	bool both = json_object_is_type(vcpus, json_type_object) &&
+		    json_object_object_get_ex(vcpus, "on", NULL);
+
+	return both ? number_of(vcpus, "on") : vcpus_of(json);
+}
+
+static void set_vcpus(struct json_object *json, uint64_t max, uint64_t on)
+{
+	struct json_object *vcpus;
+
+	if (on == max) {
+		set(json, "vcpus", json_object_new_int64((int64_t)max));
+		return;
+	}
+	vcpus = json_object_new_object();
+	json_object_object_add(vcpus, "max",
+			       json_object_new_int64((int64_t)max));
+	json_object_object_add(vcpus, "on", json_object_new_int64((int64_t)on));
+	set(json, "vcpus", vcpus);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What was one for each vCPU, as it is without the member, is so again. */
+static void follow_queues(struct json_object *json, uint64_t old)
+{
+	static const struct {
+		const char *type;
+		uint64_t max;
+	} types[] = { { "disk", 8 }, { "net", 3 } };
+	struct json_object *list = json_object_object_get(json, "devices");
+
+	for (size_t i = 0; is_array(list) && i < json_object_array_length(list);
+	     i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+		const char *type = json_object_get_string(
+			json_object_object_get(one, "type"));
+
+		for (size_t k = 0; k < sizeof(types) / sizeof(types[0]); k++) {
+			if (type != NULL && strcmp(types[k].type, type) == 0 &&
+			    number_of(one, "queues") ==
+				    least(old, types[k].max)) {
+				json_object_object_del(one, "queues");
+			}
+		}
+	}
+}
+
+static void follow_cpus(struct json_object *json, uint64_t max)
+{
+	struct json_object *old = json_object_object_get(json, "cpus");
+	struct json_object *cpus;
+
+	if (!is_array(old)) {
+		return;
+	}
+	cpus = json_object_new_array();
+	for (size_t i = 0; i < max; i++) {
+		json_object_array_add(
+			cpus,
+			i < json_object_array_length(old)
+				? json_object_get(
+					  json_object_array_get_idx(old, i))
+				: NULL);
+	}
+	set(json, "cpus", cpus);
+}
+
+/* arg: how many there are to be. */
+static void apply_maximum(struct json_object *json, const void *arg)
+{
+	const uint64_t *max = arg;
+	uint64_t old = vcpus_of(json);
+	uint64_t on = vcpus_on(json);
+
+	set_vcpus(json, *max, on == old ? *max : least(on, *max));
+	follow_queues(json, old);
+	follow_cpus(json, *max);
+}
+
+static void apply_on(struct json_object *json, const void *arg)
+{
+	const uint64_t *on = arg;
+	uint64_t max = vcpus_of(json);
+
+	/* more than there are: hvd says that */
+	set_vcpus(json, max, *on);
+}
+
+static int set_vcpus_live(struct context *ctx, const char *verb,
+			  const char *name, uint64_t count)
+{
+	int err = hvd_zone_set_vcpus(ctx->conn, name, (uint32_t)count);
+
+	if (err != 0) {
+		return report_zone(ctx, err, verb, name);
+	}
+	printf("%s: %" PRIu64 " vCPUs may be on; its guest takes them on- and "
+	       "offline\n",
+	       name, count);
+	return EXIT_OK;
+}
+
+static int setvcpus(struct context *ctx, const struct args *args,
+		    const struct hvd_zone *zone, uint64_t count)
+{
+	bool maximum = args_has(args, "maximum");
+	bool config = args_has(args, "config") || maximum;
+	bool live = args_has(args, "live");
+	int status = EXIT_OK;
+
+	if (!live && !config) {
+		live = zone->id >= 0;
+		config = !live;
+	}
+	if (live) {
+		status = set_vcpus_live(ctx, args->command, zone->name, count);
+	}
+	if (status == EXIT_OK && config) {
+		status = change(ctx, args, maximum ? apply_maximum : apply_on,
+				&count);
+	}
+	return status;
+}
+
+int cmd_setvcpus(struct context *ctx, const struct args *args)
+{
+	const char *name = args->positionals[0];
+	struct hvd_zone_detail *detail;
+	uint64_t count;
+	int status;
+	int err;
+
+	if (!parse_number(args->positionals[1], VCPUS_MAX, &count) ||
+	    count == 0) {
+		complain("%s: '%s' is not a number of vCPUs", args->command,
+			 args->positionals[1]);
+		return EXIT_USAGE;
+	}
+	if (args_has(args, "maximum") && args_has(args, "live")) {
+		complain("%s: --maximum is fixed while a zone runs",
+			 args->command);
+		return EXIT_USAGE;
+	}
+	status = context_connect(ctx);
+	if (status != EXIT_OK) {
+		return status;
+	}
+	err = hvd_zone_get(ctx->conn, name, &detail);
+	if (err != 0) {
+		return report_zone(ctx, err, args->command, name);
+	}
+	status = setvcpus(ctx, args, &detail->zone, count);
+	hvd_zone_detail_free(detail);
+	return status;
+}
+
 /* ----------------------------------------------------------------- setmem */
 
 static void apply_memory(struct json_object *json, const void *arg)
@@ -85,11 +266,6 @@ struct pin {
 	uint64_t pcpu;
 	bool all; /* of the table: all vCPUs */
 };
-
-static uint64_t vcpus_of(struct json_object *json)
-{
-	return json_object_get_uint64(json_object_object_get(json, "vcpus"));
-}
 
 static void apply_pin(struct json_object *json, const void *arg)
 {

@@ -113,6 +113,14 @@ static const struct option pin_options[] = {
 	END_OPTIONS,
 };
 
+static const struct option setvcpus_options[] = {
+	{ "live", '\0', NULL, NULL, "of the zone as it runs" },
+	{ "config", '\0', NULL, NULL, "of its definition, for its next start" },
+	{ "maximum", '\0', NULL, NULL,
+	  "not how many may be on, but how many there are; implies --config" },
+	END_OPTIONS,
+};
+
 static const struct option setmem_options[] = {
 	{ "config", '\0', NULL, NULL,
 	  "changes nothing: it is always the definition; virsh users type it" },
@@ -210,6 +218,12 @@ const struct command commands[] = {
 	  "Without --live and --config a zone that runs is changed as it runs, "
 	  "and of another one the definition.",
 	  cmd_vcpupin },
+	{ "setvcpus", NULL, GROUP_ZONES, OPERAND_COUNT, 2, 2, setvcpus_options,
+	  "say how many of a zone's vCPUs may be on",
+	  "Without --live and --config a zone that runs is changed as it runs, "
+	  "and of another one the definition. The guest takes its CPUs online "
+	  "and offline; one that is on stays until it does.",
+	  cmd_setvcpus },
 	{ "setmem", NULL, GROUP_ZONES, OPERAND_MEMORY, 2, 2, setmem_options,
 	  "give a zone more or less memory from its next start on",
 	  "SIZE as in 512M or 2G. The memory of a zone that runs stays.",
@@ -414,6 +428,7 @@ static const char *operand_name(enum operand operand)
 		[OPERAND_ZONE] = "NAME",
 		[OPERAND_NEW_ZONE] = "NAME",
 		[OPERAND_CPUS] = "NAME",
+		[OPERAND_COUNT] = "NAME N",
 		[OPERAND_MEMORY] = "NAME SIZE",
 		[OPERAND_TWO_NAMES] = "NAME NEW-NAME",
 		[OPERAND_DEVICE] = "NAME DEVICE",
@@ -502,6 +517,9 @@ static const char *missing_operand(const struct command *command, size_t given)
 	}
 	if (command->operand == OPERAND_TWO_NAMES) {
 		return given == 0 ? "NAME" : "NEW-NAME";
+	}
+	if (command->operand == OPERAND_COUNT) {
+		return given == 0 ? "NAME" : "N";
 	}
 	if (command->operand == OPERAND_MEMORY) {
 		return given == 0 ? "NAME" : "SIZE";

@@ -236,6 +236,7 @@ static void offer_operand(const struct search *search, enum operand operand,
 		}
 		offer_files(search);
 		break;
+	case OPERAND_COUNT:
 	case OPERAND_CPUS:
 	case OPERAND_MEMORY:
 	case OPERAND_TWO_NAMES:

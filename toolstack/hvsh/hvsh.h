@@ -111,6 +111,7 @@ enum operand {
 	OPERAND_ZONE,
 	OPERAND_NEW_ZONE, /* a name that none has */
 	OPERAND_CPUS, /* a zone, then perhaps a vCPU, then perhaps a CPU */
+	OPERAND_COUNT, /* a zone, then a number */
 	OPERAND_MEMORY, /* a zone, then a size */
 	OPERAND_TWO_NAMES, /* a zone, then a name that none has */
 	OPERAND_DEVICE, /* a zone, then one of its disks */
@@ -169,6 +170,7 @@ int cmd_jobs(struct context *ctx, const struct args *args);
 int cmd_dump(struct context *ctx, const struct args *args);
 int cmd_cancel(struct context *ctx, const struct args *args);
 int cmd_vcpupin(struct context *ctx, const struct args *args);
+int cmd_setvcpus(struct context *ctx, const struct args *args);
 int cmd_setmem(struct context *ctx, const struct args *args);
 int cmd_define(struct context *ctx, const struct args *args);
 int cmd_diff(struct context *ctx, const struct args *args);

@@ -39,6 +39,8 @@ static s64 cpu_on(struct vcpu *v, const u64 arg[3], bool *ret_again)
 	switch (vcpu_power_on(target, arg[1], arg[2])) {
 	case 0:
 		return PSCI_SUCCESS;
+	case -EPERM:
+		return PSCI_DENIED;
 	case -EEXIST:
 		return PSCI_ALREADY_ON;
 	case -EAGAIN:

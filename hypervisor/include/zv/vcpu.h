@@ -101,7 +101,7 @@ struct vcpu {
 };
 
 /* Power, as PSCI / SBI HSM see it.  Any pCPU, any context at EL2. */
-/* 0; -EEXIST already on; -EAGAIN not yet off its pCPU; -EINVAL no such. */
+/* 0; -EPERM beyond the zone's limit; -EEXIST already on; -EAGAIN not yet off its pCPU; -EINVAL no such. */
 int vcpu_power_on(struct vcpu *v, u64 entry, u64 arg);
 /* From the vCPU's own exit. The last one turns the zone OFF (ALL_OFF). */
 void vcpu_power_off_self(struct vcpu *v);

@@ -56,6 +56,7 @@ struct zone {
 	u32 reason;
 	u32 state_seq;
 	u32 vcpu_count;
+	u32 vcpu_limit; /* atomic; no other vCPU may be powered on */
 	struct vcpu *vcpus[ZV_VCPUS_MAX];
 	u32 loaded; /* atomic mask of vCPUs on a pCPU */
 
@@ -128,6 +129,12 @@ int zone_mem_destroy_step(struct zone *z);
 void zone_info(struct zone *z, struct zv_zone_info *ret);
 int zone_vcpu_set(struct zone *z, u32 vcpu, const struct zv_vcpu_state *s);
 int zone_vcpu_get(struct zone *z, u32 vcpu, struct zv_vcpu_state *ret);
+/*
+ * The vCPUs from limit on can no longer be powered on; those that are on go on
+ * until they go off by themselves.  0 changes nothing.  Returns the limit, or
+ * -EINVAL: there are not so many.
+ */
+s64 zone_vcpu_limit(struct zone *z, u64 limit);
 /* In any state; -EINVAL: no such vCPU or pCPU. */
 int zone_vcpu_pin(struct zone *z, u64 vcpu, u64 pcpu);
 

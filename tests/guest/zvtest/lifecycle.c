@@ -120,6 +120,31 @@ MODE(spin)
 	spin(0);
 }
 
+/* Calls CPU_ON again and again until that is the answer. */
+static bool answer_becomes(s64 wanted)
+{
+	u64 end = now() + ticks_from_us(60000000);
+
+	while (now() < end) {
+		if (cpu_start(1, off_self) == wanted) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* zone0 raises the limit when it is told to, then lowers it. */
+MODE(limit)
+{
+	static const s64 denied = -3; /* PSCI */
+
+	report(cpu_start(1, off_self) == denied, "vCPU 1 is refused");
+	print("raise it\n");
+	report(answer_becomes(0), "vCPU 1 starts");
+	print("lower it\n");
+	report(answer_becomes(denied), "vCPU 1 is refused again");
+}
+
 /* One line per tick of a tenth of a second: shows pause and resume. */
 MODE(tick)
 {

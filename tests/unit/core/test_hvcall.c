@@ -33,6 +33,7 @@ static const struct {
 	{ ZV_HC_VCPU_SET, false, true },
 	{ ZV_HC_VCPU_GET, false, true },
 	{ ZV_HC_VCPU_PIN, false, true },
+	{ ZV_HC_VCPU_LIMIT, false, true },
 	{ ZV_HC_SHADOW_CREATE, false, true },
 	{ ZV_HC_SHADOW_ACTIONS, false, true },
 	{ ZV_HC_SHADOW_UPDATE, false, true },

@@ -457,6 +457,48 @@ static void test_pin_counts_for_placement(void **state)
 	fake_run_all(4);
 }
 
+/* Beyond its limit no vCPU goes on; what is on there stays until it goes off. */
+static void test_vcpu_limit(void **state)
+{
+	u32 cpus[3] = { 1, 2, 3 };
+	struct zone *z = test_zone(3, cpus, 8);
+	struct vcpu *last = z->vcpus[2];
+
+	(void)state;
+	assert_int_equal(hv(ZV_HC_VCPU_LIMIT, z->id, 0, 0, 0), 0);
+	assert_int_equal(hv_result.out[0], 3);
+	assert_int_equal(hv(ZV_HC_VCPU_LIMIT, z->id, 4, 0, 0), -EINVAL);
+	assert_int_equal(hv(ZV_HC_VCPU_LIMIT, z->id, 1ull << 32, 0, 0),
+			 -EINVAL);
+	assert_int_equal(hv(ZV_HC_VCPU_LIMIT, z->id, 2, 0, 0), 0);
+	assert_int_equal(hv_result.out[0], 2);
+	test_start(z, 1);
+	assert_int_equal(vcpu_power_on(last, 1, 2), -EPERM);
+	assert_int_equal(vcpu_power_on(z->vcpus[1], 1, 2), 0);
+	assert_int_equal(hv(ZV_HC_VCPU_LIMIT, z->id, 3, 0, 0), 0);
+	assert_int_equal(vcpu_power_on(last, 1, 2), 0);
+	fake_run_all(4);
+	assert_int_equal(hv(ZV_HC_VCPU_LIMIT, z->id, 1, 0, 0), 0);
+	assert_true(vcpu_is_on(last));
+	assert_int_equal(vcpu_power_on(last, 1, 2), -EEXIST);
+	vcpu_kick(last);
+	fake_cpu_set(3);
+	assert_true(sched_step());
+	vcpu_power_off_self(last);
+	fake_run_all(4);
+	fake_cpu_set(0);
+	assert_false(vcpu_is_on(last));
+	assert_int_equal(vcpu_power_on(last, 1, 2), -EPERM);
+	/* A reset changes nothing about it. */
+	(void)zone_reset(z);
+	fake_run_all(4);
+	test_start(z, 1);
+	assert_int_equal(vcpu_power_on(z->vcpus[1], 1, 2), -EPERM);
+	assert_int_equal(hv(ZV_HC_VCPU_LIMIT, z->id, 0, 0, 0), 0);
+	assert_int_equal(hv_result.out[0], 1);
+	zone_put(z);
+}
+
 static void test_steal_time(void **state)
 {
 	struct zone *a = hog_zone(8);
@@ -665,6 +707,7 @@ int main(void)
 		core_test(test_pin_in_any_state),
 		core_test(test_zone_ends_on_the_way),
 		core_test(test_pin_counts_for_placement),
+		core_test(test_vcpu_limit),
 		core_test(test_steal_time),
 		core_test(test_no_steal_while_held),
 		core_test(test_power),

@@ -44,6 +44,7 @@ struct fake_zone {
 	uint32_t io_generation; /* grows with each ZV_OPEN_IO */
 	uint32_t action_count;
 	struct zv_vcpu_state vcpu0;
+	uint32_t vcpu_limit; /* 0: all */
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -647,6 +648,31 @@ int privcmd_vcpu_pin(int zone, uint32_t vcpu, uint32_t pcpu)
 	if (rc == 0) {
 		z.info.pcpu[vcpu] = pcpu;
 		rc = save(id, &z);
+	}
+	pthread_mutex_unlock(&mutex);
+	return rc;
+}
+
+int privcmd_vcpu_limit(int zone, uint32_t *count)
+{
+	struct fake_zone z;
+	uint32_t id = (uint32_t)id_of(zone);
+	int rc = injected("vcpu-limit");
+
+	if (rc < 0) {
+		return rc;
+	}
+	pthread_mutex_lock(&mutex);
+	rc = load(id, &z);
+	if (rc == 0 && *count > z.info.vcpu_count) {
+		rc = -EINVAL;
+	}
+	if (rc == 0 && *count > 0) {
+		z.vcpu_limit = *count;
+		rc = save(id, &z);
+	}
+	if (rc == 0) {
+		*count = z.vcpu_limit ? z.vcpu_limit : z.info.vcpu_count;
 	}
 	pthread_mutex_unlock(&mutex);
 	return rc;

@@ -409,6 +409,18 @@ int hvd_zone_pin(struct hvd_conn *conn, const char *name, uint32_t vcpu,
 	return hvd__invoke(conn, "zone.pin", params, 0, NULL);
 }
 
+int hvd_zone_set_vcpus(struct hvd_conn *conn, const char *name, uint32_t vcpus)
+{
+	struct json_object *params = hvd__params_named("name", name);
+
+	if (params == NULL ||
+	    !hvd__params_add(params, "vcpus", json_object_new_int64(vcpus))) {
+		json_object_put(params);
+		return hvd__fail_nomem(conn);
+	}
+	return hvd__invoke(conn, "zone.set", params, 0, NULL);
+}
+
 int hvd_zone_undefine(struct hvd_conn *conn, const char *name)
 {
 	return hvd__invoke_named(conn, "zone.undefine", name);

@@ -405,6 +405,8 @@ int hvd_zone_shutdown(struct hvd_conn *conn, const char *name,
 /* A vCPU of a zone that runs goes to another physical CPU. */
 int hvd_zone_pin(struct hvd_conn *conn, const char *name, uint32_t vcpu,
 		 uint32_t pcpu);
+/* How many vCPUs of a zone that runs may be on. */
+int hvd_zone_set_vcpus(struct hvd_conn *conn, const char *name, uint32_t vcpus);
 int hvd_zone_reboot(struct hvd_conn *conn, const char *name);
 int hvd_zone_reset(struct hvd_conn *conn, const char *name);
 int hvd_zone_destroy(struct hvd_conn *conn, const char *name);

@@ -273,6 +273,17 @@ int privcmd_vcpu_pin(int zone, uint32_t vcpu, uint32_t pcpu)
 	return request(zone, ZV_IOC_VCPU_PIN, &arg);
 }
 
+int privcmd_vcpu_limit(int zone, uint32_t *count)
+{
+	struct zv_ioc_vcpu_limit arg = { .count = *count };
+	int rc = request(zone, ZV_IOC_VCPU_LIMIT, &arg);
+
+	if (rc == 0) {
+		*count = arg.count;
+	}
+	return rc;
+}
+
 int privcmd_shadow_create(int zone, uint64_t gpa, uint32_t flags,
 			  uint32_t *ret_index)
 {

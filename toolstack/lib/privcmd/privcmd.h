@@ -92,6 +92,9 @@ int privcmd_vcpu_get(int zone, uint32_t vcpu, struct zv_vcpu_state *ret_state);
 /* At once; -ENOTTY, -ENOSYS: the module or the hypervisor cannot do it. */
 int privcmd_vcpu_pin(int zone, uint32_t vcpu, uint32_t pcpu);
 
+/* *count: 0 only asks; then the limit. */
+int privcmd_vcpu_limit(int zone, uint32_t *count);
+
 int privcmd_shadow_create(int zone, uint64_t gpa, uint32_t flags,
 			  uint32_t *ret_index);
 int privcmd_shadow_actions(int zone, const struct zv_shadow_actions *actions);

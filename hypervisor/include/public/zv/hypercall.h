@@ -108,6 +108,11 @@
 
 /* (zone, vcpu, pcpu): it goes there, in any state, also while it runs */
 #define ZV_HC_VCPU_PIN 0x32u
+/*
+ * (zone, count) -> x1 = the limit: vCPUs from there on cannot be powered on by
+ * the guest.  At first all can.  count 0 only asks.
+ */
+#define ZV_HC_VCPU_LIMIT 0x33u
 
 /* ------------------------------------------------------ zone0: I/O */
 /* (zone, gpa, flags) -> x1 = shadow index; CREATED only */
