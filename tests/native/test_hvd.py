@@ -565,29 +565,6 @@ def test_rename(machine, hvd):
         assert client.call("zone.get", name="a1")["uuid"] == first["uuid"]
 
 
-def test_nothing_meets_a_rename_half_way(machine):
-    """Requests in one packet: hvd has taken all of them before a thread of its
-    has written anything."""
-    client = machine.start("--log-level", "error")
-    client.call("zone.define", definition=machine.definition())
-    calls = [("zone.rename", {"name": "z1", "new_name": "z2"}, None),
-             ("zone.start", {"name": "z1"}, "BUSY"),
-             ("zone.undefine", {"name": "z1"}, "BUSY"),
-             ("zone.rename", {"name": "z1", "new_name": "z3"}, "BUSY"),
-             ("zone.get", {"name": "z2"}, "ZONE_NOT_FOUND"),
-             ("zone.define", {"definition": machine.definition("z2")}, "BUSY")]
-    client.send(b"".join(json.dumps(
-        {"jsonrpc": "2.0", "id": i, "method": method, "params": params}).encode()
-        + b"\n" for i, (method, params, _) in enumerate(calls)))
-    got = {}
-    while len(got) < len(calls):
-        answer = client.read()
-        got[answer["id"]] = answer.get("error", {}).get("data", {}).get("code")
-    assert got == {i: code for i, (_, _, code) in enumerate(calls)}
-    assert client.call("zone.get", name="z2")["state"] == "defined"
-    client.close()
-
-
 def test_a_rename_that_was_cut_short_is_ended(machine):
     """The file has the new contents, but its old name still."""
     uuid = "6f0c1e5a-94d2-4c39-8a51-0f9b7c2d3e48"

@@ -12,8 +12,9 @@ import pytest
 
 import openrpc
 import seen
-from test_hvd import (HVD, disk_of, does_not_start, fails, hvd,  # noqa: F401
-                      machine, start_with, started, state, wait)
+from test_hvd import (HVD, USER, disk_of, does_not_start,  # noqa: F401
+                      fails, hvd, machine, passt, start_with, started, state,
+                      wait)
 
 pytestmark = pytest.mark.skipif(not HVD.exists(),
                                 reason=f"{HVD} is not built: make host")
@@ -105,6 +106,51 @@ def test_two_at_once(machine, hvd):
         assert state(hvd, "z1") == "running"
 
 
+def test_while_it_is_renamed(machine, hvd):
+    hvd.call("zone.define", definition=machine.definition())
+    name, new = {"name": "z1"}, {"name": "z1", "new_name": "z2"}
+    calls = [("zone.rename", new), ("zone.rename", {**new, "new_name": "z3"}),
+             ("zone.start", name), ("zone.undefine", name),
+             ("zone.define", {"definition": machine.definition("z2")})]
+    assert together(hvd, *calls) == [None, *["BUSY"] * 4]
+    assert state(hvd, "z2") == "defined"
+
+
+def test_clone_of_what_is_unknown(machine):
+    """Of a zone that runs, with no definition and no record of it."""
+    client = machine.start()
+    client.call("zone.create", definition=machine.definition())
+    client.close()
+    machine.kill()
+    (machine.run_dir / "zones/z1.json").unlink()
+    client = machine.start()
+    assert fails("INVALID_STATE", client, "zone.clone", name="z1",
+                 new_name="z2").hint
+    client.call("zone.destroy", name="z1")
+    client.close()
+
+
+def test_transient_zones_that_do_not_start(machine, passt, hvd):
+    started(machine, hvd, "other")
+
+    def refused(code, path, **more):
+        error = fails(code, hvd, "zone.create", definition=machine.definition(
+            "t", **more))
+        assert error.path == path and error.hint
+        assert [z["name"] for z in hvd.call("zone.list")] == ["zone0", "other"]
+
+    refused("NO_MEMORY", "$.memory", memory="200G")
+    machine.inject("fail-vcpu-limit", "38")
+    refused("UNSUPPORTED", "$.vcpus.on", vcpus={"max": 2, "on": 1})
+    machine.inject("fail-populate", "once 5")
+    refused("INTERNAL", None)
+    machine.inject("passt", "hangs")
+    refused("TIMEOUT", "$.devices[0].user", devices=[USER])
+    machine.inject("passt", "port-taken")
+    refused("BUSY", "$.devices[0].forward", devices=[
+        {**USER, "forward": [{"port": 2222, "to": 22}]}])
+
+
 def test_devices_while_their_process_is_being_started(machine, hvd):
     pid = start_with(machine, hvd, disk_of(machine.disk()))["io"]["pid"]
     machine.inject("io-z1", "exit-at-start")
@@ -124,7 +170,9 @@ def test_hypervisor_that_is_not_there(machine):
     for method, params in (("host.info", {}), ("host.log", {}),
                            ("host.counters", {}),
                            ("zone.get", {"name": "zone0"}),
-                           ("trace.set", {"events": ["run"]})):
+                           ("trace.set", {"events": ["run"]}),
+                           ("zone.create",
+                            {"definition": machine.definition()})):
         assert "modprobe" in fails("NO_HYPERVISOR", client, method,
                                    **params).hint
 
@@ -199,6 +247,18 @@ def test_definition_that_cannot_be_removed(machine, hvd):
                                   name="z1"))
     (machine.config / "away").rename(zones)
     assert state(hvd, "z1") == "defined"
+
+
+def test_definitions_that_cannot_be_written(machine, hvd):
+    hvd.call("zone.define", definition=machine.definition())
+    zones = machine.config / "zones"
+    zones.rename(machine.config / "away")
+    for method in "zone.rename", "zone.clone":
+        assert "zones" in str(fails("IO_ERROR", hvd, method, name="z1",
+                                    new_name="z2"))
+        fails("ZONE_NOT_FOUND", hvd, "zone.get", name="z2")
+    (machine.config / "away").rename(zones)
+    hvd.call("zone.rename", name="z1", new_name="z2")
 
 
 def test_shutdown_that_cannot_be_recorded(machine, hvd):
