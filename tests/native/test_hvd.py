@@ -1048,6 +1048,35 @@ def test_each_shutdown_has_its_own_timeout(machine, hvd):
     patient.close()
 
 
+def test_shutdown_by_force(machine, hvd):
+    """Who waits for the zone to be off hears that it is, whoever was hard on it."""
+    machine.inject("io-z1", "ignore-power")
+    started(machine, hvd)
+    patient = machine.client()
+    request = patient.begin("zone.shutdown", name="z1", timeout=600)
+    wait(lambda: state(hvd, "z1") == "shutting-down")
+    fails("INVALID_PARAMS", hvd, "zone.shutdown", name="z1", force=1)
+    hvd.call("zone.shutdown", name="z1", timeout=1, force=True)
+    assert state(hvd, "z1") == "defined"
+    assert hvd.call("zone.get", name="z1")["reason"] == "destroyed"
+    patient.finish(request)
+    patient.close()
+    assert "does not react to its power key: destroyed" in machine.text()
+    # A reboot is the last word on what follows.
+    hvd.call("zone.start", name="z1")
+    hvd.call("zone.shutdown", name="z1", force=True)
+    hvd.call("zone.reboot", name="z1")
+    assert state(hvd, "z1") == "rebooting"
+    machine.guest(1, OFF, GUEST_OFF)
+    hvd.event("z1", "rebooted")
+    # One that listens is not touched.
+    machine.clear("io-z1")
+    hvd.call("zone.destroy", name="z1")
+    hvd.call("zone.start", name="z1")
+    hvd.call("zone.shutdown", name="z1", timeout=60, force=True)
+    assert hvd.call("zone.get", name="z1")["reason"] == "powered off"
+
+
 def test_power_key_waits_for_the_io_process(machine, hvd):
     pid = started(machine, hvd)["io"]["pid"]
     machine.inject("io-z1", "exit-at-start")

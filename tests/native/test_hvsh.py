@@ -179,8 +179,11 @@ def test_life_of_a_zone(hvd, hvsh):
     assert good(hvsh("shutdown", "spare")) == "spare: asked to shut down\n"
     assert good(hvsh("shutdown", "spare", "--wait", "--timeout=5")) == \
         "spare: shut off\n"
-    assert hvd.called("zone.shutdown") == [{"name": "spare"},
-                                           {"name": "spare", "timeout": 5}]
+    assert good(hvsh("shutdown", "spare", "--force", "--timeout=5")) == \
+        "spare: shut off\n"
+    assert hvd.called("zone.shutdown") == [
+        {"name": "spare"}, {"name": "spare", "timeout": 5},
+        {"name": "spare", "timeout": 5, "force": True}]
     assert good(hvsh("destroy", "spare")) == "spare: stopped\n"
     assert good(hvsh("undefine", "spare")) == "spare: definition deleted\n"
     assert "spare" not in hvd.zones
@@ -1041,6 +1044,7 @@ def test_shutdown_timeout_tells_the_way_out(hvd, hvsh):
     ["console", "--from", "middle", "x"], ["events", "--since", "-1"],
     ["events", "--since", "x"], ["--nosuch"], ["--timeout", "x", "list"],
     ["--color", "blue", "list"], ["shutdown", "x", "--timeout", "1h"],
+    ["shutdown", "x", "--timeout=0", "--force"],
     ["help", "nosuch"]])
 def test_usage(hvsh, words):
     result = hvsh(*words)

@@ -234,6 +234,8 @@ HVSH = [
     Row("hvsh define /tmp/deaf.json", "deaf: defined"),
     Row("hvsh start deaf", "deaf: started"),
     Row("hvsh shutdown deaf --timeout 1", "hint: 'hvsh destroy deaf'", 4),
+    Row("hvsh shutdown deaf --force --timeout 2", "deaf: shut off"),
+    Row("hvsh start deaf", "deaf: started"),
     Row("hvsh shutdown deaf", "deaf: asked"),
     Row("hvsh jobs", r"shutdown +deaf +.* yes +pid"),
     Row("hvsh jobs --json", result="job.list"),

@@ -111,7 +111,10 @@ struct zone {
 	enum zone_intent recorded; /* the intent on disk */
 	enum zone_intent asked; /* PRESS: the intent to be */
 	uint64_t asked_ms; /* PRESS: how long the caller waits; 0: not at all */
+	bool asked_force; /* PRESS: destroy it when that time is over */
 	uint64_t off_deadline; /* WAIT_OFF: loop time, ms */
+	uint64_t
+		force_at; /* WAIT_OFF: destroy it then; loop time, ms; 0: never */
 	bool press_due; /* WAIT_OFF: as soon as the I/O process is ready */
 	uint64_t press_again; /* WAIT_OFF: loop time, ms */
 	bool destroy_wanted; /* as soon as the job is done */
@@ -184,8 +187,11 @@ void zone_start(struct zone *zone, bool held, struct rpc_call *call);
 /* A zone that nothing is known of yet, with a def that is not saved: taken over. */
 void zone_run(struct zone *zone, struct zone_def *def, bool held,
 	      struct rpc_call *call);
-/* timeout_s 0: call is finished when the request is delivered. */
-void zone_shutdown(struct zone *zone, unsigned int timeout_s,
+/*
+ * timeout_s 0: call is finished when the request is delivered.  force: when that
+ * time (or what a guest has by default) is over it is destroyed.
+ */
+void zone_shutdown(struct zone *zone, unsigned int timeout_s, bool force,
 		   struct rpc_call *call);
 void zone_reboot(struct zone *zone, struct rpc_call *call);
 void zone_reset(struct zone *zone, struct rpc_call *call);

@@ -371,7 +371,8 @@ void methods_zone_shutdown(struct rpc_call *call, struct json_object *params)
 		rpc_fail(call, &error);
 		return;
 	}
-	zone_shutdown(z, (unsigned int)timeout, call);
+	zone_shutdown(z, (unsigned int)timeout, rpc_get_bool(params, "force"),
+		      call);
 }
 
 void methods_zone_reboot(struct rpc_call *call, struct json_object *params)

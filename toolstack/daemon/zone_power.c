@@ -55,12 +55,20 @@ static void wait_on(struct zone *z)
 	struct zerror error;
 	uint64_t next;
 
+	if (z->force_at && now >= z->force_at) {
+		log_info("%s: does not react to its power key: destroyed",
+			 z->name);
+		/* Who waits for it to be off does so still. */
+		zone_destroy(z, NULL);
+		return;
+	}
 	if (now >= z->press_again && now < z->off_deadline) {
 		press(z);
 	}
 	set_too_slow(z, &error);
 	next = zone_answer_late(z, now, &error);
 	next = earlier(next, earlier(z->press_again, z->off_deadline));
+	next = z->force_at ? earlier(next, z->force_at) : next;
 	uv_timer_start(&z->grace, on_grace_over, next > now ? next - now : 0,
 		       0);
 }
@@ -74,7 +82,8 @@ static void on_grace_over(uv_timer_t *timer)
 		return;
 	}
 	wait_on(z);
-	if (uv_now(&z->daemon->loop) < z->off_deadline) {
+	if (z->step != ZONE_STEP_WAIT_OFF ||
+	    uv_now(&z->daemon->loop) < z->off_deadline) {
 		return;
 	}
 	log_info("%s: does not react to its power key", z->name);
@@ -88,6 +97,7 @@ void zone_power_give_up(struct zone *z, const char *why,
 	uv_timer_stop(&z->grace);
 	z->step = ZONE_STEP_NONE;
 	z->press_due = false;
+	z->force_at = 0;
 	z->cancel_wanted = false;
 	zone_enter(z, ZONE_EVENT_EXPIRED);
 	zone_publish(z, "power-key-ignored", why);
@@ -113,12 +123,13 @@ static bool has_key(struct zone *z, struct rpc_call *call)
 }
 
 static void ask(struct zone *z, enum zone_intent intent, uint64_t limit_ms,
-		struct rpc_call *call)
+		bool force, struct rpc_call *call)
 {
 	job_begin(z, intent == ZONE_INTENT_REBOOT ? JOB_REBOOT : JOB_SHUTDOWN,
 		  call);
 	z->asked = intent;
 	z->asked_ms = limit_ms;
+	z->asked_force = force;
 	z->cancel_wanted = false;
 	zone_wait(z, WAIT_PRESS, call);
 	uv_timer_stop(&z->grace);
@@ -129,11 +140,11 @@ static void ask(struct zone *z, enum zone_intent intent, uint64_t limit_ms,
 	}
 }
 
-void zone_shutdown(struct zone *z, unsigned int timeout_s,
+void zone_shutdown(struct zone *z, unsigned int timeout_s, bool force,
 		   struct rpc_call *call)
 {
 	if (zone_allowed(z, ZONE_EVENT_SHUTDOWN, call) && has_key(z, call)) {
-		ask(z, ZONE_INTENT_STAY_OFF, timeout_s * 1000ull, call);
+		ask(z, ZONE_INTENT_STAY_OFF, timeout_s * 1000ull, force, call);
 	}
 }
 
@@ -141,8 +152,20 @@ void zone_reboot(struct zone *z, struct rpc_call *call)
 {
 	if (zone_allowed(z, ZONE_EVENT_REBOOT, call) &&
 	    zone_can_reload(z, call) && has_key(z, call)) {
-		ask(z, ZONE_INTENT_REBOOT, 0, call);
+		ask(z, ZONE_INTENT_REBOOT, 0, false, call);
 	}
+}
+
+/* The last request says what follows; of two that force, the earlier one does. */
+static uint64_t force_time(const struct zone *z, bool waiting,
+			   uint64_t deadline)
+{
+	uint64_t before = waiting ? z->force_at : 0;
+
+	if (z->intent == ZONE_INTENT_REBOOT || !z->asked_force) {
+		return z->intent == ZONE_INTENT_REBOOT ? 0 : before;
+	}
+	return before ? earlier(before, deadline) : deadline;
 }
 
 void zone_after_press(struct zone *z, struct zone_job *job)
@@ -171,6 +194,7 @@ void zone_after_press(struct zone *z, struct zone_job *job)
 				  ? z->off_deadline
 				  : deadline;
 	z->step = ZONE_STEP_WAIT_OFF;
+	z->force_at = force_time(z, waiting, deadline);
 	if (z->intent == ZONE_INTENT_REBOOT) {
 		zone_answer_state(z, WAIT_SHUTDOWN,
 				  "a reboot was asked for meanwhile");

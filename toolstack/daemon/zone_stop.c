@@ -83,7 +83,7 @@ static void ask(struct zone *z, uint64_t left_ms)
 		if (z->intent != ZONE_INTENT_STAY_OFF) {
 			log_info("%s: asked to shut down", z->name);
 			zone_shutdown(z, (unsigned int)(left_ms / 1000 + 1),
-				      NULL);
+				      false, NULL);
 		}
 		break;
 	default:

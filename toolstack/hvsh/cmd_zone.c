@@ -483,7 +483,9 @@ int cmd_run(struct context *ctx, const struct args *args)
 int cmd_shutdown(struct context *ctx, const struct args *args)
 {
 	const char *name = args->positionals[0];
-	bool wait = args_has(args, "wait") || args_has(args, "timeout");
+	bool force = args_has(args, "force");
+	bool wait =
+		force || args_has(args, "wait") || args_has(args, "timeout");
 	uint64_t seconds;
 	int status;
 
@@ -491,10 +493,16 @@ int cmd_shutdown(struct context *ctx, const struct args *args)
 			 &seconds)) {
 		return EXIT_USAGE;
 	}
+	if (force && seconds == 0) {
+		complain("shutdown: --force needs time for the guest");
+		hint("'hvsh destroy %s' does not ask", name);
+		return EXIT_USAGE;
+	}
 	if (wait && seconds == 0) {
 		wait = false;
 	}
-	status = run_request(ctx, "shutdown", name, hvd_zone_shutdown,
+	status = run_request(ctx, "shutdown", name,
+			     force ? hvd_zone_stop : hvd_zone_shutdown,
 			     wait ? (unsigned int)seconds : 0);
 	if (status == EXIT_TIMEOUT) {
 		hint("'hvsh destroy %s' stops it without asking", name);

@@ -67,6 +67,8 @@ static const struct option shutdown_options[] = {
 	{ "wait", 'w', NULL, NULL, "return when it is off" },
 	{ "timeout", 't', "SECONDS", NULL,
 	  "how long to wait for that (default: 120); implies --wait" },
+	{ "force", 'f', NULL, NULL,
+	  "destroy it if it is not off by then; implies --wait" },
 	END_OPTIONS,
 };
 

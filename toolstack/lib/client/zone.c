@@ -380,19 +380,32 @@ int hvd_zone_create(struct hvd_conn *conn, const char *definition_json,
 	return err != 0 ? err : start_with(conn, "zone.create", params, flags);
 }
 
-int hvd_zone_shutdown(struct hvd_conn *conn, const char *name,
-		      unsigned int wait_s)
+static int shut_down(struct hvd_conn *conn, const char *name,
+		     unsigned int wait_s, bool force)
 {
 	struct json_object *params = hvd__params_named("name", name);
 	int extra_ms = wait_s > INT_MAX / 1000 ? INT_MAX : (int)wait_s * 1000;
 
 	if (params == NULL ||
 	    (wait_s != 0 && !hvd__params_add(params, "timeout",
-					     json_object_new_uint64(wait_s)))) {
+					     json_object_new_uint64(wait_s))) ||
+	    (force && !hvd__params_add(params, "force",
+				       json_object_new_boolean(true)))) {
 		json_object_put(params);
 		return hvd__fail_nomem(conn);
 	}
 	return hvd__invoke(conn, "zone.shutdown", params, extra_ms, NULL);
+}
+
+int hvd_zone_shutdown(struct hvd_conn *conn, const char *name,
+		      unsigned int wait_s)
+{
+	return shut_down(conn, name, wait_s, false);
+}
+
+int hvd_zone_stop(struct hvd_conn *conn, const char *name, unsigned int wait_s)
+{
+	return shut_down(conn, name, wait_s, true);
 }
 
 int hvd_zone_pin(struct hvd_conn *conn, const char *name, uint32_t vcpu,

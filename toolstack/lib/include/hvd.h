@@ -402,6 +402,11 @@ int hvd_zone_create(struct hvd_conn *conn, const char *definition_json,
  */
 int hvd_zone_shutdown(struct hvd_conn *conn, const char *name,
 		      unsigned int wait_s);
+/*
+ * The same, but a zone that is not off after wait_s seconds (0: 60 of them) is
+ * destroyed, which the call waits for if wait_s is not 0.
+ */
+int hvd_zone_stop(struct hvd_conn *conn, const char *name, unsigned int wait_s);
 /* A vCPU of a zone that runs goes to another physical CPU. */
 int hvd_zone_pin(struct hvd_conn *conn, const char *name, uint32_t vcpu,
 		 uint32_t pcpu);
