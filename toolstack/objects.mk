@@ -129,6 +129,7 @@ hvd-y += \
 	toolstack/daemon/zone_methods.c \
 	toolstack/daemon/zone_news.c \
 	toolstack/daemon/zone_power.c \
+	toolstack/daemon/zone_reload.c \
 	toolstack/daemon/zone_reset.c \
 	toolstack/daemon/zone_capacity.c \
 	toolstack/daemon/zone_clone.c \

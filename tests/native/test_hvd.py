@@ -1048,6 +1048,60 @@ def test_each_shutdown_has_its_own_timeout(machine, hvd):
     patient.close()
 
 
+def test_definitions_are_read_again(machine, hvd):
+    """What an operator does to the files is in force after a SIGHUP."""
+    zones = machine.config / "zones"
+    for name in "changed", "gone", "same", "wrong":
+        hvd.call("zone.define", definition=machine.definition(name))
+    hvd.call("zone.start", name="gone")
+    hvd.call("zone.start", name="changed")
+    by_hand = machine.definition("changed", vcpus=2)
+    (zones / "changed.json").write_text(json.dumps(by_hand))
+    (zones / "new.json").write_text(json.dumps(machine.definition("new")))
+    (zones / "gone.json").unlink()
+    (zones / "wrong.json").write_text("{")
+    machine.process.send_signal(signal.SIGHUP)
+    wait(lambda: "definitions read again: 3 changes" in machine.text())
+    changed = hvd.call("zone.get", name="changed")
+    assert changed["generation"] == 2
+    assert changed["definition"]["vcpus"] == 2
+    assert changed["definition"]["uuid"] == changed["uuid"]
+    assert changed["running_definition"]["vcpus"] == 1
+    assert hvd.event("changed", "defined")["seq"]
+    assert state(hvd, "new") == "defined"
+    gone = hvd.call("zone.get", name="gone")
+    assert gone["definition"] is None and gone["state"] == "running"
+    assert hvd.call("zone.get", name="same")["generation"] == 1
+    assert hvd.call("zone.get", name="wrong")["definition"]
+    # Once more, all is as it was; and another zone's uuid is none for this one.
+    (zones / "wrong.json").write_text(json.dumps(
+        {**machine.definition("wrong"), "uuid": changed["uuid"]}))
+    machine.process.send_signal(signal.SIGHUP)
+    wait(lambda: "definitions read again: 0 changes" in machine.text())
+    assert "cannot get another uuid" in machine.text()
+    # A successor finds what was told.
+    (zones / "wrong.json").unlink()
+    machine.kill()
+    client = machine.start()
+    assert client.call("zone.get", name="changed")["generation"] == 2
+    assert {z["name"] for z in client.call("zone.list")} == {
+        "zone0", "changed", "gone", "new", "same"}
+
+
+def test_reading_again_waits_for_what_is_written(machine, hvd):
+    """Changes of clients and of an operator, all at once."""
+    clients = [machine.client() for _ in range(8)]
+    for turn in range(10):
+        asked = [(client, client.begin("zone.define", definition=machine.definition(
+            f"z{number}", vcpus=1 + turn % 2)))
+            for number, client in enumerate(clients)]
+        machine.process.send_signal(signal.SIGHUP)
+        for client, request in asked:
+            assert client.finish(request)["generation"] == turn + 1
+    for client in clients:
+        client.close()
+
+
 def test_shutdown_by_force(machine, hvd):
     """Who waits for the zone to be off hears that it is, whoever was hard on it."""
     machine.inject("io-z1", "ignore-power")

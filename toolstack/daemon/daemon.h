@@ -41,7 +41,7 @@ struct daemon {
 	uv_loop_t loop;
 	int device; /* /dev/zonevisor, -1: not there (yet) */
 	bool stopping;
-	uv_signal_t *signals; /* two */
+	uv_signal_t *signals; /* three */
 	struct server *server;
 	struct metrics_server *metrics; /* NULL: there was no memory */
 	uint64_t requests; /* of clients, so far */
@@ -53,6 +53,7 @@ struct daemon {
 	uint64_t last_job; /* its id; 0: none yet */
 	uv_timer_t job_timer; /* active: there may be jobs */
 	struct zone_stop stop;
+	uv_timer_t reload_timer; /* active: definitions are to be read again */
 };
 
 /*

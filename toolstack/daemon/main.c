@@ -205,7 +205,7 @@ static int make_dirs(struct daemon *daemon)
 
 static void close_signal(uv_signal_t *signals)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		if (!uv_is_closing((uv_handle_t *)&signals[i])) {
 			uv_close((uv_handle_t *)&signals[i], NULL);
 		}
@@ -258,9 +258,15 @@ static void on_signal(uv_signal_t *handle, int number)
 	stop(daemon);
 }
 
+static void on_reload(uv_signal_t *handle, int number)
+{
+	(void)number;
+	zone_reload(handle->loop->data);
+}
+
 static int serve(struct daemon *daemon)
 {
-	uv_signal_t signals[2];
+	uv_signal_t signals[3];
 	struct zerror error;
 	int rc;
 
@@ -268,6 +274,7 @@ static int serve(struct daemon *daemon)
 	zone_autostart_init(daemon);
 	job_init(daemon);
 	zone_stop_init(daemon);
+	zone_reload_init(daemon);
 	zone_adopt_definitions(daemon);
 	if (daemon_connect(daemon, &error) < 0) {
 		log_warning("no hypervisor: %s (%s)", error.message,
@@ -276,12 +283,13 @@ static int serve(struct daemon *daemon)
 	if (!zone_devices_need_bridge(daemon, NULL)) {
 		(void)net_tap_tidy(); /* of zones that ended without us */
 	}
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		uv_signal_init(&daemon->loop, &signals[i]);
 	}
 	/* first: who can connect can also tell it to end */
 	uv_signal_start(&signals[0], on_signal, SIGTERM);
 	uv_signal_start(&signals[1], on_signal, SIGINT);
+	uv_signal_start(&signals[2], on_reload, SIGHUP);
 	metrics_server_open(daemon);
 	rc = server_listen(daemon);
 	if (rc < 0) {

@@ -154,6 +154,7 @@ void zone_close_all(struct daemon *daemon)
 	zone_autostart_close(daemon);
 	job_close(daemon);
 	zone_stop_close(daemon);
+	zone_reload_close(daemon);
 	for (struct zone *z = daemon->zones; z; z = next) {
 		next = z->next;
 		if (z->job || z->storing) {

@@ -97,6 +97,7 @@ struct zone {
 
 	enum zone_state state;
 	enum zone_step step;
+	bool has_file; /* zone_reload.c has seen it */
 	char reason[160]; /* why it is in this state, empty if it is plain */
 	struct zone_def *running_def; /* NULL: does not run, or unknown */
 	int64_t id; /* in the hypervisor; -1: does not exist there */
@@ -252,6 +253,11 @@ void zone_take(struct zone *zone, int control_fd,
 void zone_adopt_definitions(struct daemon *daemon);
 /* Finds the zones that exist in the hypervisor. */
 void zone_adopt_running(struct daemon *daemon);
+
+/* Reads them again, as soon as none is being written. */
+void zone_reload(struct daemon *daemon);
+void zone_reload_init(struct daemon *daemon);
+void zone_reload_close(struct daemon *daemon);
 
 /* The text of a file; free() it.  NULL: out of memory. */
 char *zone_record_text(const struct zone_record *record);

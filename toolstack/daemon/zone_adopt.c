@@ -220,10 +220,24 @@ static int end_rename(struct daemon *daemon, const char *file,
 	return 0;
 }
 
-static const char *found_definition(void *arg, const char *name,
-				    const char *text, size_t len)
+const char *zone_read_definition(const char *name, const char *text, size_t len,
+				 struct zone_record *ret)
 {
-	struct daemon *daemon = arg;
+	struct zerror error;
+
+	if (read_record(text, len, ret, &error) < 0) {
+		return one_text(&error);
+	}
+	if (strcmp(ret->def->name, name) != 0) {
+		zone_def_destroy(ret->def);
+		return "the file must be called as the zone";
+	}
+	return NULL;
+}
+
+const char *zone_adopt_definition(struct daemon *daemon, const char *name,
+				  const char *text, size_t len)
+{
 	struct zone_record stored;
 	struct zerror error;
 	struct zone *z;
@@ -251,6 +265,12 @@ static const char *found_definition(void *arg, const char *name,
 	z->generation = stored.generation;
 	memcpy(z->uuid, z->def->uuid, sizeof(z->uuid));
 	return NULL;
+}
+
+static const char *found_definition(void *arg, const char *name,
+				    const char *text, size_t len)
+{
+	return zone_adopt_definition(arg, name, text, len);
 }
 
 void zone_adopt_definitions(struct daemon *daemon)

@@ -141,6 +141,15 @@ void zone_counters_told(struct io_process *io, uint32_t index,
 
 /* ----------------------------------------- zone_set.c: changes of devices */
 
+/*
+ * A file of the directory of definitions, called name: a new zone, or what it says.
+ * NULL, or why it is of no use.
+ */
+const char *zone_adopt_definition(struct daemon *daemon, const char *name,
+				  const char *text, size_t len);
+const char *zone_read_definition(const char *name, const char *text, size_t len,
+				 struct zone_record *ret);
+
 bool zone_set_is_under_way(const struct zone *z);
 /* It was not carried out, and will not be. */
 void zone_set_abandon(struct zone *z, const char *why);
