@@ -338,8 +338,11 @@ def test_trace(machine, tmp_path):
     before = machine.free_bytes()
     machine.define_test("t", "tick", cpus=[1])
     machine.start("t")
-    machine.run("hvsh trace -n 2 -o /tmp/t.trace >/tmp/t.out & sleep 1;"
-                " hvsh pause t; usleep 200000; hvsh resume t; wait $!")
+    # It has begun when there is something of it; SIGTERM ends it.
+    machine.run("hvsh trace -o /tmp/t.trace >/tmp/t.out &"
+                " until [ -s /tmp/t.trace ]; do usleep 100000; done;"
+                " hvsh pause t; usleep 200000; hvsh resume t; usleep 500000;"
+                " kill $!; wait $!; [ $? = 143 ]")
     out = machine.run("cat /tmp/t.out")
     fetch(machine, "/tmp/t.trace", tmp_path / "t.json")
     trace = Trace(tmp_path / "t.json")
@@ -356,8 +359,9 @@ def test_trace(machine, tmp_path):
     assert {"hypercall: zone_pause", "hypercall: zone_resume"} <= hypercalls
     # Whoever is killed traces no longer: the rings are the pool's again.
     machine.destroy("t")
-    machine.run("hvsh trace -o /tmp/t.trace & sleep 1; kill -9 $!; wait $!;"
-                " rm /tmp/t.*")
+    machine.run("rm /tmp/t.trace; hvsh trace -o /tmp/t.trace &"
+                " until [ -s /tmp/t.trace ]; do usleep 100000; done;"
+                " kill -9 $!; wait $!; rm /tmp/t.*")
     machine.wait_until(lambda: machine.free_bytes() == before,
                        "the end of the trace")
 
