@@ -281,6 +281,7 @@ int privcmd_counters(int device, uint32_t zone,
 int privcmd_trace_set(int device, uint32_t classes)
 {
 	char path[PATH_MAX];
+	char fresh[PATH_MAX];
 	FILE *file;
 	int rc = injected("trace-set");
 
@@ -288,14 +289,16 @@ int privcmd_trace_set(int device, uint32_t classes)
 	if (rc < 0) {
 		return rc;
 	}
+	/* The test may be reading it. */
 	path_of(path, "trace");
-	file = fopen(path, "we");
+	path_of(fresh, "trace-fresh");
+	file = fopen(fresh, "we");
 	if (!file) {
 		return -errno;
 	}
 	fprintf(file, "%u", classes);
 	fclose(file);
-	return 0;
+	return rename(fresh, path) < 0 ? -errno : 0;
 }
 
 ssize_t privcmd_trace_read(int device, uint32_t pcpu, uint64_t *pos,
