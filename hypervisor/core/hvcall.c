@@ -483,7 +483,8 @@ static s64 dispatch(u32 nr, struct call *c)
 	return call_table[nr].fn(c);
 }
 
-void hvcall(struct vcpu *v, u32 nr, const u64 arg[5], struct hvcall_result *ret)
+__attribute__((noinline)) static void
+do_call(struct vcpu *v, u32 nr, const u64 arg[5], struct hvcall_result *ret)
 {
 	struct call c = { .caller = v->zone, .arg = arg, .out = ret->out };
 
@@ -495,5 +496,23 @@ void hvcall(struct vcpu *v, u32 nr, const u64 arg[5], struct hvcall_result *ret)
 	if (ret->ret < 0) {
 		zone_count(v->zone, hypercalls_failed);
 	}
-	trace_vcpu(ZV_TRACE_HYPERCALL, v, nr, (u64)ret->ret, arg[0]);
+}
+
+/* Apart, so that an ordinary call keeps nothing for it. */
+__attribute__((cold, noinline)) static void
+call_traced(struct vcpu *v, u32 nr, const u64 arg[5], struct hvcall_result *ret)
+{
+	u64 first = arg[0];
+
+	do_call(v, nr, arg, ret);
+	trace_vcpu(ZV_TRACE_HYPERCALL, v, nr, (u64)ret->ret, first);
+}
+
+void hvcall(struct vcpu *v, u32 nr, const u64 arg[5], struct hvcall_result *ret)
+{
+	if (trace_on(ZV_TRACE_HYPERCALL)) {
+		call_traced(v, nr, arg, ret);
+	} else {
+		do_call(v, nr, arg, ret);
+	}
 }

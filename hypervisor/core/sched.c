@@ -578,6 +578,15 @@ static void put_loaded(struct percpu *cpu)
 	zone_put(z);
 }
 
+__attribute__((cold, noinline)) static void trace_switch(const struct vcpu *v)
+{
+	if (v != NULL) {
+		trace_put_vcpu(ZV_TRACE_SWITCH, v, 0, 0, 0);
+	} else {
+		trace_put_zone(ZV_TRACE_SWITCH, NULL, 0, 0);
+	}
+}
+
 static void switch_to(struct percpu *cpu, struct vcpu *v)
 {
 	if (cpu->loaded != NULL) {
@@ -585,11 +594,11 @@ static void switch_to(struct percpu *cpu, struct vcpu *v)
 	}
 	if (v != NULL) {
 		zone_count(v->zone, switches);
-		trace_vcpu(ZV_TRACE_SWITCH, v, 0, 0, 0);
 		cpu->loaded = v;
 		arch_vcpu_load(v);
-	} else {
-		trace_zone(ZV_TRACE_SWITCH, NULL, 0, 0);
+	}
+	if (trace_on(ZV_TRACE_SWITCH)) {
+		trace_switch(v);
 	}
 }
 

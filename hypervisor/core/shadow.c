@@ -426,13 +426,12 @@ static void clear_bits(struct shadow_page *p, const struct shadow_action *a,
 	arch_dcache_clean(word, sizeof(*word));
 }
 
-static void ring_doorbell(struct vcpu *v, const struct shadow_action *a,
+static void ring_doorbell(struct zone *z, const struct shadow_action *a,
 			  const struct mmio_access *m)
 {
 	/* A narrow write counts only where the value's low byte lies. */
 	if ((m->gpa & 3u) == 0 && m->value < a->count) {
-		trace_vcpu(ZV_TRACE_DOORBELL, v, 0, a->base + m->value, 0);
-		io_doorbell(v->zone, a->base + (u32)m->value);
+		io_doorbell(z, a->base + (u32)m->value);
 	}
 }
 
@@ -448,7 +447,7 @@ static enum mmio_result write_access(struct vcpu *v, struct shadow_page *p,
 		return io_forward(v, m, addr);
 	case ZV_WR_DOORBELL:
 		zone_count(z, exits[ZV_EXIT_MMIO_DOORBELL]);
-		ring_doorbell(v, &a, m);
+		ring_doorbell(z, &a, m);
 		return MMIO_DONE;
 	case ZV_WR_W1C:
 		zone_count(z, exits[ZV_EXIT_MMIO_W1C]);
@@ -482,9 +481,9 @@ static enum mmio_result read_access(struct vcpu *v, struct shadow_page *p,
 	return MMIO_DONE;
 }
 
-enum mmio_result shadow_access(struct vcpu *v, struct mmio_access *a, void *ctx)
+__attribute__((noinline)) static enum mmio_result
+do_access(struct vcpu *v, struct mmio_access *a, struct shadow_page *p)
 {
-	struct shadow_page *p = ctx;
 	u32 index = (u32)(p - v->zone->io.shadow);
 	u32 addr = ZV_SHADOW_ADDR(index, a->gpa - p->gpa);
 
@@ -493,4 +492,27 @@ enum mmio_result shadow_access(struct vcpu *v, struct mmio_access *a, void *ctx)
 	}
 	return a->write ? write_access(v, p, a, addr)
 			: read_access(v, p, a, addr);
+}
+
+/* Apart, so that other accesses keep nothing for it. */
+__attribute__((cold, noinline)) static enum mmio_result
+access_traced(struct vcpu *v, struct mmio_access *a, struct shadow_page *p)
+{
+	struct shadow_action to =
+		action_load(p, addr_offset((u32)(a->gpa - p->gpa)) / 4u);
+	u64 value = a->value & size_mask(a->size);
+
+	if (a->write && a->size <= 4 && to.write == ZV_WR_DOORBELL &&
+	    (a->gpa & 3u) == 0 && value < to.count) {
+		trace_vcpu(ZV_TRACE_DOORBELL, v, 0, to.base + value, 0);
+	}
+	return do_access(v, a, p);
+}
+
+enum mmio_result shadow_access(struct vcpu *v, struct mmio_access *a, void *ctx)
+{
+	if (trace_on(ZV_TRACE_DOORBELL)) {
+		return access_traced(v, a, ctx);
+	}
+	return do_access(v, a, ctx);
 }

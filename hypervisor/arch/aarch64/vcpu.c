@@ -286,8 +286,7 @@ static bool core_wants(const struct vcpu *v)
 	       atomic_load_relaxed(&v->kicked);
 }
 
-__attribute__((cold, noinline)) static void trace_leave(const struct vcpu *v,
-							u64 kind)
+static u32 leave_reason(u64 kind, u64 esr)
 {
 	static const u8 by_class[ESR_EC_MASK + 1] = {
 		[ESR_EC_WFX] = ZV_LEAVE_WFX,
@@ -297,26 +296,40 @@ __attribute__((cold, noinline)) static void trace_leave(const struct vcpu *v,
 		[ESR_EC_DABT_LOW] = ZV_LEAVE_ACCESS,
 		[ESR_EC_IABT_LOW] = ZV_LEAVE_FETCH,
 	};
-	u64 esr = read_sysreg(esr_el2);
-	u32 why;
+	u32 why = by_class[esr >> ESR_EC_SHIFT & ESR_EC_MASK];
+
+	if (kind == GUEST_EXIT_SERROR) {
+		return ZV_LEAVE_SERROR;
+	}
+	return why != 0 ? why : ZV_LEAVE_OTHER;
+}
+
+static void trace_leave(const struct vcpu *v, u64 kind)
+{
+	u64 esr;
 
 	if (kind != GUEST_EXIT_SYNC && kind != GUEST_EXIT_SERROR) {
-		trace_put_vcpu(ZV_TRACE_LEAVE, v, ZV_LEAVE_IRQ, 0, 0);
+		trace_vcpu(ZV_TRACE_LEAVE, v, ZV_LEAVE_IRQ, 0, 0);
 		return;
 	}
-	why = by_class[esr >> ESR_EC_SHIFT & ESR_EC_MASK];
-	if (kind == GUEST_EXIT_SERROR) {
-		why = ZV_LEAVE_SERROR;
-	} else if (why == 0) {
-		why = ZV_LEAVE_OTHER;
-	}
-	trace_put_vcpu(ZV_TRACE_LEAVE, v, why, esr, 0);
+	esr = read_sysreg(esr_el2);
+	trace_vcpu(ZV_TRACE_LEAVE, v, leave_reason(kind, esr), esr, 0);
+}
+
+/* Apart, so that the trace costs a branch at each entry while it is off. */
+__attribute__((cold, noinline)) static u64 enter_traced(struct vcpu *v)
+{
+	u64 kind;
+
+	trace_put_vcpu(ZV_TRACE_ENTER, v, 0, 0, 0);
+	kind = guest_enter(&v->arch.regs);
+	trace_leave(v, kind);
+	return kind;
 }
 
 void arch_vcpu_run(struct vcpu *v, struct vcpu_exit *e)
 {
 	bool trap = atomic_load_relaxed(&v->trap_wfi);
-	u64 kind;
 
 	if (__builtin_expect(trap != v->arch.wfi_trapped, 0)) {
 		follow_trap_wfi(v, trap);
@@ -335,12 +348,8 @@ void arch_vcpu_run(struct vcpu *v, struct vcpu_exit *e)
 		if (this_cpu()->ipi_due != 0) {
 			sched_send_ipis();
 		}
-		trace_vcpu(ZV_TRACE_ENTER, v, 0, 0, 0);
-		kind = guest_enter(&v->arch.regs);
-		if (trace_on(ZV_TRACE_LEAVE)) {
-			trace_leave(v, kind);
-		}
-		switch (kind) {
+		switch (trace_on(ZV_TRACE_ENTER) ? enter_traced(v)
+						 : guest_enter(&v->arch.regs)) {
 		case GUEST_EXIT_SYNC:
 			trap_sync(v, e);
 			if (e->kind == VCPU_EXIT_MMIO &&

@@ -13,6 +13,7 @@
 #include <zv/mm.h>
 #include <zv/percpu.h>
 #include <zv/platform_aarch64.h>
+#include <zv/trace.h>
 
 struct vgic_layout vgic_host;
 
@@ -87,6 +88,14 @@ void vgic_dequeue_locked(struct vgic_irq *q)
 	}
 }
 
+/* Apart, so that its caller needs no frame. */
+__attribute__((cold, noinline)) static void
+touch_traced_locked(struct vcpu *v, const struct vgic_irq *q)
+{
+	trace_put_vcpu(ZV_TRACE_INJECT, v, 0, q->intid, 0);
+	vgic_touch_locked(v);
+}
+
 void vgic_update_locked(struct zone *z, struct vgic_irq *q)
 {
 	struct vcpu *v = q->queued_on;
@@ -106,7 +115,10 @@ void vgic_update_locked(struct zone *z, struct vgic_irq *q)
 		v->arch.vgic.queued++;
 		q->queued_on = v;
 		zone_count(z, injected);
-		trace_vcpu(ZV_TRACE_INJECT, v, 0, q->intid, 0);
+		if (trace_on(ZV_TRACE_INJECT)) {
+			touch_traced_locked(v, q);
+			return;
+		}
 	}
 	vgic_touch_locked(v);
 }

@@ -101,13 +101,14 @@ static void test_switch(void **state)
 	assert_int_equal(hv_result.out[0], 3);
 	assert_int_equal(hv_result.out[1], 3);
 	set(ZV_TRACE_ALL);
-	/* The call itself is over when it is noted. */
+	/* A call is noted when it is over, and has begun while that is on. */
+	assert_int_equal(hv(ZV_HC_ZONE_NEXT, 77, 0, 0, 0), -ESRCH);
 	assert_int_equal(read_page(0, 0), 1);
 	assert_int_equal(hv_result.out[1], 3);
 	assert_int_equal(page()->event, ZV_TRACE_HYPERCALL);
-	assert_int_equal(page()->detail, ZV_HC_TRACE_SET);
-	assert_int_equal(page()->arg[0], 0);
-	assert_int_equal(page()->arg[1], ZV_TRACE_ALL);
+	assert_int_equal(page()->detail, ZV_HC_ZONE_NEXT);
+	assert_int_equal((s64)page()->arg[0], -ESRCH);
+	assert_int_equal(page()->arg[1], 77);
 	set(0);
 }
 
