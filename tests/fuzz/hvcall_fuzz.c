@@ -4,7 +4,7 @@
  * architecture.  The input is read as a program: one byte says what happens
  * next, the following ones choose arguments that are mostly near what makes
  * sense.  Oracle: fake_check_invariants() again and again, and in the end every
- * zone can be destroyed and the pool is what it was.
+ * zone can be destroyed and, without a trace, the pool is what it was.
  */
 #include <zv/abi_all.h>
 #include <zv/arch/harness.h>
@@ -14,6 +14,7 @@
 #include <zv/mm.h>
 #include <zv/percpu.h>
 #include <zv/sched.h>
+#include <zv/trace.h>
 #include <zv/zone.h>
 
 #include <string.h>
@@ -484,6 +485,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	fake_check_invariants();
 	destroy_all();
+	/* Its rings are the pool's again. */
+	CHECK(trace_set(0) == 0);
 	fake_check_invariants();
 	mm_stats(&after);
 	CHECK(zone_total() == 1);
