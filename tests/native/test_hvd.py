@@ -390,6 +390,18 @@ def test_trace_words(machine, hvd):
         [15, "leave", 3, 1, None, 1 << 63]]
 
 
+def test_trace_knows_every_hypercall(machine, hvd):
+    header = HERE.parents[1] / "hypervisor/include/public/zv/hypercall.h"
+    calls = re.findall(r"^#define ZV_HC_(\w+) (0x[0-9a-f]{2})u", header.read_text(),
+                       re.M)
+    calls.remove(("COUNT", "0x48"))
+    hvd.call("trace.set", events=["hypercall"])
+    write_trace(machine, 0, [(i, 0x40, 0, 0, int(number, 16), 0)
+                             for i, (_, number) in enumerate(calls)])
+    told = [r[4] for r in hvd.call("trace.read", cpu=0)["records"]]
+    assert told == [name.lower() for name, _ in calls]
+
+
 def test_trace_is_shared(machine, hvd):
     """Each gets what it asked for; it is off when the last has gone, however
     that happens."""
