@@ -97,13 +97,14 @@ static void id_give(u16 id)
 	spin_unlock(&zone_table_lock);
 }
 
+/* From then on z may be gone at any moment: zone0 may destroy what it can name. */
 static void zone_publish(struct zone *z)
 {
+	trace_zone(ZV_TRACE_STATE, z, ZV_ZONE_CREATED, ZV_REASON_NONE);
 	spin_lock(&zone_table_lock);
 	zone_table[z->id] = z;
 	zones_alive++;
 	spin_unlock(&zone_table_lock);
-	trace_zone(ZV_TRACE_STATE, z, ZV_ZONE_CREATED, ZV_REASON_NONE);
 }
 
 /* ------------------------------------------------------------- placement */

@@ -488,6 +488,50 @@ static void test_details(void **state)
 	zone_put(z);
 }
 
+/* Another pCPU of zone0 destroys the zone as soon as there is one. */
+static void destroy_early(const struct spinlock *l, bool taken)
+{
+	struct zone *z;
+	paddr_t pa;
+
+	(void)l;
+	if (taken) {
+		return;
+	}
+	fake_lock_hook = NULL;
+	z = zone_get(1);
+	if (z == NULL) {
+		fake_lock_hook = destroy_early;
+		return;
+	}
+	pa = va_to_pa(z);
+	test_destroy(z);
+	assert_int_equal(page_alloc_at(pa, 0, FRAME_HV, 0), 0);
+	memset(z, 0x55, PAGE_SIZE);
+	page_free(pa, 0);
+}
+
+/* Nothing is read of a zone that may be gone already. */
+static void test_destroyed_while_it_is_made(void **state)
+{
+	struct zv_zone_create args = test_create_args(1);
+	u16 id;
+
+	(void)state;
+	set(BIT_OF(ZV_TRACE_STATE));
+	fake_lock_hook = destroy_early;
+	assert_int_equal(zone_create(&args, &id), 0);
+	assert_null(fake_lock_hook);
+	assert_null(zone_get(1));
+	assert_int_equal(read_page(0, 0), 2);
+	for (u32 i = 0; i < 2; i++) {
+		assert_int_equal(page()[i].zone, 1);
+		assert_int_equal(page()[i].event, ZV_TRACE_STATE);
+	}
+	assert_int_equal(page()[0].detail, ZV_ZONE_CREATED);
+	assert_int_equal(page()[1].detail, ZV_ZONE_DYING);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -503,6 +547,7 @@ int main(void)
 		core_test(test_switched_off_while_written),
 		core_test(test_events),
 		core_test(test_details),
+		core_test(test_destroyed_while_it_is_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
