@@ -14,7 +14,7 @@ _Static_assert((ZV_TRACE_RING & (ZV_TRACE_RING - 1)) == 0,
 
 #define RECORD_WORDS (sizeof(struct zv_trace_record) / sizeof(u64))
 
-u32 trace_classes;
+struct trace_switch trace_switch;
 
 /* Held while rings come, go and are read; no writer takes it. */
 static struct spinlock set_lock = SPINLOCK_INIT;
@@ -142,14 +142,14 @@ int trace_set(u64 classes)
 	}
 	spin_lock(&set_lock);
 	if (classes == 0) {
-		atomic_store_relaxed(&trace_classes, 0);
+		atomic_store_relaxed(&trace_switch.classes, 0);
 	}
 	/* There are rings already: nothing can fail. */
-	if (trace_classes == 0) {
+	if (trace_switch.classes == 0) {
 		err = rings_set_locked(classes != 0);
 	}
 	if (err == 0) {
-		atomic_store_release(&trace_classes, (u32)classes);
+		atomic_store_release(&trace_switch.classes, (u32)classes);
 	}
 	spin_unlock(&set_lock);
 	return err;

@@ -46,7 +46,7 @@ static void memory_init(const struct fake_config *c)
 static void cpus_init(u32 count)
 {
 	percpu_count = count;
-	trace_classes = 0;
+	trace_switch.classes = 0;
 	memset(percpu_table, 0, count * sizeof(percpu_table[0]));
 	for (u32 i = 0; i < count; i++) {
 		struct percpu *cpu = percpu_get(i);

@@ -24,13 +24,20 @@ struct trace_ring {
 	bool writing; /* its pCPU uses `record` */
 };
 
-/* Bits of the classes that are switched on. */
-extern u32 trace_classes;
+/*
+ * Looked at whenever a guest is entered and left: in a cache line of its own,
+ * or each lock beside it that another pCPU takes would be paid for there.
+ */
+struct trace_switch {
+	u32 classes; /* bits of those that are switched on */
+} __attribute__((aligned(64)));
+
+extern struct trace_switch trace_switch;
 
 /* What the trace costs while it is off: this, and its branch. */
-#define trace_on(event)                                         \
-	__builtin_expect((atomic_load_relaxed(&trace_classes) & \
-			  ZV_TRACE_BIT(event)) != 0,            \
+#define trace_on(event)                                                \
+	__builtin_expect((atomic_load_relaxed(&trace_switch.classes) & \
+			  ZV_TRACE_BIT(event)) != 0,                   \
 			 0)
 
 /* Out of line, so that their arguments cost nothing while the trace is off. */

@@ -202,12 +202,12 @@ static void test_trace(void **state)
 {
 	(void)state;
 	a64.guest = trapping_guest;
-	trace_classes = ZV_TRACE_BIT(ZV_TRACE_ENTER);
+	trace_switch.classes = ZV_TRACE_BIT(ZV_TRACE_ENTER);
 	trace_of(ESR_EC_WFX, ZV_LEAVE_WFX);
 	trace_of(ESR_EC_HVC64, ZV_LEAVE_HVC);
 	trace_of(ESR_EC_SMC64, ZV_LEAVE_SMC);
 	trace_of(ESR_EC_SVE, ZV_LEAVE_OTHER);
-	trace_classes = 0;
+	trace_switch.classes = 0;
 	a64.traced = 0;
 	run(v0);
 	assert_int_equal(a64.traced, 0);
@@ -216,7 +216,7 @@ static void test_trace(void **state)
 static void test_trace_of_an_interrupt(void **state)
 {
 	(void)state;
-	trace_classes = ZV_TRACE_BIT(ZV_TRACE_INJECT);
+	trace_switch.classes = ZV_TRACE_BIT(ZV_TRACE_INJECT);
 	assert_int_equal(arch_virq_inject(zone, SPI, VIRQ_PULSE), 0);
 	assert_int_equal(a64.traced, 0); /* nobody has enabled it */
 	a64_mmio_write(v0, a64_gicd, 4, 3);
@@ -226,7 +226,7 @@ static void test_trace_of_an_interrupt(void **state)
 	assert_int_equal(a64.trace[0].event, ZV_TRACE_INJECT);
 	assert_int_equal(a64.trace[0].vcpu, v0->index);
 	assert_int_equal(a64.trace[0].arg[0], SPI);
-	trace_classes = 0;
+	trace_switch.classes = 0;
 }
 
 int main(void)

@@ -483,7 +483,7 @@ void panic(const char *fmt, ...)
 	abort();
 }
 
-u32 trace_classes;
+struct trace_switch trace_switch;
 
 void trace_put_vcpu(u32 event, const struct vcpu *v, u32 detail, u64 arg0,
 		    u64 arg1)

@@ -52,7 +52,7 @@ struct a64_machine {
 	u64 (*guest)(struct guest_regs *regs);
 	/* Result of the AT instructions; NULL: VA = IPA. */
 	u64 (*at)(u64 va);
-	/* What was traced, while trace_classes says so. */
+	/* What was traced, while trace_switch.classes says so. */
 	struct zv_trace_record trace[A64_TRACED_MAX];
 	u32 traced;
 };
