@@ -83,6 +83,7 @@ hvd-y += \
 	toolstack/daemon/core_file.c \
 	toolstack/daemon/daemon.c \
 	toolstack/daemon/device_status.c \
+	toolstack/daemon/dump_file.c \
 	toolstack/daemon/event.c \
 	toolstack/daemon/frame.c \
 	toolstack/daemon/http_request.c \

@@ -378,6 +378,24 @@ def test_a_dump_is_cancelled(machine, hvd, other, core, slow, how):
     assert machine.get(1, STATE) == RUNNING
 
 
+def test_its_folder_is_exchanged_meanwhile(machine, hvd, other, tmp_path):
+    """hvd is root: it must not remove what somebody leads its path to."""
+    started(machine, hvd)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    machine.inject("delay-map", "300")
+    request = other.begin("zone.dump", name="z1", path=f"{folder}/core")
+    wait(lambda: the_job(hvd, "progress")["progress"]["done"])
+    folder.rename(tmp_path / "away")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "core").write_text("precious")
+    folder.symlink_to(tmp_path / "other")
+    hvd.call("job.cancel", job=hvd.call("job.list")[0]["id"])
+    cancelled(other, request)
+    assert (folder / "core").read_text() == "precious"
+    assert not (tmp_path / "away" / "core").exists()
+
+
 def test_a_zone_is_destroyed_meanwhile(machine, hvd, other, core, slow):
     hvd.call("zone.destroy", name="z1")
     with pytest.raises(RpcError, match="it was destroyed"):

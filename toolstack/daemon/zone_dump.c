@@ -2,12 +2,10 @@
 #include "zone_dump.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "privcmd.h"
@@ -45,25 +43,22 @@ static int fail_step(const char *step, int err, struct zerror *ret_error)
 
 /* --------------------------------------------------------- the first one */
 
-/* Never through a link, nor into something that is there already. */
 static int open_file(struct zone_dump *d, struct zerror *ret_error)
 {
-	struct stat st;
+	const char *what;
+	char text[32];
+	int rc = dump_file_make(&d->file, d->path, d->force, &what);
 
-	if (d->force && lstat(d->path, &st) == 0) {
-		if (!S_ISREG(st.st_mode)) {
-			return zerror_set(ret_error, ZERROR_IO_ERROR, "$.path",
-					  "choose another path",
-					  "%s is no regular file", d->path);
-		}
-		if (unlink(d->path) < 0) {
-			return fail_file(d, "cannot replace", errno, ret_error);
-		}
+	if (rc == -ENOTSUP) {
+		return zerror_set(ret_error, ZERROR_IO_ERROR, "$.path",
+				  "choose another path",
+				  "%s is no regular file", d->path);
 	}
-	d->fd = open(d->path,
-		     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		     0600);
-	return d->fd < 0 ? fail_file(d, "cannot make", errno, ret_error) : 0;
+	if (rc < 0) {
+		snprintf(text, sizeof(text), "cannot %s", what);
+		return fail_file(d, text, -rc, ret_error);
+	}
+	return 0;
 }
 
 /* A guest that has just gone off by itself is quiet, too. */
@@ -164,7 +159,7 @@ static int begin(struct zone_dump *d, int zone, struct job_progress *progress,
 		total += d->regions[i].size;
 	}
 	job_progress_total(progress, total);
-	if (ftruncate(d->fd, (off_t)d->head.file_size) < 0) {
+	if (ftruncate(d->file.fd, (off_t)d->head.file_size) < 0) {
 		return fail_file(d, "writing", errno, ret_error);
 	}
 	return 0;
@@ -185,8 +180,8 @@ static int write_slice(struct zone_dump *d, int zone,
 		return fail_step("mapping its memory", -rc, ret_error);
 	}
 	privcmd_refresh(memory, size);
-	rc = core_write_sparse(d->fd, memory, size, region->offset + d->offset,
-			       &d->written);
+	rc = core_write_sparse(d->file.fd, memory, size,
+			       region->offset + d->offset, &d->written);
 	munmap(memory, size);
 	if (rc < 0) {
 		return fail_file(d, "writing", -rc, ret_error);
@@ -203,37 +198,38 @@ static int write_slice(struct zone_dump *d, int zone,
 /* Also where a file system tells only then that there was no room. */
 static int complete(struct zone_dump *d, struct zerror *ret_error)
 {
-	int rc = core_write(d->fd, d->head.data, d->head.size, 0);
-	int fd = d->fd;
+	int rc = core_write(d->file.fd, d->head.data, d->head.size, 0);
 
-	if (rc < 0) {
-		return fail_file(d, "writing", -rc, ret_error);
+	if (rc == 0) {
+		rc = dump_file_close(&d->file);
 	}
-	d->fd = -1;
-	if (close(fd) < 0) {
-		rc = errno;
-		unlink(d->path);
-		return fail_file(d, "writing", rc, ret_error);
-	}
-	return 0;
+	return rc < 0 ? fail_file(d, "writing", -rc, ret_error) : 0;
 }
 
-static void clean_up(struct zone_dump *d)
+/* What is left, and how it has ended. */
+static int end(struct zone_dump *d, int zone, int rc, struct zerror *ret_error)
 {
-	if (d->fd >= 0) {
-		unlink(d->path);
-		close(d->fd);
-		d->fd = -1;
+	struct zerror ignored;
+
+	d->over = true;
+	if (let_go_on(d, zone, rc == 0 ? ret_error : &ignored) < 0) {
+		rc = -1;
+	}
+	if (rc == 0) {
+		dump_file_keep(&d->file);
+	} else {
+		dump_file_remove(&d->file);
 	}
 	free(d->head.data);
 	d->head.data = NULL;
+	return rc;
 }
 
 int zone_dump_slice(struct zone_dump *d, int zone, const bool *cancel,
 		    struct job_progress *progress, struct zerror *ret_error)
 {
-	struct zerror ignored;
-	int rc = 0;
+	bool last = false;
+	int rc;
 
 	if (__atomic_load_n(cancel, __ATOMIC_RELAXED)) {
 		zone_cancelled(NULL, ret_error);
@@ -244,18 +240,7 @@ int zone_dump_slice(struct zone_dump *d, int zone, const bool *cancel,
 		rc = write_slice(d, zone, progress, ret_error);
 	} else {
 		rc = complete(d, ret_error);
-		d->over = true;
+		last = true;
 	}
-	if (rc == 0 && !d->over) {
-		return 0;
-	}
-	d->over = true;
-	clean_up(d);
-	if (let_go_on(d, zone, rc == 0 ? ret_error : &ignored) == 0) {
-		return rc;
-	}
-	if (rc == 0) {
-		unlink(d->path);
-	}
-	return -1;
+	return rc < 0 || last ? end(d, zone, rc, ret_error) : 0;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "core_file.h"
+#include "dump_file.h"
 #include "job.h"
 #include "zerror.h"
 
@@ -29,7 +30,7 @@ struct zone_dump {
 	/* the job's */
 	bool begun;
 	bool paused; /* by us, now */
-	int fd; /* -1: the file is not ours (yet) */
+	struct dump_file file;
 	struct core_head head;
 	struct core_region regions[CORE_REGIONS_MAX];
 	uint32_t region_count;

@@ -53,7 +53,7 @@ static struct zone_dump *make_dump(const struct zone *z, const char *path,
 		d->live = live;
 		d->force = force;
 		d->runs = z->state == ZONE_RUNNING;
-		d->fd = -1;
+		d->file = (struct dump_file)DUMP_FILE_NONE;
 	}
 	return d;
 }

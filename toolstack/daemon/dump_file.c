@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dump_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int open_dir(struct dump_file *f, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+	size_t len;
+
+	if (!slash) {
+		return -EINVAL;
+	}
+	len = (size_t)(slash - path) + 1;
+	if (len >= sizeof(dir) || strlen(slash + 1) >= sizeof(f->name)) {
+		return -ENAMETOOLONG;
+	}
+	memcpy(dir, path, len);
+	dir[len] = '\0';
+	strcpy(f->name, slash + 1);
+	f->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return f->dir < 0 ? -errno : 0;
+}
+
+static int make_room(const struct dump_file *f)
+{
+	struct stat st;
+
+	if (fstatat(f->dir, f->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		return errno == ENOENT ? 0 : -errno;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		return -ENOTSUP;
+	}
+	return unlinkat(f->dir, f->name, 0) < 0 ? -errno : 0;
+}
+
+/* Never through a link, nor into something that is there already. */
+static int make(struct dump_file *f)
+{
+	struct stat st;
+
+	f->fd = openat(f->dir, f->name,
+		       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		       0600);
+	if (f->fd < 0 || fstat(f->fd, &st) < 0) {
+		return -errno;
+	}
+	f->device = st.st_dev;
+	f->inode = st.st_ino;
+	return 0;
+}
+
+int dump_file_make(struct dump_file *f, const char *path, bool force,
+		   const char **ret_what)
+{
+	int rc = open_dir(f, path);
+
+	*ret_what = "make";
+	if (rc == 0 && force) {
+		*ret_what = "replace";
+		rc = make_room(f);
+	}
+	if (rc == 0) {
+		*ret_what = "make";
+		rc = make(f);
+	}
+	if (rc < 0) {
+		dump_file_keep(f);
+	}
+	return rc;
+}
+
+int dump_file_close(struct dump_file *f)
+{
+	int fd = f->fd;
+
+	f->fd = -1;
+	return fd >= 0 && close(fd) < 0 ? -errno : 0;
+}
+
+void dump_file_remove(struct dump_file *f)
+{
+	struct stat st;
+
+	/* Somebody may have moved it, and put another there. */
+	if (f->dir >= 0 &&
+	    fstatat(f->dir, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_dev == f->device && st.st_ino == f->inode) {
+		unlinkat(f->dir, f->name, 0);
+	}
+	dump_file_keep(f);
+}
+
+void dump_file_keep(struct dump_file *f)
+{
+	dump_file_close(f);
+	if (f->dir >= 0) {
+		close(f->dir);
+		f->dir = -1;
+	}
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The file of a dump, which is new and ours, or is removed.  hvd is root, and
+ * others may be able to write where the file is to be: its directory is looked up
+ * once, so that whoever exchanges a part of the path meanwhile does not choose
+ * what is replaced or removed, and only the file that was made here is removed.
+ */
+#ifndef ZV_TOOLSTACK_DAEMON_DUMP_FILE_H
+#define ZV_TOOLSTACK_DAEMON_DUMP_FILE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct dump_file {
+	int fd; /* -1: closed */
+	int dir; /* -1: there is no file of ours */
+	dev_t device;
+	ino_t inode;
+	char name[NAME_MAX + 1]; /* in dir */
+};
+
+#define DUMP_FILE_NONE              \
+	{                           \
+		.fd = -1, .dir = -1 \
+	}
+
+/*
+ * Makes it, of mode 0600; force: in place of a regular file that is there.
+ * path: absolute.  0 or -errno, and *ret_what is what cannot be done; -ENOTSUP: what is to be replaced is no regular file.  f: none.
+ */
+int dump_file_make(struct dump_file *f, const char *path, bool force,
+		   const char **ret_what);
+
+/* Also what the file system tells only then: 0 or -errno.  It is kept. */
+int dump_file_close(struct dump_file *f);
+
+/* Closes and removes it, if it is still there, or there is one at all. */
+void dump_file_remove(struct dump_file *f);
+
+/* It is complete: f is none. */
+void dump_file_keep(struct dump_file *f);
+
+#endif /* ZV_TOOLSTACK_DAEMON_DUMP_FILE_H */
