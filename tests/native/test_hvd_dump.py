@@ -433,6 +433,22 @@ def test_hvd_is_killed_meanwhile(machine, hvd, other, core, slow):
     client.close()
 
 
+def test_a_zone_without_a_record_gets_none(machine, hvd, core):
+    """What it is defined as by now need not be what it runs with."""
+    started(machine, hvd)
+    machine.kill()
+    record = machine.run_dir / "zones" / "z1.json"
+    record.unlink()
+    client = machine.start()
+    assert state(client, "z1") == "running"
+    assert "running_definition" not in client.call("zone.get", name="z1")
+    dump(client, core)
+    assert segments(core)
+    assert not record.exists()
+    assert machine.get(1, STATE) == RUNNING
+    client.close()
+
+
 def test_killed_when_it_goes_on_already(machine, hvd, other, core):
     """The last thing that is written is that it does."""
     started(machine, hvd)

@@ -298,7 +298,8 @@ static int make_records(struct zone_job *job)
 		job->record_late = zone_is_to_start(z->recorded);
 		break;
 	case ZONE_STEP_DUMP:
-		if (!z->dump->runs) {
+		/* How one runs that has no record, a successor cannot know. */
+		if (!z->dump->runs || !z->running_def) {
 			return 0;
 		}
 		record.intent = z->recorded;
