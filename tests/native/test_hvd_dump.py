@@ -433,6 +433,21 @@ def test_hvd_is_killed_meanwhile(machine, hvd, other, core, slow):
     client.close()
 
 
+def test_its_end_cannot_be_recorded(machine, hvd, other, slow):
+    """Who pauses it later means it."""
+    records = machine.run_dir / "zones"
+    records.rename(machine.run_dir / "away")
+    machine.clear("delay-map")
+    other.finish(slow[0])
+    (machine.run_dir / "away").rename(records)
+    hvd.call("zone.pause", name="z1")
+    machine.kill()
+    client = machine.start()
+    assert state(client, "z1") == "paused"
+    assert machine.get(1, STATE) == PAUSED
+    client.close()
+
+
 def test_a_zone_without_a_record_gets_none(machine, hvd, core):
     """What it is defined as by now need not be what it runs with."""
     started(machine, hvd)

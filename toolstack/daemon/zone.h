@@ -110,6 +110,7 @@ struct zone {
 	bool held; /* paused before its first instruction */
 	enum zone_intent intent;
 	enum zone_intent recorded; /* the intent on disk */
+	bool resume_recorded; /* there it may say that it is to go on */
 	enum zone_intent asked; /* PRESS: the intent to be */
 	uint64_t asked_ms; /* PRESS: how long the caller waits; 0: not at all */
 	bool asked_force; /* PRESS: destroy it when that time is over */

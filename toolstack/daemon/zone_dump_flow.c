@@ -124,6 +124,7 @@ void zone_after_dump(struct zone *z, struct zone_job *job)
 			   "%s: it was destroyed", z->name);
 	}
 	z->dump = NULL;
+	z->resume_recorded = job->resume_recorded;
 	z->step = ZONE_STEP_NONE;
 	job_end(z, JOB_DUMP, error);
 	if (error) {

@@ -239,6 +239,7 @@ struct zone_job {
 	char *record; /* to be saved before; NULL: leave it */
 	char *record_after; /* to be saved when it is done */
 	bool record_late; /* RUN: record is to be saved when it is done */
+	bool resume_recorded; /* DUMP: in and out */
 	char *definition; /* SET: to be saved, too; NULL: leave it */
 	char zones_dir[PATH_MAX]; /* of definitions */
 	int tap; /* SET: the number of the network device; -1: none */

@@ -152,17 +152,24 @@ static void run(struct zone_job *job)
 /* That it is paused for a moment is recorded as long as it may be. */
 static void dump(struct zone_job *job)
 {
-	if (!job->dump->begun && save(job, job->record) < 0) {
-		job->dump->over = true;
-		return;
+	if (!job->dump->begun) {
+		if (save(job, job->record) < 0) {
+			job->dump->over = true;
+			return;
+		}
+		job->resume_recorded |= job->record != NULL;
 	}
 	zone_dump_slice(job->dump, job->control_fd, &job->cancel,
 			&job->progress, &job->error);
-	if (job->dump->over && job->record_after &&
-	    store_save(job->dir, job->zone->name, job->record_after,
+	if (!job->dump->over || !job->record_after) {
+		return;
+	}
+	if (store_save(job->dir, job->zone->name, job->record_after,
 		       &(struct zerror){ 0 }) < 0) {
 		log_warning("%s: its record could not be saved",
 			    job->zone->name);
+	} else {
+		job->resume_recorded = false;
 	}
 }
 
@@ -182,6 +189,7 @@ static void on_work(uv_work_t *work)
 		run(job);
 		break;
 	case ZONE_STEP_PAUSE:
+		try_save(job);
 		job->rc = privcmd_zone_pause(job->control_fd);
 		break;
 	case ZONE_STEP_RESUME:
@@ -304,6 +312,13 @@ static int make_records(struct zone_job *job)
 		}
 		record.intent = z->recorded;
 		break;
+	case ZONE_STEP_PAUSE:
+		/* A dump could not take back that it is to go on. */
+		if (!z->resume_recorded || !z->running_def) {
+			return 0;
+		}
+		record.intent = z->recorded;
+		break;
 	case ZONE_STEP_DESTROY:
 		record.intent = z->intent;
 		if (z->intent == ZONE_INTENT_NONE) {
@@ -350,6 +365,7 @@ int zone_job_start(struct zone *z, enum zone_step step)
 	job->id = (uint32_t)z->id;
 	job->new_fd = -1;
 	job->dump = z->dump;
+	job->resume_recorded = z->resume_recorded;
 	job->tap = -1;
 	job->tidy = step == ZONE_STEP_DESTROY && has_own_bridge(z) &&
 		    z->intent == ZONE_INTENT_NONE &&
