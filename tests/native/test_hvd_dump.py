@@ -5,6 +5,7 @@ The machine is that of test_hvd.py.
 import os
 import re
 import resource
+import signal
 import stat
 import struct
 import subprocess
@@ -394,6 +395,19 @@ def test_its_folder_is_exchanged_meanwhile(machine, hvd, other, tmp_path):
     cancelled(other, request)
     assert (folder / "core").read_text() == "precious"
     assert not (tmp_path / "away" / "core").exists()
+
+
+def test_its_io_process_is_killed_meanwhile(machine, hvd, other, core, slow):
+    """Its successor does not wait for the dump, nor the dump for it."""
+    os.kill(hvd.call("zone.get", name="z1")["io"]["pid"], signal.SIGKILL)
+    hvd.event("z1", "io-restarted")
+    assert the_job(hvd, "progress")["kind"] == "dump"
+    assert state(hvd, "z1") == "paused"
+    machine.clear("delay-map")
+    other.finish(slow[0])
+    assert segments(core)
+    assert state(hvd, "z1") == "running"
+    assert machine.get(1, STATE) == RUNNING
 
 
 def test_a_zone_is_destroyed_meanwhile(machine, hvd, other, core, slow):
