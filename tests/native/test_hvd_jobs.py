@@ -4,13 +4,14 @@ machine is that of test_hvd.py.
 """
 import json
 import os
+import signal
 
 import pytest
 
 import openrpc
 import seen
 from test_hvd import (HVD, RpcError, fails, hvd, machine,  # noqa: F401
-                      started, state, wait)
+                      started, state, traced_classes, wait)
 
 MIB = 1 << 20
 
@@ -278,6 +279,44 @@ def test_a_client_that_leaves_gives_nothing_up(machine, hvd, other):
     machine.clear("delay-populate")
     hvd.event("z1", "started")
     assert hvd.event("z1", "done")["job"]["id"] == job["id"]
+
+
+def test_a_client_that_leaves_amid_a_batch(machine, hvd):
+    """The first request tells it an event, by which hvd finds it gone: what comes
+    after that is not done for nobody."""
+    hvd.call("zone.define", definition=machine.definition())
+    hvd.call("zone.define", definition=machine.definition("z2"))
+    leaver = machine.client()
+    leaver.call("event.subscribe")
+    machine.process.send_signal(signal.SIGSTOP)
+    leaver.send(json.dumps([
+        {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+        for number, (method, params) in enumerate((
+            ("zone.start", {"name": "z1"}),
+            ("trace.set", {"events": ["run"]}),
+            ("zone.start", {"name": "z2"})))]).encode() + b"\n")
+    leaver.close()
+    machine.process.send_signal(signal.SIGCONT)
+    hvd.event("z1", "started")
+    assert state(hvd, "z2") == "defined"
+    assert traced_classes(machine) == 0
+    hvd.call("trace.set", events=["io"])
+    hvd.call("trace.set", events=[])
+    assert traced_classes(machine) == 0
+
+
+def test_a_readonly_client_that_leaves_amid_a_batch(machine, hvd):
+    """The same, by events that it is told again."""
+    hvd.call("zone.define", definition=machine.definition())
+    leaver = machine.client(readonly=True)
+    machine.process.send_signal(signal.SIGSTOP)
+    leaver.send(json.dumps([
+        {"jsonrpc": "2.0", "id": number, "method": "event.subscribe",
+         "params": {"since": 0}} for number in range(3)]).encode() + b"\n")
+    leaver.close()
+    machine.process.send_signal(signal.SIGCONT)
+    hvd.call("zone.start", name="z1")
+    hvd.event("z1", "started")
 
 
 def test_kill_amid_a_job(machine, hvd, other):

@@ -313,6 +313,7 @@ int rpc_cancel(const struct rpc_call *call, struct json_object *id,
 
 void rpc_peer_leave(struct rpc_peer *peer)
 {
+	peer->left = true;
 	while (peer->calls) {
 		struct rpc_call *call = peer->calls;
 
@@ -636,7 +637,8 @@ static unsigned int receive_batch(struct rpc_peer *peer,
 	batch->peer = peer;
 	batch->answers = json_object_new_array();
 	batch->open = 1;
-	for (size_t i = 0; i < count; i++) {
+	/* What one does may find the peer gone: the rest would be nobody's. */
+	for (size_t i = 0; i < count && !peer->left; i++) {
 		receive_one(peer, batch,
 			    json_object_array_get_idx(messages, i));
 	}

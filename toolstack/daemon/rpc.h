@@ -64,6 +64,7 @@ struct rpc_peer {
 	/* Who the peer is, for audit and for others. */
 	void (*who)(struct rpc_peer *peer, char ret_who[RPC_WHO_MAX]);
 	bool refusal_told;
+	bool left; /* see rpc_peer_leave() */
 	unsigned int inflight; /* calls not finished */
 	struct rpc_call *calls;
 };

@@ -262,6 +262,11 @@ void methods_trace_set(struct rpc_call *call, struct json_object *params)
 		rpc_fail(call, &error);
 		return;
 	}
+	if (!rpc_call_peer(call)) {
+		/* Zones that were found told it events, and it is gone. */
+		rpc_result(call, NULL);
+		return;
+	}
 	unlink_client(client);
 	if (classes) {
 		client->classes = classes;

@@ -48,6 +48,14 @@ static void on_cancel(struct rpc_call *call, struct json_object *params)
 	}
 }
 
+/* As when an answer or event finds it gone. */
+static void on_leave(struct rpc_call *call, struct json_object *params)
+{
+	(void)params;
+	rpc_peer_leave(rpc_call_peer(call));
+	rpc_result(call, NULL);
+}
+
 static const struct rpc_method methods[] = {
 	{ "echo",
 	  true,
@@ -59,6 +67,7 @@ static const struct rpc_method methods[] = {
 	    { "si", RPC_STRING | RPC_INT, false } } },
 	{ "later", false, on_later, { { "must", RPC_INT, true } } },
 	{ "fail", true, on_fail, { { 0 } } },
+	{ "leave", true, on_leave, { { 0 } } },
 	{ "cancel", true, on_cancel, { { "id", RPC_STRING | RPC_INT, true } } },
 	{ 0 },
 };
@@ -363,6 +372,17 @@ static void test_peer_leaves(void **state)
 	assert_int_equal(messages, 0);
 }
 
+static void test_peer_leaves_amid_a_batch(void **state)
+{
+	(void)state;
+	receive("[" CALL("1", "leave", "{}") "," CALL(
+		"2", "later", "{\"must\":1}") "," CALL("3", "echo", "{}") "]");
+	assert_int_equal(runs, 0);
+	assert_int_equal(peer.inflight, 0);
+	assert_null(peer.calls);
+	assert_int_equal(messages, 0);
+}
+
 static void test_how_many_requests_it_was(void **state)
 {
 	static const struct {
@@ -483,6 +503,7 @@ int main(void)
 		cmocka_unit_test_setup(test_batch_answers_together, setup),
 		cmocka_unit_test_setup(test_batch_limits, setup),
 		cmocka_unit_test_setup(test_peer_leaves, setup),
+		cmocka_unit_test_setup(test_peer_leaves_amid_a_batch, setup),
 		cmocka_unit_test_setup(test_how_many_requests_it_was, setup),
 		cmocka_unit_test_setup(test_long_ids, setup),
 		cmocka_unit_test_setup(test_audit, setup),
