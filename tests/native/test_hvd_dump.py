@@ -159,7 +159,7 @@ def test_a_zone_that_does_not_run_stays_as_it_is(machine, hvd, core, how):
 def test_a_live_dump_lets_it_run(machine, hvd, other, core):
     started(machine, hvd)
     seq = hvd.call("event.subscribe")["seq"]
-    machine.inject("delay-map", "200")
+    machine.inject("delay-map", "1000")
     request = other.begin("zone.dump", name="z1", path=str(core), live=True)
     wait(lambda: the_job(hvd, "progress")["progress"]["done"])
     assert machine.get(1, STATE) == RUNNING
@@ -177,7 +177,7 @@ def test_a_live_dump_lets_it_run(machine, hvd, other, core):
 def test_a_guest_that_goes_off_meanwhile(machine, hvd, other, core):
     """hvd hears of it when the dump is done."""
     started(machine, hvd)
-    machine.inject("delay-map", "200")
+    machine.inject("delay-map", "1000")
     request = other.begin("zone.dump", name="z1", path=str(core), live=True)
     wait(lambda: the_job(hvd, "progress")["progress"]["done"])
     machine.guest(1, OFF, GUEST_OFF)
@@ -339,7 +339,7 @@ def test_a_full_disk(machine, hvd, small):
 def slow(machine, hvd, other, core):
     """A dump that is under way, of 8 MiB at a time."""
     started(machine, hvd)
-    machine.inject("delay-map", "300")
+    machine.inject("delay-map", "1000")
     request = other.begin("zone.dump", name="z1", path=str(core))
     job = wait(lambda: [j for j in hvd.call("job.list") if "progress" in j
                         and j["progress"]["done"]])[0]
@@ -495,9 +495,9 @@ def test_a_crashed_zone_is_started_anew_after_its_dump(machine, hvd, other,
     for _ in range(5):  # so that the next restart has to wait for a second
         machine.guest(1, CRASHED, BAD_TRAP)
         hvd.event("z1", "started")
+    machine.inject("delay-map", "300")
     machine.guest(1, CRASHED, BAD_TRAP)
     hvd.event("z1", "crashed")
-    machine.inject("delay-map", "300")
     request = other.begin("zone.dump", name="z1", path=str(core))
     other.finish(request)
     machine.clear("delay-map")
@@ -511,7 +511,7 @@ def test_many_dumps_leave_room_for_others(machine, hvd, tmp_path):
     names = [f"n{i}" for i in range(6)]
     for name in names:
         started(machine, hvd, name)
-    machine.inject("delay-map", "300")
+    machine.inject("delay-map", "400")
     client = machine.client()
     requests = {client.begin("zone.dump", name=name, live=True,
                              path=str(tmp_path / name)) for name in names}

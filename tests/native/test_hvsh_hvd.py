@@ -390,13 +390,15 @@ def test_watch(machine, hvd, hvsh, env, defined):  # noqa: F811
 
 
 def test_jobs(machine, hvd, hvsh, env, defined):  # noqa: F811
-    machine.inject("delay-populate", "2500")
+    machine.inject("delay-populate", "5000")
+    hvsh("define", "-", stdin=json.dumps(machine.definition(memory="512M")))
     with running(env, "events") as events:
         with running(env, "start", "z1") as start:
             wait(lambda: "% of " in hvsh("jobs"))
             number, kind, zone = hvsh("jobs").splitlines()[1].split()[:3]
             assert (kind, zone) == ("start", "z1")
             assert hvsh("cancel", number) == f"job {number}: asked to end\n"
+            machine.clear("delay-populate")
             assert start.wait(SECONDS) == 1
             assert b"z1 did not start: it was cancelled" in start.stderr.read()
         read_until(events, f"z1 job {number} (start) cancelled".encode())
@@ -407,7 +409,8 @@ def test_jobs(machine, hvd, hvsh, env, defined):  # noqa: F811
 
 
 def test_interrupt_cancels_a_start(machine, hvd, env, defined):  # noqa: F811
-    machine.inject("delay-populate", "2500")
+    machine.inject("delay-populate", "500")  # for each of 15 pieces
+    hvd.call("zone.define", definition=machine.definition(memory="960M"))
     with running(env, "start", "z1") as start:
         wait(lambda: hvd.call("job.list"))
         start.send_signal(signal.SIGINT)
@@ -445,9 +448,10 @@ def test_interrupt_of_what_cannot_be_cancelled(machine, hvd, hvsh, env,
 
 
 def test_progress_on_a_terminal(machine, hvd, env, defined):  # noqa: F811
-    machine.inject("delay-populate", "2500")
+    machine.inject("delay-populate", "15000")
     start = pexpect.spawn(HVSH, ["start", "z1"], env=env, timeout=SECONDS)
-    start.expect(rb"start z1 \(\d s, \d+% of 64.0 MiB\)")
+    start.expect(rb"start z1 \(\d+ s, \d+% of 64.0 MiB\)")
+    machine.clear("delay-populate")
     start.expect(rb"z1: started")
     start.expect(pexpect.EOF)
     start.close()
@@ -461,7 +465,7 @@ def test_dump(machine, hvd, hvsh, env, defined, tmp_path):  # noqa: F811
     assert hvsh("dump", "z1", str(core)).startswith(f"z1: dumped to {core} (")
     assert core.read_bytes()[:4] == b"\x7fELF"
     assert "force" in hvsh("dump", "z1", str(core), status=1)
-    machine.inject("delay-map", "300")
+    machine.inject("delay-map", "1000")
     with running(env, "dump", "--force", "z1", str(core)) as dump:
         wait(lambda: "% of 64 MiB" in hvsh("jobs"))
         dump.send_signal(signal.SIGINT)

@@ -77,14 +77,17 @@ def test_every_method_answers_as_described(machine, hvd):
     hvd.call("zone.list")
     hvd.call("zone.destroy", name="z1")
     hvd.call("zone.get", name="z1")
-    machine.inject("delay-create", "1500")
+    machine.inject("delay-create", "10000")
     request = hvd.begin("zone.start", name="z1")
     hvd.call("job.cancel", job=hvd.call("job.list")[0]["id"])
+    machine.clear("delay-create")
     with pytest.raises(RpcError, match="cancelled"):
         hvd.finish(request)
+    machine.inject("delay-create", "10000")
     request = hvd.begin("zone.start", name="z1")
     wait(lambda: hvd.call("job.list"))
     hvd.call("rpc.cancel", id=request)
+    machine.clear("delay-create")
     with pytest.raises(RpcError, match="cancelled"):
         hvd.finish(request)
     hvd.call("zone.clone", name="z1", new_name="z2",

@@ -9,7 +9,7 @@
  *                 fd is the file itself
  *   zone-ID.mem   its RAM
  *   fail-OP       "ERRNO" or "once ERRNO": makes the operation fail
- *   delay-OP      milliseconds the operation takes
+ *   delay-OP      milliseconds the operation takes, or until the file goes
  *   pool          bytes of memory for zones (default 1 GiB)
  *   scattered     bytes of it that are free, but in no whole chunk
  *   log           the hypervisor's log
@@ -30,6 +30,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <zv/platform_aarch64.h>
@@ -95,6 +96,23 @@ static void count(const char *path)
 	}
 }
 
+static void delay(const char *path, int ms)
+{
+	struct timespec now;
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += ms / 1000;
+	end.tv_nsec += ms % 1000 * 1000000L;
+	do {
+		usleep(2000);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (access(path, F_OK) == 0 &&
+		 (now.tv_sec - end.tv_sec) * 1000000000L + now.tv_nsec -
+				 end.tv_nsec <
+			 0);
+}
+
 /* What the test wants to happen to op. */
 static int injected(const char *op)
 {
@@ -104,7 +122,7 @@ static int injected(const char *op)
 
 	path_of(path, "delay-%s", op);
 	if (read_small(path, text)) {
-		usleep((useconds_t)atoi(text) * 1000);
+		delay(path, atoi(text));
 	}
 	path_of(path, "fail-%s", op);
 	if (!read_small(path, text)) {
