@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """/metrics of hvd; the judge of the text is python3-prometheus-client's parser of
 OpenMetrics, which is strict."""
+import json
 import os
 import pathlib
 import random
@@ -233,6 +234,23 @@ def test_a_hung_io_process_is_left_out(machine, hvd):
     status, _, body = answer_of(sock)
     got = parse(body.decode())
     assert status == 200 and {key: got[key] for key in up} == up
+
+
+def test_an_io_process_that_lies_hurts_no_scrape(machine, hvd):
+    """A count never falls from one bucket to the next, whatever it tells."""
+    most = 2**63 - 1
+    machine.inject("io-z1", "counters=" + json.dumps(
+        {"reads": most, "latency": {
+            "read": {"sum-ns": most, "buckets": [most] * 32},
+            "write": {"sum-ns": 0, "buckets": []},
+            "": {"sum-ns": 1, "buckets": [0] * 25 + [most] * 3}}},
+        separators=(",", ":")))
+    with_devices(machine, hvd)
+    got = scrape(machine)
+    name = "zv_disk_latency_seconds_count"
+    for request, count in (("read", 2**64 - 1), ("write", 0), ("", 2**64 - 1)):
+        assert got[name, "device", "disk0", "request", request,
+                   "zone", "z1"] == count
 
 
 def test_hvd_stops_while_somebody_waits(machine, hvd):

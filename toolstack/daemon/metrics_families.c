@@ -579,9 +579,13 @@ static void write_latency_of(const struct metrics_device *d,
 		uint64_t bucket[BUCKETS] = { 0 };
 
 		for (size_t i = 0; i < json_object_array_length(buckets); i++) {
-			bucket[i < BUCKETS ? i : BUCKETS - 1] +=
+			uint64_t *to_bucket =
+				&bucket[i < BUCKETS ? i : BUCKETS - 1];
+
+			*to_bucket = openmetrics_add(
+				*to_bucket,
 				json_object_get_uint64(
-					json_object_array_get_idx(buckets, i));
+					json_object_array_get_idx(buckets, i)));
 		}
 		openmetrics_histogram(
 			to, family, labels, bucket, BUCKETS,

@@ -181,6 +181,11 @@ static size_t add_label(const struct openmetrics_label *labels,
 	return n;
 }
 
+uint64_t openmetrics_add(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
 void openmetrics_histogram(struct openmetrics *m,
 			   const struct openmetrics_family *family,
 			   const struct openmetrics_label *labels,
@@ -193,7 +198,7 @@ void openmetrics_histogram(struct openmetrics *m,
 	char bound[32];
 
 	for (size_t i = 0; i < count; i++) {
-		sum += bucket[i];
+		sum = openmetrics_add(sum, bucket[i]);
 		/* Eight digits are all that 2^24 / 10^6 has. */
 		snprintf(bound, sizeof(bound), "%.8g",
 			 (double)(1ull << i) / 1e6);

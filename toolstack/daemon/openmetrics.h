@@ -54,6 +54,10 @@ void openmetrics_number(struct openmetrics *m,
 void openmetrics_ns(struct openmetrics *m,
 		    const struct openmetrics_family *family,
 		    const struct openmetrics_label *labels, uint64_t ns);
+
+/* No more than fits, for counts that may be lies: a sum must not fall. */
+uint64_t openmetrics_add(uint64_t a, uint64_t b);
+
 /*
  * In seconds; bucket[i]: how many were at most 2^i microseconds and in none
  * before; what lies beyond the first count - 1 has no bound.

@@ -82,6 +82,25 @@ static void histograms(void **state)
 			"h_seconds_sum{z=\"1\"} 0.000012345\n");
 }
 
+/* What is told of a device may be a lie; a sum that falls is no histogram. */
+static void histograms_do_not_fall(void **state)
+{
+	static const struct openmetrics_family family = { "h",
+							  OPENMETRICS_HISTOGRAM,
+							  NULL, "h" };
+	const struct openmetrics_label labels[] = { { 0 } };
+	const uint64_t bucket[] = { UINT64_MAX, 2 };
+	struct openmetrics m = { 0 };
+
+	(void)state;
+	openmetrics_histogram(&m, &family, labels, bucket, 2, 0);
+	expect_text(&m, "h_bucket{le=\"1e-06\"} 18446744073709551615\n"
+			"h_bucket{le=\"+Inf\"} 18446744073709551615\n"
+			"h_count 18446744073709551615\nh_sum 0.000000000\n");
+	assert_int_equal(openmetrics_add(UINT64_MAX - 1, 1), UINT64_MAX);
+	assert_int_equal(openmetrics_add(1, UINT64_MAX), UINT64_MAX);
+}
+
 static void grows(void **state)
 {
 	const struct openmetrics_family family = { "a", OPENMETRICS_GAUGE, NULL,
@@ -252,6 +271,7 @@ int main(void)
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(suffixes),
 		cmocka_unit_test(histograms),
+		cmocka_unit_test(histograms_do_not_fall),
 		cmocka_unit_test(grows),
 		cmocka_unit_test(heads),
 		cmocka_unit_test(heads_are_bounded),
