@@ -281,6 +281,24 @@ def test_who_asks_at_once_is_told_the_same(machine, hvd):
 
 # ------------------------------------------------------------------ HTTP
 
+def test_who_has_said_all_is_answered(machine, hvd):
+    """Also who closes his side behind the request, as with a pipe into nc."""
+    for ignore in False, True:
+        if ignore:
+            machine.inject("io-z1", "ignore-counters")  # the answer takes a while
+        with_devices(machine, hvd)
+        sock = connect(machine)
+        sock.sendall(GET)
+        sock.shutdown(socket.SHUT_WR)
+        assert answer_of(sock)[0] == 200
+        hvd.call("zone.destroy", name="z1")
+    sock = connect(machine)
+    sock.sendall(GET[:-2])
+    sock.shutdown(socket.SHUT_WR)
+    assert sock.recv(100) == b""
+    sock.close()
+
+
 def test_socket_is_everybodys(machine, hvd):
     mode = (machine.run_dir / "metrics.sock").stat().st_mode
     assert stat.S_IMODE(mode) == 0o666 == stat.S_IMODE(

@@ -55,6 +55,8 @@ struct client {
 	unsigned int open_handles;
 	bool closing;
 	bool answered; /* or about to be: what comes now is thrown away */
+	bool ended; /* it says no more, and may still listen */
+	bool told; /* the answer is on its way, with its end */
 	bool head_only;
 	struct metrics_wish wish;
 	struct metrics_text *text; /* while it is written */
@@ -138,9 +140,12 @@ static void client_close(struct client *c)
 
 static void on_shutdown(uv_shutdown_t *request, int status)
 {
+	struct client *c = request->data;
+
 	/* Its end is awaited, for a reset would take the answer with it. */
-	if (status < 0) {
-		client_close(request->data);
+	c->told = true;
+	if (status < 0 || c->ended) {
+		client_close(c);
 	}
 }
 
@@ -149,7 +154,7 @@ static void on_written(uv_write_t *request, int status)
 	struct client *c = request->data;
 
 	drop_text(c);
-	if (status < 0 || c->closing ||
+	if (status < 0 || c->closing || c->ended ||
 	    uv_shutdown(&c->shutdown, &c->socket.stream, on_shutdown) < 0) {
 		client_close(c);
 	}
@@ -213,6 +218,11 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 	(void)buf;
 	if (n == 0) {
+		return;
+	}
+	if (n == UV_EOF && c->answered && !c->told) {
+		c->ended = true;
+		uv_read_stop(stream);
 		return;
 	}
 	if (n < 0) {
