@@ -68,8 +68,8 @@ def parse(text):
     return samples
 
 
-def scrape(machine, port=None):
-    status, headers, body = ask(machine, port=port)
+def scrape(machine):
+    status, headers, body = ask(machine)
     assert status == 200 and headers["Content-Type"] == TYPE
     assert int(headers["Content-Length"]) == len(body)
     return parse(body.decode())
@@ -337,7 +337,10 @@ def test_byte_by_byte(machine, hvd):
 def test_tcp(machine):
     port = free_port()
     machine.start("--metrics-listen", f"127.0.0.1:{port}").close()
-    assert scrape(machine, port)["zv_up",] == 1
+    assert ask(machine, port=port)[0] == 421  # a name, as of a page's own host
+    local = GET.replace(b": x", b": localhost:%d" % port)
+    status, _, body = ask(machine, local, port)
+    assert status == 200 and parse(body.decode())["zv_up",] == 1
     assert scrape(machine)["zv_up",] == 1
     listening = [line.split()[1] for line in
                  pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]

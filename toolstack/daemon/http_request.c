@@ -65,8 +65,43 @@ static bool is_text(struct span s, bool tab)
 	return true;
 }
 
+static struct span trimmed(struct span s)
+{
+	while (s.len && (s.at[0] == ' ' || s.at[0] == '\t')) {
+		s.at++;
+		s.len--;
+	}
+	while (s.len && (s.at[s.len - 1] == ' ' || s.at[s.len - 1] == '\t')) {
+		s.len--;
+	}
+	return s;
+}
+
+/* An address, or localhost: nobody can make another machine's name of these. */
+static bool is_no_name(struct span host)
+{
+	static const char localhost[] = "localhost";
+	struct span bare = host;
+
+	if (host.len && host.at[0] == '[') {
+		return true;
+	}
+	(void)take(&host, ":", &bare);
+	if (bare.len == sizeof(localhost) - 1 &&
+	    strncasecmp(bare.at, localhost, bare.len) == 0) {
+		return true;
+	}
+	for (size_t i = 0; i < bare.len; i++) {
+		if (!memchr("0123456789.", bare.at[i], 11)) {
+			return false;
+		}
+	}
+	return bare.len != 0;
+}
+
 /* All lines are fields, and Host is among them once. */
-static bool fields_good(struct span rest, bool needs_host)
+static bool fields_good(struct span rest, bool needs_host,
+			struct span *ret_host)
 {
 	unsigned int hosts = 0;
 	struct span line;
@@ -77,7 +112,10 @@ static bool fields_good(struct span rest, bool needs_host)
 		    !is_text(line, true)) {
 			return false;
 		}
-		hosts += name.len == 4 && strncasecmp(name.at, "host", 4) == 0;
+		if (name.len == 4 && strncasecmp(name.at, "host", 4) == 0) {
+			*ret_host = trimmed(line);
+			hosts++;
+		}
 	}
 	return hosts == 1 || (hosts == 0 && !needs_host);
 }
@@ -90,8 +128,9 @@ static bool is_path(struct span target, const char *path)
 	       (take(&target, "?", &bare) && is(bare, path));
 }
 
-static int parse(struct span head, const char *path, bool *ret_head)
+static int parse(struct span head, const char *path, bool names, bool *ret_head)
 {
+	struct span host = { 0 };
 	struct span line;
 	struct span method;
 	struct span target;
@@ -104,8 +143,11 @@ static int parse(struct span head, const char *path, bool *ret_head)
 	if (!is(line, "HTTP/1.1") && !is(line, "HTTP/1.0")) {
 		return 505;
 	}
-	if (!fields_good(head, is(line, "HTTP/1.1"))) {
+	if (!fields_good(head, is(line, "HTTP/1.1"), &host)) {
 		return 400;
+	}
+	if (!names && host.at && !is_no_name(host)) {
+		return 421;
 	}
 	if (!is(method, "GET") && !is(method, "HEAD")) {
 		return 405;
@@ -115,7 +157,7 @@ static int parse(struct span head, const char *path, bool *ret_head)
 }
 
 int http_request_status(const char *text, size_t len, const char *path,
-			bool *ret_head)
+			bool names, bool *ret_head)
 {
 	struct span all = { text, len < HTTP_HEAD_MAX ? len : HTTP_HEAD_MAX };
 	struct span head;
@@ -126,7 +168,7 @@ int http_request_status(const char *text, size_t len, const char *path,
 	}
 	/* With the end of its last line. */
 	head.len += 2;
-	return parse(head, path, ret_head);
+	return parse(head, path, names, ret_head);
 }
 
 const char *http_status_text(int status)
@@ -139,6 +181,7 @@ const char *http_status_text(int status)
 		{ 400, "Bad Request" },
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
+		{ 421, "Misdirected Request" },
 		{ 431, "Request Header Fields Too Large" },
 		{ 500, "Internal Server Error" },
 		{ 503, "Service Unavailable" },

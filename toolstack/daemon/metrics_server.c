@@ -237,7 +237,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		return;
 	}
 	c->len += (size_t)n;
-	status = http_request_status(c->in, c->len, PATH, &c->head_only);
+	status = http_request_status(c->in, c->len, PATH, !c->listener->tcp,
+				     &c->head_only);
 	if (status == 0) {
 		return;
 	}

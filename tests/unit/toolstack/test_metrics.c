@@ -3,6 +3,7 @@
 #include "cmocka_all.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,7 +129,7 @@ static int status_of(const char *text, size_t len, bool *ret_head)
 	int status;
 
 	memcpy(copy, text, len);
-	status = http_request_status(copy, len, "/metrics", ret_head);
+	status = http_request_status(copy, len, "/metrics", true, ret_head);
 	free(copy);
 	return status;
 }
@@ -185,6 +186,47 @@ static void heads(void **state)
 			assert_true(http_status_text(cases[i].status)[0]);
 		}
 	}
+}
+
+static void hosts(void **state)
+{
+	static const struct {
+		const char *host;
+		int status;
+	} cases[] = {
+		{ "127.0.0.1", 200 },
+		{ "127.0.0.1:9101", 200 },
+		{ " \t10.0.2.2:9101 ", 200 },
+		{ "[::1]:9101", 200 },
+		{ "localhost", 200 },
+		{ "LocalHost:9101", 200 },
+		{ "", 421 },
+		{ ":9101", 421 },
+		{ "evil.example", 421 },
+		{ "127.0.0.1.evil.example:9101", 421 },
+		{ "localhost.evil.example", 421 },
+		{ "localhos", 421 },
+		{ "evil.example:127.0.0.1", 421 },
+	};
+	char text[200];
+	bool head;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int len = snprintf(text, sizeof(text),
+				   "GET /metrics HTTP/1.1\r\nHost:%s\r\n\r\n",
+				   cases[i].host);
+
+		if (http_request_status(text, (size_t)len, "/metrics", false,
+					&head) != cases[i].status) {
+			fail_msg("%s: not %d", cases[i].host, cases[i].status);
+		}
+		assert_int_equal(status_of(text, (size_t)len, &head), 200);
+	}
+	assert_int_equal(http_request_status("GET /metrics HTTP/1.0\r\n\r\n",
+					     25, "/metrics", false, &head),
+			 200);
+	assert_true(http_status_text(421)[0]);
 }
 
 /* Whatever comes, and however it is cut: no head is longer than the bound. */
@@ -274,6 +316,7 @@ int main(void)
 		cmocka_unit_test(histograms_do_not_fall),
 		cmocka_unit_test(grows),
 		cmocka_unit_test(heads),
+		cmocka_unit_test(hosts),
 		cmocka_unit_test(heads_are_bounded),
 		cmocka_unit_test(addresses),
 	};
