@@ -35,13 +35,21 @@ def settle(machine):
 def chaos(machine, rng):
     name = rng.choice(list(ZONES))
     what = rng.choice(["start", "start", "destroy", "pause", "resume",
-                       "reset", "shutdown", "kill-io", "kill-hvd", "list"])
+                       "reset", "shutdown", "kill-io", "kill-hvd", "list",
+                       "vcpupin", "setvcpus"])
     if what == "kill-hvd":
         machine.try_run("kill -9 $(pidof hvd)")
     elif what == "kill-io":
         machine.try_run("kill -9 $(pidof hvd-io)")
     elif what == "list":
         machine.try_run("hvsh list; hvsh host; hvsh log | tail -n 3")
+    elif what == "vcpupin":
+        for vcpu in range(ZONES[name][1]):
+            machine.try_run(
+                f"hvsh vcpupin --live {name} {vcpu} {rng.randrange(4)}")
+    elif what == "setvcpus":
+        machine.try_run(f"hvsh setvcpus --live {name} "
+                        f"{rng.randint(1, ZONES[name][1])}")
     else:
         machine.try_run(f"hvsh {what} {name}")
     return f"{what} {name}"
