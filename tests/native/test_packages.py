@@ -180,6 +180,33 @@ def test_symbols_cover_each_version():
     assert published == [name for name, _ in covered]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a /run")
+@pytest.mark.parametrize("options, asked", [
+    ([], "invoke try-restart hvd.service"),
+    (["--stop-zones"], "kill --kill-whom=main --signal=KILL hvd.service"),
+    (["--log-level=debug"], "invoke try-restart hvd.service"),
+    (["--st"], "kill --kill-whom=main --signal=KILL hvd.service"),
+    (["--stop-zones=5"], "kill --kill-whom=main --signal=KILL hvd.service")])
+def test_upgrade_keeps_zones(tmp_path, options, asked):
+    """A daemon that ends zones when it is asked to end is not asked."""
+    for name, text in (("deb-systemd-invoke", 'echo invoke "$@" >>asked'),
+                       ("systemctl", 'case $1 in show) cat main-pid;; '
+                                     '*) echo "$@" >>asked;; esac')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    # It ends when its input does.
+    with subprocess.Popen(["sh", "-c", "read x", "hvd", *options],
+                          stdin=subprocess.PIPE) as hvd:
+        (tmp_path / "main-pid").write_text(f"{hvd.pid}\n")
+        subprocess.run(
+            ["unshare", "--mount", "sh", "-euc", "mount -t tmpfs tmpfs /run; "
+             'mkdir -p /run/systemd/system; exec sh "$0" configure 1',
+             DEBIAN / "zonevisor-tools.postinst"], cwd=tmp_path, check=True,
+            env=dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}"))
+        hvd.stdin.close()
+    assert (tmp_path / "asked").read_text() == f"{asked}\n"
+
+
 def postrm(root, *words):
     subprocess.run(["sh", DEBIAN / "zonevisor-tools.postrm", *words],
                    env=dict(os.environ, DPKG_ROOT=str(root)), check=True)
