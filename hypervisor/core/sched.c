@@ -578,7 +578,7 @@ static void put_loaded(struct percpu *cpu)
 	zone_put(z);
 }
 
-__attribute__((cold, noinline)) static void trace_switch(const struct vcpu *v)
+__attribute__((cold, noinline)) static void note_switch(const struct vcpu *v)
 {
 	if (v != NULL) {
 		trace_put_vcpu(ZV_TRACE_SWITCH, v, 0, 0, 0);
@@ -598,7 +598,7 @@ static void switch_to(struct percpu *cpu, struct vcpu *v)
 		arch_vcpu_load(v);
 	}
 	if (trace_on(ZV_TRACE_SWITCH)) {
-		trace_switch(v);
+		note_switch(v);
 	}
 }
 
