@@ -70,8 +70,13 @@ void arch_cpu_idle(void)
 	this_cpu()->arch.idle = true;
 }
 
+void (*fake_relax_hook)(void);
+
 void arch_cpu_relax(void)
 {
+	if (fake_relax_hook != NULL) {
+		fake_relax_hook();
+	}
 }
 
 void arch_ipi_send(u32 cpu, enum arch_ipi kind)

@@ -98,6 +98,7 @@ void fake_machine_init(const struct fake_config *config)
 	memset(&fake_record, 0, sizeof(fake_record));
 	fake_guest = NULL;
 	fake_lock_hook = NULL;
+	fake_relax_hook = NULL;
 	fake_reset_kind = -1;
 	fake_time_set(1000000000);
 	memory_init(&c);
@@ -116,6 +117,7 @@ void fake_machine_fini(void)
 
 	fake_guest = NULL;
 	fake_lock_hook = NULL;
+	fake_relax_hook = NULL;
 	/* The pool goes with the machine: only the table must be empty. */
 	while ((id = zone_next(0)) >= 0) {
 		struct zone *z = zone_get((u64)id);

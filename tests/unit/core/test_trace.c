@@ -330,6 +330,37 @@ static void test_switched_off_while_written(void **state)
 	pthread_join(thread, NULL);
 }
 
+static u32 waits;
+static u64 free_while_written;
+
+/* It is done after a while. */
+static void go_on(void)
+{
+	free_while_written = pages_free();
+	if (++waits == 3) {
+		percpu_get(2)->trace.writing = false;
+	}
+}
+
+/* The same, and the pCPU takes its time. */
+static void test_waits_for_the_writer(void **state)
+{
+	u64 before = pages_free();
+	u64 ring = RING_BYTES / PAGE_SIZE;
+
+	(void)state;
+	waits = 0;
+	set(ZV_TRACE_ALL);
+	percpu_get(2)->trace.writing = true;
+	fake_relax_hook = go_on;
+	assert_int_equal(trace_set(0), 0);
+	assert_int_equal(waits, 3);
+	/* Only those of the pCPUs before it were gone. */
+	assert_int_equal(free_while_written,
+			 before - (percpu_count - 2) * ring);
+	assert_int_equal(pages_free(), before);
+}
+
 /* ----------------------------------------------------------------- events */
 
 static u32 of_zone[256]; /* records of the zone under test, by event */
@@ -550,6 +581,7 @@ int main(void)
 		core_test(test_half_written),
 		core_test(test_torn),
 		core_test(test_switched_off_while_written),
+		core_test(test_waits_for_the_writer),
 		core_test(test_events),
 		core_test(test_details),
 		core_test(test_destroyed_while_it_is_made),

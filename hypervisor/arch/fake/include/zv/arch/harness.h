@@ -42,6 +42,8 @@ void fake_time_advance(u64 ns);
 extern void (*fake_guest)(struct vcpu *v, struct vcpu_exit *ret_exit);
 /* Called at each lock and unlock; a test may act as another pCPU there. */
 extern void (*fake_lock_hook)(const struct spinlock *l, bool taken);
+/* Called where the core waits for another pCPU. */
+extern void (*fake_relax_hook)(void);
 
 /* Runs the pCPU's main loop until nothing runs, at most `turns` turns. */
 u32 fake_run_cpu(u32 cpu, u32 turns);
