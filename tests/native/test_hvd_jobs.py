@@ -10,7 +10,7 @@ import pytest
 
 import openrpc
 import seen
-from test_hvd import (HVD, RpcError, fails, hvd, machine,  # noqa: F401
+from test_hvd import (GUEST_OFF, HVD, OFF, RpcError, fails, hvd, machine,  # noqa: F401
                       started, state, traced_classes, wait)
 
 MIB = 1 << 20
@@ -402,6 +402,28 @@ def test_a_wait_is_cancelled_while_it_is_being_recorded(machine, hvd, other,
     assert state(hvd, "z1") == "running"
     assert "powerkey" not in [m["cmd"] for m in machine.io_log("z1")]
     hvd.call("zone.pause", name="z1")
+
+
+@pytest.mark.parametrize("method", ["shutdown", "reboot"])
+def test_what_was_cancelled_before_the_key_is_forgotten(machine, hvd, other,
+                                                        method):
+    """A guest that goes off by itself later has the policy of its definition,
+    also under the next hvd."""
+    policy, end = {"shutdown": ("restart", "rebooted"),
+                   "reboot": ("destroy", "stopped")}[method]
+    started(machine, hvd, on_poweroff=policy)
+    other.begun = {71: (f"zone.{method}", {"name": "z1"}),
+                   72: ("rpc.cancel", {"id": 71})}
+    other.send(b"".join(
+        json.dumps({"jsonrpc": "2.0", "id": n, "method": m,
+                    "params": p}).encode() + b"\n"
+        for n, (m, p) in other.begun.items()))
+    first, _ = exchange(other, 71, 72)
+    assert first["error"]["data"]["code"] == "CANCELLED"
+    record, = (machine.run_dir / "zones").iterdir()
+    assert "intent" not in json.loads(record.read_text())
+    machine.guest(1, OFF, GUEST_OFF)
+    hvd.event("z1", end)
 
 
 def test_one_of_several_who_wait_leaves(machine, hvd, other):

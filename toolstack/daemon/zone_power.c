@@ -189,6 +189,14 @@ void zone_after_press(struct zone *z, struct zone_job *job)
 		}
 		return;
 	}
+	/* No key has been pressed for it: it is forgotten, on disk, too. */
+	if (z->cancel_wanted && !waiting && z->asked != z->intent) {
+		z->recorded = z->asked;
+		z->asked = z->intent;
+		if (zone_step_job(z, ZONE_STEP_PRESS)) {
+			return;
+		}
+	}
 	z->intent = z->recorded = z->asked;
 	z->off_deadline = waiting && z->off_deadline > deadline
 				  ? z->off_deadline
