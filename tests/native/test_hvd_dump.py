@@ -410,6 +410,21 @@ def test_its_io_process_is_killed_meanwhile(machine, hvd, other, core, slow):
     assert machine.get(1, STATE) == RUNNING
 
 
+def test_a_dump_is_cancelled_when_it_is_all_but_over(machine, hvd, other, core):
+    """Who was told that it ends finds no file."""
+    started(machine, hvd)
+    machine.inject("delay-resume", "10000")
+    request = other.begin("zone.dump", name="z1", path=str(core))
+    wait(lambda: core.exists() and core.read_bytes()[:4] == b"\x7fELF")
+    hvd.call("job.cancel", job=the_job(hvd)["id"])
+    machine.clear("delay-resume")
+    cancelled(other, request)
+    event_of(hvd, "dump", "cancelled")
+    no_dump(machine, hvd, core)
+    assert state(hvd, "z1") == "running"
+    dump(hvd, core)
+
+
 def test_a_zone_is_destroyed_meanwhile(machine, hvd, other, core, slow):
     hvd.call("zone.destroy", name="z1")
     with pytest.raises(RpcError, match="it was destroyed"):

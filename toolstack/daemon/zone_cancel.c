@@ -85,6 +85,7 @@ int zone_cancel(struct zone *z, enum job_kind kind, struct zerror *ret_error)
 		cancel_start(z);
 		break;
 	case JOB_DUMP:
+		z->cancel_wanted = true;
 		zone_cancel_job(z);
 		break;
 	default:

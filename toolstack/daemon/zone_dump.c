@@ -215,9 +215,7 @@ static int end(struct zone_dump *d, int zone, int rc, struct zerror *ret_error)
 	if (let_go_on(d, zone, rc == 0 ? ret_error : &ignored) < 0) {
 		rc = -1;
 	}
-	if (rc == 0) {
-		dump_file_keep(&d->file);
-	} else {
+	if (rc < 0) {
 		dump_file_remove(&d->file);
 	}
 	free(d->head.data);

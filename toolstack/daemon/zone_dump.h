@@ -43,6 +43,7 @@ struct zone_dump {
 /*
  * One slice; any thread.  Sets over when it was the last, also when it has
  * failed, or cancel is set: then nothing is left of the file.  -1: ret_error.
+ * When all went well, dump->file is still to be kept, or removed.
  */
 int zone_dump_slice(struct zone_dump *dump, int zone, const bool *cancel,
 		    struct job_progress *progress, struct zerror *ret_error);

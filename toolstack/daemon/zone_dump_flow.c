@@ -79,6 +79,7 @@ void zone_dump_to(struct zone *z, const char *path, bool live, bool force,
 		rpc_fail(call, &error);
 		return;
 	}
+	z->cancel_wanted = false;
 	rpc_call_on_cancel(call, on_cancel, z);
 	job_begin(z, JOB_DUMP, call);
 	z->job->job_id = z->jobs[JOB_SLOT_LIFE].id;
@@ -119,6 +120,14 @@ void zone_after_dump(struct zone *z, struct zone_job *job)
 	struct zone_dump *d = z->dump;
 	struct zerror *error = job->error.code ? &job->error : NULL;
 
+	if (!error && z->cancel_wanted) {
+		/* That came too late for its thread, and was promised. */
+		dump_file_remove(&d->file);
+		error = &job->error;
+		zone_cancelled(NULL, error);
+	}
+	dump_file_keep(&d->file);
+	z->cancel_wanted = false;
 	if (error && error->code == ZERROR_CANCELLED && z->destroy_wanted) {
 		zerror_set(error, ZERROR_INVALID_STATE, NULL, NULL,
 			   "%s: it was destroyed", z->name);
