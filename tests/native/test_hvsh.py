@@ -251,6 +251,9 @@ def test_vcpupin(hvd, hvsh):
     assert len(hvd.called("zone.pin")) == 2
     assert len(hvd.called("zone.define")) == 3
     bad(hvsh("vcpupin", "spare", "--config", "2", "0"), 1, "the vCPUs 0 to 1")
+    good(hvsh("vcpupin", "pins", "--config", "0", "any"))
+    assert hvd.called("zone.define")[-1]["definition"]["cpus"][0] is None
+    bad(hvsh("vcpupin", "pins", "--live", "2", "any"), 2, "runs is on one CPU")
     bad(hvsh("vcpupin", "pins", "x"), 2, "not the number of a vCPU")
     bad(hvsh("vcpupin", "pins", "0", "0-3"), 2, "one CPU at a time")
     assert "NAME [VCPU [CPU]]" in good(hvsh("help", "vcpupin"))
@@ -258,7 +261,7 @@ def test_vcpupin(hvd, hvsh):
 
 def test_setvcpus(hvd, hvsh):
     assert good(hvsh("setvcpus", "linux1", "1")).startswith(
-        "linux1: 1 vCPUs may be on")
+        "linux1: 1 vCPU may be on")
     assert hvd.called("zone.set") == [{"name": "linux1", "vcpus": 1}]
 
     def sent(before, *words):
@@ -293,6 +296,18 @@ def test_setvcpus(hvd, hvsh):
         bad(hvsh("setvcpus", "z", n), 2, "not a number of vCPUs")
     bad(hvsh("setvcpus", "z", "2", "--live", "--maximum"), 2, "is fixed")
     bad(hvsh("setvcpus", "z"), 2, "N is missing")
+
+
+def test_autostart(hvd, hvsh):
+    good(hvsh("autostart", "spare"))
+    assert hvd.called("zone.define")[-1]["definition"]["autostart"] is True
+    good(hvsh("autostart", "--disable", "spare"))
+    assert hvd.called("zone.define")[-1]["definition"]["autostart"] is False
+    hvd.zones["spare"]["definition"]["autostart"] = {"order": 3, "delay": 5}
+    good(hvsh("autostart", "spare"))
+    assert hvd.called("zone.define")[-1]["definition"]["autostart"] == {
+        "order": 3, "delay": 5}
+    bad(hvsh("autostart", "nosuch"), 1, "no zone")
 
 
 def test_setmem(hvd, hvsh):
@@ -853,6 +868,10 @@ def test_doctor(hvd, hvsh, tmp_path):
         (machine / file).touch()
     passt = tmp_path / "passt"
     passt.touch(mode=0o755)
+    definitions = machine / "etc/hvd/zones"
+    definitions.mkdir(parents=True)
+    for name in ("linux1.json", ".other.json", "readme"):
+        (definitions / name).touch()
     result = hvsh("doctor", "--json", "--root", str(machine),
                   PATH=str(tmp_path))
     assert result.returncode == 0, result.stderr
@@ -861,13 +880,17 @@ def test_doctor(hvd, hvsh, tmp_path):
         "module": "ok", "user": found["user"]["level"],
         "bridged network": "ok", "fast network": "note",
         "user network": "ok", "daemon": "ok", "versions": "note",
-        "hypervisor": "ok", "memory": "ok", "zones": "ok"}
+        "hypervisor": "ok", "memory": "ok", "zones": "ok",
+        "definitions": "ok"}
     assert found["fast network"]["mend"] == "modprobe vhost_net"
     assert "mend" not in found["module"]
     assert found["versions"]["detail"].endswith("hvd 9.8.7")
     out = hvsh("doctor", "--root", str(machine), PATH=str(tmp_path)).stdout
     assert re.search(r"^note  fast network +no /dev/vhost-net: .*\n"
                      r" +modprobe vhost_net$", out, re.M)
+    (definitions / "linux1-2.json").touch()
+    out = hvsh("doctor", "--root", str(machine), PATH=str(tmp_path)).stdout
+    assert re.search(r"^note  definitions +1 left out: linux1-2.json$", out, re.M)
 
 
 def test_doctor_finds_what_is_wrong(hvd, hvsh, tmp_path):
@@ -953,18 +976,25 @@ def test_what_was_meant(hvsh, words, near):
     assert f"did you mean {near}?" in result.stderr
 
 
-@pytest.mark.parametrize("word, hint", [
-    ("stop", "'shutdown' asks the guest, 'destroy' does not"),
-    ("kill", "'destroy' stops a zone without asking it"),
-    ("restart", "'reboot' asks the guest, 'reset' does not"),
-    ("delete", "'undefine' deletes a zone's definition"),
-    ("dominfo", "did you mean 'info'?"),
-    ("dumpxml", "'dumpdef' prints a zone's definition")])
+def words_of_other_tools():
+    text = (openrpc.TOP / "toolstack/hvsh/commands.c").read_text()
+    table = text.split("} words[] = {")[1].split("};")[0]
+    return re.findall(r'{ "([^"]+)",\s*"([^"]+)" }', table)
+
+
+@pytest.mark.parametrize("word, hint", words_of_other_tools())
 def test_words_of_other_tools(hvsh, word, hint):
     result = hvsh(word, "linux1")
     assert result.returncode == 2
     assert result.stderr == (f"hvsh: unknown command '{word}'\n"
                              f"  hint: {hint}\n")
+    for command in re.findall(r"'(\w+)[^']*'", hint.replace("zone's", "zone")):
+        assert hvsh("help", command).returncode == 0
+
+
+def test_there_are_words_of_other_tools():
+    assert {"stop", "dominfo", "unpause", "vcpu-set", "managedsave"} <= \
+        set(dict(words_of_other_tools()))
 
 
 @pytest.mark.parametrize("words", [["frobnicate"], ["x"], ["--frobnicate"],

@@ -262,6 +262,8 @@ HVSH = [
     Row("hvsh undefine w4", "w4"),
     Row("hvsh setvcpus w 2 --config --maximum", "w: defined"),
     Row("hvsh setmem w 24M --config", "w: defined"),
+    Row("hvsh autostart w", "w: defined"),
+    Row("hvsh autostart w --disable", "w: defined"),
     Row("hvsh vcpupin w 1 3 --config", "w: defined"),
     Row("hvsh run /tmp/deaf.json --paused", "deaf: started, paused"),
     Row("hvsh list", "deaf +paused .* transient"),

@@ -24,7 +24,8 @@ static int fail_file(const struct zone_dump *d, const char *what, int err,
 		size_format(d->head.file_size, need);
 		snprintf(hint, sizeof(hint), "it may need up to %s", need);
 	} else if (err == EEXIST) {
-		snprintf(hint, sizeof(hint), "force replaces it");
+		snprintf(hint, sizeof(hint),
+			 "force (hvsh dump --force) replaces it");
 	} else if (err == ENOENT) {
 		snprintf(hint, sizeof(hint),
 			 "it is a path of zone0; hvd makes no directories");

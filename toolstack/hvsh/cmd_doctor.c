@@ -2,6 +2,7 @@
 /* Looks whether zones can run here, and says what to do where they cannot. */
 #include "hvsh.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <limits.h>
@@ -15,6 +16,7 @@
 
 #define FINDINGS_MAX 16
 #define IO_USER "hvd-io"
+#define DEFINITIONS "/etc/hvd/zones"
 #define USER_NET_PROGRAM "passt"
 /* What a small zone needs. */
 #define LITTLE_MEMORY (32ull << 20)
@@ -225,6 +227,63 @@ static void check_memory(struct doctor *d)
 	hvd_host_info_free(info);
 }
 
+static bool is_known(const struct hvd_zone *zones, size_t count,
+		     const char *file)
+{
+	size_t len = strlen(file) - strlen(".json");
+
+	for (size_t i = 0; i < count; i++) {
+		if (strlen(zones[i].name) == len &&
+		    strncmp(zones[i].name, file, len) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_definition(const char *file)
+{
+	const char *end = strrchr(file, '.');
+
+	return file[0] != '.' && end != NULL && strcmp(end, ".json") == 0;
+}
+
+/* The daemon leaves out what it cannot read, and what is not called as its zone. */
+static void check_definitions(struct doctor *d, const struct hvd_zone *zones,
+			      size_t count)
+{
+	unsigned int left_out = 0;
+	char path[PATH_MAX];
+	char first[256] = "";
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s" DEFINITIONS, d->root);
+	dir = opendir(path);
+	if (dir == NULL) {
+		return; /* another place, or none to look at */
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		if (!is_definition(entry->d_name) ||
+		    is_known(zones, count, entry->d_name)) {
+			continue;
+		}
+		if (left_out++ == 0) {
+			snprintf(first, sizeof(first), "%.255s", entry->d_name);
+		}
+	}
+	closedir(dir);
+	if (left_out == 0) {
+		found(d, "definitions", LEVEL_OK, NULL, "all files are read");
+	} else {
+		found(d, "definitions", LEVEL_NOTE,
+		      "hvd's log says why; 'hvsh define FILE' says where it is "
+		      "wrong",
+		      "%u left out: %s%s", left_out, first,
+		      left_out > 1 ? " and others" : "");
+	}
+}
+
 static void check_zones(struct doctor *d)
 {
 	const char *name = NULL;
@@ -252,6 +311,7 @@ static void check_zones(struct doctor *d)
 		      "%u crashed: %s%s", crashed, name,
 		      crashed > 1 ? " and others" : "");
 	}
+	check_definitions(d, zones, count);
 	hvd_zone_list_free(zones, count);
 }
 

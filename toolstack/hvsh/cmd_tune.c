@@ -187,9 +187,9 @@ static int set_vcpus_live(struct context *ctx, const char *verb,
 	if (err != 0) {
 		return report_zone(ctx, err, verb, name);
 	}
-	printf("%s: %" PRIu64 " vCPUs may be on; its guest takes them on- and "
+	printf("%s: %" PRIu64 " vCPU%s may be on; its guest takes them on- and "
 	       "offline\n",
-	       name, count);
+	       name, count, count == 1 ? "" : "s");
 	return EXIT_OK;
 }
 
@@ -247,6 +247,44 @@ int cmd_setvcpus(struct context *ctx, const struct args *args)
 	return status;
 }
 
+/* -------------------------------------------------------------- autostart */
+
+/* An order and a delay stay. */
+static void apply_autostart(struct json_object *json, const void *arg)
+{
+	const bool *wanted = arg;
+	struct json_object *old = json_object_object_get(json, "autostart");
+
+	if (!*wanted || !json_object_is_type(old, json_type_object)) {
+		set(json, "autostart", json_object_new_boolean(*wanted));
+	}
+}
+
+int cmd_autostart(struct context *ctx, const struct args *args)
+{
+	bool wanted = !args_has(args, "disable");
+	struct hvd_zone_detail *detail;
+	struct json_object *json;
+	int status = definition_get(ctx, args->command, args->positionals[0],
+				    &detail);
+	int err;
+
+	if (status != EXIT_OK) {
+		return status;
+	}
+	json = json_tokener_parse(detail->definition);
+	apply_autostart(json, &wanted);
+	err = definition_put(ctx, json_object_to_json_string(json),
+			     detail->generation);
+	json_object_put(json);
+	if (err != 0) {
+		status =
+			report_zone(ctx, err, args->command, detail->zone.name);
+	}
+	hvd_zone_detail_free(detail);
+	return status;
+}
+
 /* ----------------------------------------------------------------- setmem */
 
 static void apply_memory(struct json_object *json, const void *arg)
@@ -264,6 +302,7 @@ int cmd_setmem(struct context *ctx, const struct args *args)
 struct pin {
 	uint64_t vcpu;
 	uint64_t pcpu;
+	bool any; /* no CPU in particular: hvd chooses */
 	bool all; /* of the table: all vCPUs */
 };
 
@@ -278,10 +317,14 @@ static void apply_pin(struct json_object *json, const void *arg)
 			is_array(old) ? json_object_array_get_idx(old, i)
 				      : NULL;
 
-		json_object_array_add(
-			cpus, i == pin->vcpu ? json_object_new_int64(
-						       (int64_t)pin->pcpu)
-					     : json_object_get(one));
+		if (i == pin->vcpu) {
+			one = pin->any ? NULL
+				       : json_object_new_int64(
+						 (int64_t)pin->pcpu);
+		} else {
+			json_object_get(one);
+		}
+		json_object_array_add(cpus, one);
 	}
 	set(json, "cpus", cpus);
 }
@@ -369,6 +412,11 @@ static int pin_vcpu(struct context *ctx, const struct args *args,
 		live = detail->zone.id >= 0;
 		config = !live;
 	}
+	if (live && pin->any) {
+		complain("%s: a vCPU that runs is on one CPU", args->command);
+		hint("--config is about the next start");
+		return EXIT_USAGE;
+	}
 	if (config && !is_defined(args, detail, pin->vcpu)) {
 		return EXIT_REQUEST;
 	}
@@ -390,7 +438,9 @@ static bool parse_pin(const struct args *args, struct pin *ret_pin)
 			 args->positionals[1]);
 		return false;
 	}
-	if (args->positional_count > 2 &&
+	ret_pin->any = args->positional_count > 2 &&
+		       strcmp(args->positionals[2], "any") == 0;
+	if (args->positional_count > 2 && !ret_pin->any &&
 	    !parse_number(args->positionals[2], CPUS_MAX, &ret_pin->pcpu)) {
 		complain("%s: '%s' is not the number of a CPU", args->command,
 			 args->positionals[2]);

@@ -451,7 +451,7 @@ static int run_text(struct context *ctx, const struct args *args,
 	if (err != EXIT_OK) {
 		return err;
 	}
-	progress_start(ctx, "run %s", name);
+	progress_start(ctx, "run", name);
 	err = hvd_zone_create(ctx->conn, text, flags);
 	progress_stop(ctx);
 	return err != 0 ? report_file(ctx, err, "run", args->positionals[0])

@@ -129,6 +129,11 @@ static const struct option setmem_options[] = {
 	END_OPTIONS,
 };
 
+static const struct option autostart_options[] = {
+	{ "disable", '\0', NULL, NULL, "do not, from now on" },
+	END_OPTIONS,
+};
+
 static const struct option clone_options[] = {
 	{ "uuid", '\0', "UUID", NULL, "the default is a fresh one" },
 	{ "disk", '\0', "DEVICE=PATH...", NULL,
@@ -226,6 +231,9 @@ const struct command commands[] = {
 	  "and of another one the definition. The guest takes its CPUs online "
 	  "and offline; one that is on stays until it does.",
 	  cmd_setvcpus },
+	{ "autostart", NULL, GROUP_ZONES, OPERAND_ZONE, 1, 1, autostart_options,
+	  "let a zone start with the machine",
+	  "'edit' says in which order, and how long to wait.", cmd_autostart },
 	{ "setmem", NULL, GROUP_ZONES, OPERAND_MEMORY, 2, 2, setmem_options,
 	  "give a zone more or less memory from its next start on",
 	  "SIZE as in 512M or 2G. The memory of a zone that runs stays.",
@@ -377,6 +385,35 @@ static const char *other_tools_word(const char *name)
 		{ "dumpxml", "'dumpdef' prints a zone's definition" },
 		{ "virt-clone", "did you mean 'clone'?" },
 		{ "dominfo", "did you mean 'info'?" },
+		{ "domstate", "'list' shows the states of all zones" },
+		{ "show", "'info' shows a zone" },
+		{ "config", "'info' shows a zone, 'edit' changes it" },
+		{ "unpause", "did you mean 'resume'?" },
+		{ "launch", "'create --start' makes a zone and starts it" },
+		{ "vcpu-set", "did you mean 'setvcpus'?" },
+		{ "vcpu-pin", "did you mean 'vcpupin'?" },
+		{ "vcpu-list", "'vcpupin' shows where vCPUs are" },
+		{ "vcpuinfo", "'vcpupin' shows where vCPUs are" },
+		{ "vcpucount", "'info' shows how many there are" },
+		{ "mem-set", "did you mean 'setmem'?" },
+		{ "nodeinfo", "did you mean 'host'?" },
+		{ "dmesg", "'log' prints the hypervisor's log" },
+		{ "copy", "did you mean 'clone'?" },
+		{ "mv", "did you mean 'rename'?" },
+		{ "rm", "'undefine' deletes a zone's definition" },
+		{ "domblklist", "'info' shows a zone's devices" },
+		{ "domiflist", "'info' shows a zone's devices" },
+		{ "attach-disk", "'edit' adds it, from the next start on" },
+		{ "attach-interface",
+		  "'edit' adds it, from the next start on" },
+		{ "block-attach", "'edit' adds it, from the next start on" },
+		{ "detach-disk",
+		  "'edit' takes it away from the next start on" },
+		{ "exec", "'console' is the way into a zone" },
+		{ "crash", "'dump' writes a core file of a zone" },
+		{ "save", "zones cannot be saved; 'pause' stops one" },
+		{ "managedsave", "zones cannot be saved; 'pause' stops one" },
+		{ "migrate", "zones stay on their machine" },
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

@@ -171,6 +171,7 @@ int cmd_dump(struct context *ctx, const struct args *args);
 int cmd_cancel(struct context *ctx, const struct args *args);
 int cmd_vcpupin(struct context *ctx, const struct args *args);
 int cmd_setvcpus(struct context *ctx, const struct args *args);
+int cmd_autostart(struct context *ctx, const struct args *args);
 int cmd_setmem(struct context *ctx, const struct args *args);
 int cmd_define(struct context *ctx, const struct args *args);
 int cmd_diff(struct context *ctx, const struct args *args);
