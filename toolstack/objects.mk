@@ -86,6 +86,7 @@ hvd-y += \
 	toolstack/daemon/dump_file.c \
 	toolstack/daemon/event.c \
 	toolstack/daemon/frame.c \
+	toolstack/daemon/host_cpus.c \
 	toolstack/daemon/http_request.c \
 	toolstack/daemon/io_config_line.c \
 	toolstack/daemon/io_opening.c \

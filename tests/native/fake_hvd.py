@@ -257,6 +257,11 @@ class FakeHvd:
 
     def host_info(self, params):
         return {"version": "9.8.7", "abi": "1.0", "pcpus": 4,
+                "cpus": [{"cpu": cpu, "package": 0, "core": cpu,
+                          "vcpus": [{"zone": "zone0", "vcpu": cpu},
+                                    *([{"zone": "linux1", "vcpu": 0}]
+                                      if cpu == 1 else [])]}
+                         for cpu in range(4)],
                 "memory": {"total": 4 << 30, "hypervisor": 16 << 20,
                            "zone0": 1 << 30, "zones": 512 << 20,
                            "free": (5 << 29) - (16 << 20)},

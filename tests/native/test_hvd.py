@@ -287,6 +287,15 @@ def test_version_and_host(machine, hvd):
     host = hvd.call("host.info")
     assert host["pcpus"] == 4
     assert host["memory"]["free"] == 1 << 30
+    assert [cpu["cpu"] for cpu in host["cpus"]] == [0, 1, 2, 3]
+    for cpu in host["cpus"]:
+        assert cpu["vcpus"] == [{"zone": "zone0", "vcpu": cpu["cpu"]}]
+        place = pathlib.Path(f"/sys/devices/system/cpu/cpu{cpu['cpu']}/topology")
+        for key, file in (("package", "physical_package_id"),
+                          ("cluster", "cluster_id"), ("core", "core_id")):
+            known = int((place / file).read_text()) \
+                if (place / file).exists() else -1
+            assert cpu.get(key, -1) == known
     (machine.fake / "log").write_bytes(b"[0] hello\xff\x1b\n")
     log = hvd.call("host.log")
     assert log["text"] == "[0] hello??\n"
@@ -936,6 +945,9 @@ def test_start_loads_the_guest(machine, hvd):
     assert detail["state"] == "running"
     assert detail["io"]["pid"] > 0
     assert detail["info"]["pcpus"] == [1, 2]
+    assert [{"zone": "z1", "vcpu": cpu - 1} in
+            hvd.call("host.info")["cpus"][cpu]["vcpus"]
+            for cpu in range(4)] == [False, True, True, False]
     assert detail["info"]["vcpus_on"] == 1
     hvd.event("z1", "started")
     memory = (machine.fake / "zone-1.mem").read_bytes()

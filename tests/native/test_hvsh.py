@@ -803,6 +803,7 @@ def test_host_and_counters(hvd, hvsh):
     assert re.search(r"Uptime: +1d 02:03:04", out)
     assert re.search(r"hypervisor: +16 MiB", out)
     assert re.search(r"^Running zones: +3, zone0 included$", out, re.M)
+    assert re.search(r"^ *1 +0 +- +1 +zone0:1 linux1:0$", out, re.M)
     assert json.loads(good(hvsh("host", "--json")))["pcpus"] == 4
     rows = [line.split() for line in good(hvsh("counters")).splitlines()]
     assert ["exits.irq", "12"] in rows and ["injections", "9"] in rows

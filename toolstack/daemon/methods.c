@@ -8,6 +8,7 @@
 #include <zv/version.h>
 
 #include "daemon.h"
+#include "host_cpus.h"
 #include "job.h"
 #include "log.h"
 #include "openrpc.h"
@@ -103,6 +104,8 @@ static void host_info(struct rpc_call *call, struct json_object *params)
 		 info.abi & 0xffff);
 	add_text(result, "abi", text);
 	add_uint(result, "pcpus", info.pcpu_count);
+	json_object_object_add(result, "cpus",
+			       host_cpus_to_json(daemon, info.pcpu_count));
 	add_uint(memory, "total", info.pages_ram * ZV_PAGE_SIZE);
 	add_uint(memory, "hypervisor", info.pages_hv * ZV_PAGE_SIZE);
 	add_uint(memory, "zone0", info.pages_zone0 * ZV_PAGE_SIZE);

@@ -37,6 +37,70 @@ static void print_memory(const char *title, uint64_t bytes)
 	printf(FIELD "%s\n", title, text);
 }
 
+static void add_number(struct table *table, struct json_object *cpu,
+		       const char *key)
+{
+	struct json_object *number = json_object_object_get(cpu, key);
+
+	table_add(table, PAINT_NONE, "%s",
+		  number != NULL ? json_object_get_string(number) : "-");
+}
+
+static void add_vcpus(struct table *table, struct json_object *list)
+{
+	char text[512] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+
+		if (len < sizeof(text)) {
+			len += (size_t)snprintf(
+				text + len, sizeof(text) - len, "%s%s:%s",
+				i == 0 ? "" : " ",
+				json_object_get_string(
+					json_object_object_get(one, "zone")),
+				json_object_get_string(
+					json_object_object_get(one, "vcpu")));
+		}
+	}
+	table_add(table, PAINT_NONE, "%s", text);
+}
+
+/* An older daemon does not tell. */
+static void print_cpus(struct context *ctx, const char *text)
+{
+	static const struct column columns[] = {
+		{ .title = "CPU", .right = true },
+		{ .title = "PACKAGE", .right = true },
+		{ .title = "CLUSTER", .right = true },
+		{ .title = "CORE", .right = true },
+		{ .title = "VCPUS", .shrink = true },
+	};
+	struct json_object *json = json_tokener_parse(text);
+	struct json_object *cpus = json_object_object_get(json, "cpus");
+	struct table table;
+
+	if (json_object_is_type(cpus, json_type_array)) {
+		table_init(&table, columns,
+			   sizeof(columns) / sizeof(columns[0]));
+		for (size_t i = 0; i < json_object_array_length(cpus); i++) {
+			struct json_object *cpu =
+				json_object_array_get_idx(cpus, i);
+
+			add_number(&table, cpu, "cpu");
+			add_number(&table, cpu, "package");
+			add_number(&table, cpu, "cluster");
+			add_number(&table, cpu, "core");
+			add_vcpus(&table, json_object_object_get(cpu, "vcpus"));
+		}
+		putchar('\n');
+		table_print(&table, ctx->color);
+		table_fini(&table);
+	}
+	json_object_put(json);
+}
+
 int cmd_host(struct context *ctx, const struct args *args)
 {
 	struct hvd_host_info *info;
@@ -66,6 +130,7 @@ int cmd_host(struct context *ctx, const struct args *args)
 	print_memory("  zone0:", info->memory_zone0);
 	print_memory("  other zones:", info->memory_zones);
 	print_memory("  free:", info->memory_free);
+	print_cpus(ctx, info->json);
 	hvd_host_info_free(info);
 	return EXIT_OK;
 }

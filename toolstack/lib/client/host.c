@@ -88,6 +88,7 @@ void hvd_host_info_free(struct hvd_host_info *info)
 	}
 	free(info->version);
 	free(info->abi);
+	free(info->json);
 	free(info);
 }
 
@@ -101,7 +102,10 @@ int hvd_host_info(struct hvd_conn *conn, struct hvd_host_info **ret_info)
 		return err;
 	}
 	info = calloc(1, sizeof(*info));
-	if (info == NULL ||
+	if (info != NULL) {
+		info->json = strdup(json_object_to_json_string(result));
+	}
+	if (info == NULL || info->json == NULL ||
 	    !hvd__json_copy(result, "version", &info->version) ||
 	    !hvd__json_copy(result, "abi", &info->abi)) {
 		json_object_put(result);

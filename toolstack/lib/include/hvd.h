@@ -210,6 +210,7 @@ struct hvd_host_info {
 	uint64_t memory_zones;
 	uint64_t memory_free;
 	uint64_t uptime_ns;
+	char *json; /* all of it */
 };
 
 int hvd_host_info(struct hvd_conn *conn, struct hvd_host_info **ret_info);
