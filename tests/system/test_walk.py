@@ -295,7 +295,7 @@ HVSH = [
     Row("hvsh diff w"),
     Row("hvsh vcpupin w", r"1 +3 +3"),
     Row("hvsh vcpupin w 0 2 --live", "w: vCPU 0 goes to CPU 2"),
-    Row("hvsh setvcpus w 1 --live", "w: 1 vCPUs may be on"),
+    Row("hvsh setvcpus w 1 --live", "w: 1 vCPU may be on"),
     Row("hvsh set w disk0 limits.total-iops-sec=500", "disk0 is set"),
     Row("hvsh resize w disk0", "disk0 has 1 MiB"),
     Row("hvsh resume w disk0", "disk0"),
