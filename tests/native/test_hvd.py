@@ -228,7 +228,7 @@ def arm64_image():
     return bytes(head) + b"K" * 5000
 
 
-def wait(check, seconds=15):
+def wait(check, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         result = check()
