@@ -348,7 +348,9 @@ def test_trace(machine, tmp_path):
     # It has begun when there is something of it; SIGTERM ends it.
     machine.run("hvsh trace -o /tmp/t.trace >/tmp/t.out &"
                 " until [ -s /tmp/t.trace ]; do usleep 100000; done;"
-                " hvsh pause t; usleep 200000; hvsh resume t; usleep 500000;"
+                " hvsh pause t; hvsh resume t; seen=$(stat -c %s /tmp/t.trace);"
+                " until [ $(stat -c %s /tmp/t.trace) -gt $((seen + 100000)) ];"
+                " do usleep 100000; done;"
                 " kill $!; wait $!; [ $? = 143 ]")
     out = machine.run("cat /tmp/t.out")
     fetch(machine, "/tmp/t.trace", tmp_path / "t.json")
