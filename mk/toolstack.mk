@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# libhvd, hvd, hvd-io, hvd-backend and hvsh, for aarch64 and, with sanitizers,
+# libhvd, hvd, hvd-io, hvd-backend, hvsh and virthvdd, for aarch64 and, with sanitizers,
 # for this machine, where tests and developers run them. In a package's build this
 # machine's are the ones that are installed, with the flags of the environment.
 
 user-includes := -Ihypervisor/include/public -Ikmod/uapi -Itoolstack/lib/include \
-	-Itoolstack/common -Itoolstack/lib/privcmd -Ibackends $(version-include)
+	-Itoolstack/common -Itoolstack/daemon -Itoolstack/lib/privcmd -Ibackends $(version-include) -I$(O)/libvirt-include
 user-cflags := -std=gnu11 -D_GNU_SOURCE $(warnings) -O2 $(debugflags) $(user-includes)
 user-libs := json-c libuv libfdt
 all-libs := $(sort $(user-libs) $(libhvd-libs) $(hvd-libs) $(hvsh-libs) $(hvio-libs))
@@ -24,6 +24,14 @@ cflags-host := $(user-cflags) $(if $(packaged),$(CPPFLAGS) $(CFLAGS),$(sanitize)
 ldflags-host := $(if $(packaged),$(LDFLAGS),$(sanitize) -Wl$(comma)-rpath$(comma)'$$ORIGIN') \
 	-Wl,--as-needed
 installed := $(if $(packaged),host,aarch64)
+
+# Constants of libvirt's, the same for every machine: nothing is linked with it.
+$(O)/libvirt-include/libvirt: | $(host-stamp)
+	@mkdir -p $(@D)
+	$(Q)ln -sfn /usr/include/libvirt $@
+libvirt-objs := $(patsubst %,%.o,$(filter toolstack/libvirt/%,$(virthvdd-y)))
+$(foreach tc,aarch64 host,$(addprefix $(O)/$(tc)/user/,$(libvirt-objs))): \
+	| $(O)/libvirt-include/libvirt
 
 .PHONY: toolstack host
 toolstack: ## the aarch64 toolstack
@@ -44,7 +52,7 @@ endef
 
 # $(call toolchain,TC): everything, for one toolchain.
 define toolchain
-$1-programs := $(addprefix $(O)/$1/,hvd hvd-io hvd-backend hvsh)
+$1-programs := $(addprefix $(O)/$1/,hvd hvd-io hvd-backend hvsh virthvdd)
 $1-flags := $$(call recorded,$(O)/$1/user/.flags,$$(cc-$1) $$(cflags-$1))
 
 $(O)/$1/user/%.c.o: %.c $$($1-flags)
@@ -74,6 +82,7 @@ $(O)/$1/user/toolstack/daemon/openrpc.c.o: toolstack/daemon/openrpc.json
 $(call program,$1,hvd-io,$(hvio-y) $(backends-y) $(privcmd-y) $(zcommon-y),$(user-libs) $(hvio-libs))
 $(call program,$1,hvd-backend,$(hvbackend-y) $(backends-y) $(privcmd-y) $(zcommon-y),$(user-libs) $(hvio-libs))
 $(call program,$1,hvsh,$(hvsh-y),json-c $(hvsh-libs),y)
+$(call program,$1,virthvdd,$(virthvdd-y),json-c libuv,y)
 endef
 
 $(eval $(call toolchain,aarch64))

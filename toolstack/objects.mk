@@ -154,3 +154,26 @@ zcommon-y += $(zdef-y) \
 
 # The daemon over a hypervisor made of files, for tests.
 hvd-fake-y += $(hvd-y) $(zcommon-y) tests/unit/toolstack/fake_privcmd.c
+
+# hvd for libvirt's clients.
+virthvdd-y += \
+	toolstack/common/size.c \
+	toolstack/common/text.c \
+	toolstack/common/uuid.c \
+	toolstack/daemon/log.c \
+	toolstack/daemon/service.c \
+	toolstack/daemon/unix_socket.c \
+	toolstack/libvirt/call.c \
+	toolstack/libvirt/client.c \
+	toolstack/libvirt/domain_state.c \
+	toolstack/libvirt/event.c \
+	toolstack/libvirt/json.c \
+	toolstack/libvirt/link.c \
+	toolstack/libvirt/main.c \
+	toolstack/libvirt/proc_connect.c \
+	toolstack/libvirt/proc_domain.c \
+	toolstack/libvirt/procedures.c \
+	toolstack/libvirt/server.c \
+	toolstack/libvirt/stream.c \
+	toolstack/libvirt/vir_error.c \
+	toolstack/libvirt/xdr.c

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""virthvdd: connections, and what becomes of those who break the rules."""
+# pylint: disable=redefined-outer-name
+
+import socket
+import struct
+
+from virt import (KEEPALIVE, Wire, built, machine, string,  # noqa: F401
+                  virt, wire)
+
+pytestmark = built
+HOST = socket.gethostname()
+
+AUTH_LIST, OPEN, CLOSE, TYPE, LOOKUP, CREATE, URI = 66, 1, 2, 3, 23, 9, 110
+RPC, DENIED, NO_CONNECT, INVALID_ARG = 39, 29, 5, 8
+
+
+def test_connect(virt):
+    assert virt.virsh("hostname") == HOST
+    assert "Using API: Zonevisor" in virt.virsh("version")
+    assert virt.virsh("hostname", readonly=True) == HOST
+
+
+def test_a_procedure_that_is_not_there(wire):
+    assert wire.call(999)[0] == RPC
+    assert wire.call(999)[1] == "unknown procedure: 999"
+    # another program's; the answer is of that program, or clients hang up
+    serial = wire.send(1, program=0x20008087)
+    header, _ = wire.receive()
+    assert header == (0x20008087, 1, 1, 1, serial, 1)
+    assert wire.call(TYPE, version=2)[0] == RPC
+    assert wire.call(TYPE) == string("Zonevisor")
+
+
+def test_arguments_that_are_none(wire):
+    for body in (b"", b"\0\0\0\1", b"\xff\xff\xff\xff", string("a\0b"),
+                 string("zone0") + b"\0\0\0\0", b"\0\0\0\1a\0\0\1"):
+        assert wire.call(LOOKUP, body)[0] == RPC, body
+    assert wire.call(URI) == string("hvd:///system")
+
+
+def test_not_open(virt):
+    client = Wire(virt.socket)
+    assert client.call(TYPE)[0] == NO_CONNECT
+    assert client.open() == b""
+    assert client.call(TYPE) == string("Zonevisor")
+    assert client.call(CLOSE) == b""
+    assert client.call(TYPE)[0] == NO_CONNECT
+    assert client.open() == b""
+    assert client.open()[0] == 55
+    client.close()
+
+
+def test_another_uri(virt):
+    client = Wire(virt.socket)
+    for uri in ("hvd:///session", "qemu", "hvd://host/system"):
+        code, message = client.call(
+            OPEN, struct.pack(">I", 1) + string(uri) + bytes(4))
+        assert code == INVALID_ARG and uri in message
+    client.close()
+
+
+def test_read_only(virt):
+    for path, flags in ((virt.readonly, 0), (virt.socket, 1)):
+        client = Wire(path)
+        assert client.open(flags) == b""
+        domain = string("zone0") + bytes(16) + bytes(4)
+        code, message = client.call(CREATE, domain)
+        assert code == DENIED and "DomainCreate" in message
+        assert client.call(TYPE) == string("Zonevisor")
+        client.close()
+
+
+def test_no_hvd(virt):
+    virt.machine.stop()
+    client = Wire(virt.socket)
+    code, message = client.open()
+    assert code == NO_CONNECT and "systemctl start hvd" in message
+    virt.machine.start().close()
+    assert client.open() == b""
+    client.close()
+
+
+def test_hvd_that_was_started_anew(virt, wire):
+    assert wire.call(LOOKUP, string("zone0"))[:12] == string("zone0")
+    virt.machine.stop()
+    code, message = wire.call(LOOKUP, string("zone0"))
+    assert code == 9 and message
+    virt.machine.start().close()
+    assert wire.call(LOOKUP, string("zone0"))[:12] == string("zone0")
+
+
+def test_keepalive(wire):
+    wire.send(1, program=KEEPALIVE, kind=2, serial=0)
+    header, body = wire.receive()
+    assert header == (KEEPALIVE, 1, 2, 2, 0, 0) and body == b""
+
+
+def test_packets_that_are_none(virt):
+    for data in (struct.pack(">I", 0), struct.pack(">I", 27),
+                 struct.pack(">I", 0xffffffff), b"GET / HTTP/1.0\r\n\r\n",
+                 # a reply, and a message, from a client
+                 struct.pack(">IIIiIII", 28, 0x20008086, 1, 1, 1, 1, 0),
+                 struct.pack(">IIIiIII", 28, 0x20008086, 1, 1, 2, 0, 0)):
+        client = Wire(virt.socket)
+        client.socket.sendall(data)
+        assert client.is_closed(), data
+        client.close()
+    assert virt.virsh("hostname") == HOST
+
+
+def test_a_client_that_does_not_read(virt):
+    """It is not read any more after a while, and delays nobody."""
+    lazy = Wire(virt.socket, timeout=0.5)
+    lazy.open()
+    sent = 0
+    try:
+        while sent < 200000:
+            lazy.send(AUTH_LIST)
+            sent += 1
+    except TimeoutError:
+        pass
+    assert sent < 200000
+    assert virt.virsh("hostname") == HOST
+    lazy.close()
+
+
+def test_a_client_that_leaves_halfway(virt):
+    for count in range(1, 60, 7):
+        client = Wire(virt.socket)
+        client.open()
+        client.send(LOOKUP, string("zone0"))
+        client.socket.sendall(bytes(count)[:3] + b"\x3c" + bytes(count))
+        client.close()
+    assert virt.virsh("hostname") == HOST
+
+
+def test_kill(virt):
+    """Nothing has to be tidied up after it."""
+    virt.kill()
+    virt.readonly.unlink()
+    virt.start()
+    assert virt.virsh("hostname") == HOST
+    assert virt.process.poll() is None

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""hvd on the hypervisor made of files, virthvdd in front of it, and stock
+libvirt clients: virsh and, when a test wants one, the Python binding. A module of
+tests has `pytest_plugins`-free fixtures: import `machine`, `virt` from here."""
+
+import os
+import signal
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from test_hvd import HVD, machine, wait  # noqa: F401 (machine is a fixture)
+
+VIRTHVDD = HVD.parent / "virthvdd"
+SECONDS = 60
+
+built = pytest.mark.skipif(not (HVD.exists() and VIRTHVDD.exists()),
+                           reason="virthvdd is not built: make host")
+
+REMOTE = 0x20008086
+KEEPALIVE = 0x6b656570
+
+
+class Virt:
+    """A run of virthvdd and its clients."""
+
+    def __init__(self, machine):  # noqa: F811
+        self.machine = machine
+        self.folder = machine.tmp / "libvirt"
+        self.socket = self.folder / "virthvdd-sock"
+        self.readonly = self.folder / "virthvdd-sock-ro"
+        self.uri = f"hvd:///system?socket={self.socket}"
+        self.log = open(machine.tmp / "virthvdd.log", "w+")
+        self.process = None
+        self.env = dict(os.environ, LC_ALL="C.UTF-8",
+                        XDG_CACHE_HOME=str(machine.tmp / "cache"),
+                        XDG_CONFIG_HOME=str(machine.tmp / "config"))
+
+    def start(self, *args):
+        self.process = subprocess.Popen(
+            [VIRTHVDD, "--socket-dir", self.folder, "--hvd-dir",
+             self.machine.run_dir, "--log-level", "debug", *args],
+            stderr=self.log, env=dict(os.environ, ASAN_OPTIONS="detect_leaks=1"))
+        wait(lambda: self.readonly.exists() or self.ended())
+
+    def ended(self):
+        assert self.process.poll() is None, self.text()
+        return False
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(20) == 0, self.text()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def text(self):
+        self.log.flush()
+        return (self.machine.tmp / "virthvdd.log").read_text()
+
+    def virsh(self, *words, status=0, readonly=False, stdin=None):
+        """What virsh prints; of a failure, what it complains about."""
+        uri = f"hvd:///system?socket={self.readonly}" if readonly else self.uri
+        result = subprocess.run(
+            ["virsh", "-q", "-c", uri, *(["-r"] if readonly else []),
+             *map(str, words)],
+            env=self.env, input=stdin, capture_output=True, text=True,
+            timeout=SECONDS, check=False)
+        assert result.returncode == status, \
+            f"{words}: {result.stdout}{result.stderr}{self.text()}"
+        return result.stdout.strip() if status == 0 else result.stderr.strip()
+
+    def connect(self, readonly=False):
+        import libvirt  # pylint: disable=import-outside-toplevel
+        if readonly:
+            return libvirt.openReadOnly(
+                f"hvd:///system?socket={self.readonly}")
+        return libvirt.open(self.uri)
+
+
+@pytest.fixture
+def virt(machine):  # noqa: F811
+    machine.start().close()
+    v = Virt(machine)
+    v.start()
+    yield v
+    if v.process.poll() is None:
+        v.stop()
+    text = v.text()
+    for sign in ("AddressSanitizer", "runtime error", "LeakSanitizer"):
+        assert sign not in text, text
+
+
+class Wire:
+    """A client made of bytes, for what a well-behaved one does not send."""
+
+    def __init__(self, path, timeout=SECONDS):
+        import socket  # pylint: disable=import-outside-toplevel
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(timeout)
+        self.socket.connect(str(path))
+        self.serial = 0
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, procedure, body=b"", *, program=REMOTE, version=1, kind=0,
+             status=0, serial=None):
+        if serial is None:
+            self.serial += 1
+            serial = self.serial
+        self.socket.sendall(struct.pack(
+            ">IIIiIII", 28 + len(body), program, version, procedure, kind,
+            serial, status) + body)
+        return serial
+
+    def read(self, count):
+        data = b""
+        while len(data) < count:
+            more = self.socket.recv(count - len(data))
+            if not more:
+                raise EOFError
+            data += more
+        return data
+
+    def receive(self):
+        """(header, body); EOFError: the server has hung up."""
+        size, = struct.unpack(">I", self.read(4))
+        header = struct.unpack(">IIiIII", self.read(24))
+        return header, self.read(size - 28)
+
+    def call(self, procedure, body=b"", **more):
+        """The answer's body, or an error's code and message."""
+        serial = self.send(procedure, body, **more)
+        while True:
+            header, body = self.receive()
+            if header[3] == 1 and header[4] == serial:
+                break
+        if header[5] == 0:
+            return body
+        code, = struct.unpack_from(">i", body)
+        length, = struct.unpack_from(">I", body, 12)
+        return code, body[16:16 + length].decode()
+
+    def open(self, flags=0):
+        assert self.call(66) == struct.pack(">II", 1, 0)
+        uri = b"hvd:///system"
+        return self.call(1, struct.pack(">II", 1, len(uri)) + uri
+                         + bytes(-len(uri) % 4) + struct.pack(">I", flags))
+
+    def is_closed(self):
+        try:
+            self.read(1)
+        except (EOFError, ConnectionResetError):
+            return True
+        return False
+
+
+def string(text):
+    data = text.encode()
+    return struct.pack(">I", len(data)) + data + bytes(-len(data) % 4)
+
+
+@pytest.fixture
+def wire(virt):
+    client = Wire(virt.socket)
+    client.open()
+    yield client
+    client.close()
+
+
+__all__ = ["VIRTHVDD", "Path", "Virt", "Wire", "built", "machine", "string",
+           "virt", "wire"]

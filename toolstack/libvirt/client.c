@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "call.h"
+#include "event.h"
+#include "link.h"
+#include "log.h"
+#include "server.h"
+#include "stream.h"
+
+#define READ_SIZE 65536u
+#define INPUT_FIRST 1024u
+
+struct client {
+	struct client *next;
+	struct client **link_to;
+	struct server *server;
+	struct client_owner *owner;
+	uv_pipe_t pipe;
+	uv_idle_t resume; /* takes up packets left over when calls finish */
+	unsigned int open_handles;
+	char name[48];
+	bool readonly; /* the socket is */
+	bool asked_readonly;
+	bool closing;
+	bool handling; /* inside handle_input() */
+	bool stopped; /* reading is off */
+	/* What has come of packets that were not dealt with. */
+	uint8_t *input;
+	size_t input_start;
+	size_t input_len;
+	size_t input_room;
+	size_t held; /* what owner->held has of it */
+	unsigned int call_count;
+	struct call *calls;
+	struct event_client *events;
+	struct stream *streams;
+	struct link *link; /* NULL: not open */
+};
+
+struct output {
+	uv_write_t request;
+	struct client *client;
+	uint8_t *data;
+};
+
+/* What is read goes here first, from whomever. */
+static uint8_t shared_input[READ_SIZE];
+
+static void handle_input(struct client *client);
+static void check_output(struct client *client);
+
+struct server *client_server(struct client *client)
+{
+	return client->server;
+}
+
+uv_loop_t *client_loop(struct client *client)
+{
+	return client->pipe.loop;
+}
+
+bool client_is_readonly(struct client *client)
+{
+	return client->readonly || client->asked_readonly;
+}
+
+const char *client_name(struct client *client)
+{
+	return client->name;
+}
+
+bool client_is_open(struct client *client)
+{
+	return client->link;
+}
+
+struct link *client_link(struct client *client)
+{
+	return client->link;
+}
+
+struct call **client_calls(struct client *client)
+{
+	return &client->calls;
+}
+
+struct event_client **client_events(struct client *client)
+{
+	return &client->events;
+}
+
+struct stream **client_streams(struct client *client)
+{
+	return &client->streams;
+}
+
+size_t client_output(struct client *client)
+{
+	return uv_stream_get_write_queue_size((uv_stream_t *)&client->pipe);
+}
+
+/* ------------------------------------------------------- open and close */
+
+int client_open(struct client *client, bool readonly)
+{
+	bool narrow = readonly || client->readonly;
+	int rc = link_open(client->pipe.loop,
+			   server_hvd_socket(client->server, narrow),
+			   &client->link);
+
+	if (rc == 0) {
+		client->asked_readonly = readonly;
+	}
+	return rc;
+}
+
+void client_leave(struct client *client)
+{
+	event_client_free(client);
+	stream_close_all(client);
+	call_drop_all(client);
+	link_close(client->link);
+	client->link = NULL;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct client *client = handle->data;
+
+	if (--client->open_handles == 0) {
+		free(client->input);
+		free(client);
+	}
+}
+
+void client_close(struct client *client)
+{
+	if (client->closing) {
+		return;
+	}
+	client->closing = true;
+	*client->link_to = client->next;
+	if (client->next) {
+		client->next->link_to = client->link_to;
+	}
+	client->owner->count--;
+	client->owner->held -= client->held;
+	client_leave(client);
+	uv_close((uv_handle_t *)&client->pipe, on_handle_closed);
+	uv_close((uv_handle_t *)&client->resume, on_handle_closed);
+}
+
+void client_close_all(struct client_owner *owner)
+{
+	while (owner->clients) {
+		client_close(owner->clients);
+	}
+}
+
+static struct client *holds_most(struct client_owner *owner)
+{
+	struct client *most = owner->clients;
+
+	for (struct client *c = most; c; c = c->next) {
+		if (c->held > most->held) {
+			most = c;
+		}
+	}
+	return most;
+}
+
+/* May drop the client, or another one. */
+static void account(struct client *client)
+{
+	struct client_owner *owner = client->owner;
+	size_t held;
+
+	if (client->closing) {
+		return;
+	}
+	held = client->input_room + client_output(client);
+	owner->held += held - client->held;
+	client->held = held;
+	while (owner->held > CLIENTS_HELD_MAX) {
+		log_info("clients hold too much memory: one is dropped");
+		client_close(holds_most(owner));
+	}
+}
+
+static void drop(struct client *client, const char *why)
+{
+	log_info("client %s is dropped: %s", client->name, why);
+	client_close(client);
+}
+
+/* --------------------------------------------------------------- output */
+
+void packet_begin(struct xdr_writer *w, const struct packet_header *header)
+{
+	xdr_writer_init(w, PACKET_OUT_MAX);
+	xdr_put_u32(w, 0); /* the length, when it is known */
+	xdr_put_u32(w, header->program);
+	xdr_put_u32(w, header->version);
+	xdr_put_i32(w, header->procedure);
+	xdr_put_u32(w, header->type);
+	xdr_put_u32(w, header->serial);
+	xdr_put_u32(w, header->status);
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+	struct output *out = (struct output *)request;
+	struct client *client = out->client;
+
+	free(out->data);
+	free(out);
+	if (client->closing) {
+		return;
+	}
+	if (status < 0) {
+		client_close(client);
+		return;
+	}
+	account(client);
+	check_output(client);
+}
+
+/* Queues len bytes of data, which is used up. */
+static void queue(struct client *client, uint8_t *data, size_t done, size_t len)
+{
+	struct output *out = malloc(sizeof(*out));
+	uv_buf_t buf = uv_buf_init((char *)data + done, (unsigned int)len);
+
+	if (!out) {
+		free(data);
+		drop(client, "out of memory");
+		return;
+	}
+	out->client = client;
+	out->data = data;
+	if (uv_write(&out->request, (uv_stream_t *)&client->pipe, &buf, 1,
+		     on_written) < 0) {
+		free(data);
+		free(out);
+		client_close(client);
+		return;
+	}
+	account(client);
+}
+
+void client_send(struct client *client, struct xdr_writer *w)
+{
+	uv_buf_t buf;
+	int done;
+
+	if (client->closing || w->failed) {
+		xdr_writer_fini(w);
+		if (!client->closing) {
+			drop(client, "out of memory, or an answer too long");
+		}
+		return;
+	}
+	xdr_patch_u32(w, 0, (uint32_t)w->len);
+	buf = uv_buf_init((char *)w->data, (unsigned int)w->len);
+	done = uv_try_write((uv_stream_t *)&client->pipe, &buf, 1);
+	if (done == UV_EAGAIN) {
+		done = 0;
+	}
+	if (done < 0 || (size_t)done == w->len) {
+		xdr_writer_fini(w);
+		if (done < 0) {
+			client_close(client);
+		}
+		return;
+	}
+	queue(client, w->data, (size_t)done, w->len - (size_t)done);
+}
+
+/* ---------------------------------------------------------------- input */
+
+static void pong(struct client *client, const struct packet_header *ping)
+{
+	struct packet_header header = *ping;
+	struct xdr_writer w;
+
+	header.procedure = KEEPALIVE_PONG;
+	packet_begin(&w, &header);
+	client_send(client, &w);
+}
+
+static void handle_keepalive(struct client *client,
+			     const struct packet_header *header)
+{
+	/* Answers to pings need no action: this side sends none. */
+	if (header->type == PACKET_MESSAGE &&
+	    header->procedure == KEEPALIVE_PING) {
+		pong(client, header);
+	}
+}
+
+static void handle_packet(struct client *client, uint8_t *packet, size_t len)
+{
+	struct packet_header header;
+	struct xdr_reader r;
+
+	xdr_reader_init(&r, packet + sizeof(uint32_t), len - sizeof(uint32_t));
+	header.program = xdr_get_u32(&r);
+	header.version = xdr_get_u32(&r);
+	header.procedure = xdr_get_i32(&r);
+	header.type = xdr_get_u32(&r);
+	header.serial = xdr_get_u32(&r);
+	header.status = xdr_get_u32(&r);
+	packet += PACKET_HEADER_SIZE;
+	len -= PACKET_HEADER_SIZE;
+	if (header.program == PROGRAM_KEEPALIVE) {
+		handle_keepalive(client, &header);
+	} else if (header.type == PACKET_CALL && header.status == STATUS_OK) {
+		client->call_count++;
+		call_begin(client, &header, packet, len);
+	} else if (header.type == PACKET_STREAM) {
+		stream_packet(client, &header, packet, len);
+	} else {
+		drop(client, "a packet of a type that clients do not send");
+	}
+}
+
+/* The length of the packet at the front; 0: not known yet, or none. */
+static size_t packet_size(struct client *client)
+{
+	struct xdr_reader r;
+	uint32_t size;
+
+	if (client->input_len < sizeof(size)) {
+		return 0;
+	}
+	xdr_reader_init(&r, client->input + client->input_start, sizeof(size));
+	size = xdr_get_u32(&r);
+	if (size < PACKET_HEADER_SIZE || size > PACKET_IN_MAX) {
+		drop(client, size < PACKET_HEADER_SIZE
+				     ? "what it sent is no packet of libvirt's"
+				     : "a packet too long");
+		return 0;
+	}
+	return size;
+}
+
+static bool may_go_on(struct client *client)
+{
+	return !client->closing && client->call_count < CLIENT_CALLS_MAX &&
+	       client_output(client) < CLIENT_OUTPUT_PAUSE;
+}
+
+static void on_resume(uv_idle_t *idle)
+{
+	uv_idle_stop(idle);
+	handle_input(idle->data);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *buf)
+{
+	(void)handle;
+	(void)size;
+	*buf = uv_buf_init((char *)shared_input, sizeof(shared_input));
+}
+
+static bool input_add(struct client *client, const void *data, size_t len)
+{
+	size_t room = client->input_room > 0 ? client->input_room : INPUT_FIRST;
+	uint8_t *input;
+
+	if (client->input_start > 0) {
+		memmove(client->input, client->input + client->input_start,
+			client->input_len);
+		client->input_start = 0;
+	}
+	while (room < client->input_len + len) {
+		room *= 2;
+	}
+	if (room > client->input_room) {
+		input = realloc(client->input, room);
+		if (!input) {
+			return false;
+		}
+		client->input = input;
+		client->input_room = room;
+	}
+	memcpy(client->input + client->input_len, data, len);
+	client->input_len += len;
+	return true;
+}
+
+static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
+{
+	struct client *client = stream->data;
+
+	if (len < 0) {
+		client_close(client);
+		return;
+	}
+	if (!input_add(client, buf->base, (size_t)len)) {
+		drop(client, "out of memory");
+		return;
+	}
+	handle_input(client);
+}
+
+/* Reads from it, or does not, as it may go on or has to wait. */
+static void set_reading(struct client *client)
+{
+	bool go_on = may_go_on(client);
+
+	if (client->closing || go_on != client->stopped) {
+		return;
+	}
+	client->stopped = !go_on;
+	if (client->stopped) {
+		uv_read_stop((uv_stream_t *)&client->pipe);
+	} else {
+		uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read);
+	}
+}
+
+static void handle_input(struct client *client)
+{
+	size_t size;
+
+	client->handling = true;
+	while (may_go_on(client)) {
+		size = packet_size(client);
+		if (client->closing || size == 0 || size > client->input_len) {
+			break;
+		}
+		handle_packet(client, client->input + client->input_start,
+			      size);
+		client->input_start += size;
+		client->input_len -= size;
+	}
+	client->handling = false;
+	if (client->closing) {
+		return;
+	}
+	if (client->input_len == 0) {
+		free(client->input);
+		client->input = NULL;
+		client->input_start = 0;
+		client->input_room = 0;
+	}
+	account(client);
+	set_reading(client);
+}
+
+/* There may be packets that nothing but room was missing for. */
+static void go_on(struct client *client)
+{
+	if (!client->closing && !client->handling && client->stopped &&
+	    may_go_on(client)) {
+		uv_idle_start(&client->resume, on_resume);
+	}
+}
+
+void client_call_done(struct client *client)
+{
+	client->call_count--;
+	go_on(client);
+}
+
+static void check_output(struct client *client)
+{
+	if (client_output(client) < CLIENT_OUTPUT_PAUSE) {
+		stream_resume_all(client);
+		go_on(client);
+	}
+}
+
+/* --------------------------------------------------------------- accept */
+
+static void set_name(struct client *client)
+{
+	struct ucred credentials;
+	socklen_t len = sizeof(credentials);
+	int fd;
+
+	if (uv_fileno((uv_handle_t *)&client->pipe, &fd) == 0 &&
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) == 0) {
+		snprintf(client->name, sizeof(client->name), "pid %d, uid %u",
+			 (int)credentials.pid, (unsigned int)credentials.uid);
+	} else {
+		snprintf(client->name, sizeof(client->name), "unknown");
+	}
+}
+
+int client_accept(struct server *server, struct client_owner *owner,
+		  uv_stream_t *listener, bool readonly, bool full)
+{
+	struct client *client = calloc(1, sizeof(*client));
+	int rc;
+
+	if (!client) {
+		return UV_ENOMEM;
+	}
+	client->server = server;
+	client->owner = owner;
+	client->readonly = readonly;
+	client->open_handles = 2;
+	uv_pipe_init(listener->loop, &client->pipe, 0);
+	uv_idle_init(listener->loop, &client->resume);
+	client->pipe.data = client;
+	client->resume.data = client;
+	client->next = owner->clients;
+	client->link_to = &owner->clients;
+	if (client->next) {
+		client->next->link_to = &client->next;
+	}
+	owner->clients = client;
+	owner->count++;
+	rc = uv_accept(listener, (uv_stream_t *)&client->pipe);
+	if (rc < 0 || full) {
+		client_close(client);
+		return rc;
+	}
+	set_name(client);
+	uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read);
+	return 0;
+}

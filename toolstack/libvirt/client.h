@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A libvirt client's connection: packets in, packets out, pings answered.
+ * Whatever it sends or fails to read costs at most one packet of input,
+ * CLIENT_OUTPUT_MAX of output beyond one packet, and CLIENT_CALLS_MAX calls: it is
+ * not read while that many are open or CLIENT_OUTPUT_PAUSE bytes wait for it.  A
+ * packet that is none ends the connection.
+ */
+#ifndef ZV_TOOLSTACK_LIBVIRT_CLIENT_H
+#define ZV_TOOLSTACK_LIBVIRT_CLIENT_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "protocol.h"
+#include "xdr.h"
+
+#define CLIENT_CALLS_MAX 32u
+#define CLIENT_OUTPUT_PAUSE (1u << 20)
+#define CLIENT_OUTPUT_MAX (8u << 20) /* of events; then it is dropped */
+#define CLIENTS_HELD_MAX (128u << 20) /* input and output of all of a socket */
+
+struct call;
+struct client;
+struct event_client;
+struct link;
+struct server;
+struct stream;
+
+/* The clients of one socket. */
+struct client_owner {
+	struct client *clients;
+	unsigned int count;
+	size_t held; /* bytes: packets not complete, answers not read */
+};
+
+/* full: it is let go at once.  0 or a libuv error. */
+int client_accept(struct server *server, struct client_owner *owner,
+		  uv_stream_t *listener, bool readonly, bool full);
+void client_close(struct client *client);
+void client_close_all(struct client_owner *owner);
+
+struct server *client_server(struct client *client);
+uv_loop_t *client_loop(struct client *client);
+/* By its socket, or by what it asked for. */
+bool client_is_readonly(struct client *client);
+/* "pid 12, uid 0" */
+const char *client_name(struct client *client);
+
+/* It has said CONNECT_OPEN, from when on there is a link to hvd. */
+bool client_is_open(struct client *client);
+/* 0, or a negative errno value: hvd cannot be reached. */
+int client_open(struct client *client, bool readonly);
+void client_leave(struct client *client); /* said CONNECT_CLOSE */
+struct link *client_link(struct client *client);
+
+/* What belongs to the client and ends with it. */
+struct call **client_calls(struct client *client);
+struct event_client **client_events(struct client *client);
+struct stream **client_streams(struct client *client);
+/* A call is over: there may be room for another one. */
+void client_call_done(struct client *client);
+/* So many bytes wait to be read by it. */
+size_t client_output(struct client *client);
+
+/*
+ * Packets: begin, put the body, send.  The writer is used up; one that has
+ * failed ends the connection.
+ */
+void packet_begin(struct xdr_writer *w, const struct packet_header *header);
+void client_send(struct client *client, struct xdr_writer *w);
+
+#endif /* ZV_TOOLSTACK_LIBVIRT_CLIENT_H */

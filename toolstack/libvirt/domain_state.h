@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The states of zones as libvirt's clients know them. */
+#ifndef ZV_TOOLSTACK_LIBVIRT_DOMAIN_STATE_H
+#define ZV_TOOLSTACK_LIBVIRT_DOMAIN_STATE_H
+
+#include <stdbool.h>
+
+struct json_object;
+
+/* zone: of zone.list or zone.get.  virDomainState; *ret_reason may be NULL. */
+int domain_state(struct json_object *zone, int *ret_reason);
+
+/* Whether it is a running domain in libvirt's sense: it has an id. */
+bool domain_is_active(struct json_object *zone);
+
+#endif /* ZV_TOOLSTACK_LIBVIRT_DOMAIN_STATE_H */

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* virthvdd: hvd for libvirt's clients.  docs/man/virthvdd.8 describes it. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <zv/version.h>
+
+#include "log.h"
+#include "procedures.h"
+#include "server.h"
+#include "service.h"
+
+#define SOCKET_DIR "/run/libvirt"
+#define HVD_DIR "/run/hvd"
+
+static const char usage[] =
+	"Usage: virthvdd [OPTION]...\n"
+	"Serves libvirt's clients (virsh -c hvd:///system) on behalf of hvd.\n"
+	"\n"
+	"      --socket-dir=DIR   where clients connect: DIR/virthvdd-sock and\n"
+	"                         DIR/virthvdd-sock-ro [" SOCKET_DIR "]\n"
+	"      --hvd-dir=DIR      where hvd.sock and hvd-ro.sock are [" HVD_DIR
+	"]\n"
+	"      --log-level=LEVEL  error, warning, info or debug [info]\n"
+	"      --list=WHAT        print what is supported and exit: procedures\n"
+	"      --help             print this and exit\n"
+	"      --version          print the version and exit\n";
+
+static int bad_usage(const char *what)
+{
+	fprintf(stderr, "virthvdd: %s\nTry: virthvdd --help\n", what);
+	return 2;
+}
+
+static int list(const char *what)
+{
+	if (strcmp(what, "procedures") == 0) {
+		procedures_print(stdout);
+		return 0;
+	}
+	return bad_usage("--list: not procedures");
+}
+
+static void set_hvd_dir(struct server_options *o, const char *dir)
+{
+	snprintf(o->hvd_socket, PATH_MAX, "%s/hvd.sock", dir);
+	snprintf(o->hvd_readonly_socket, PATH_MAX, "%s/hvd-ro.sock", dir);
+}
+
+/* Returns -1 to go on, or the status to exit with. */
+static int parse_options(int argc, char **argv, struct server_options *ret)
+{
+	static const struct option options[] = {
+		{ "socket-dir", required_argument, NULL, 's' },
+		{ "hvd-dir", required_argument, NULL, 'r' },
+		{ "log-level", required_argument, NULL, 'l' },
+		{ "list", required_argument, NULL, 'i' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ 0 },
+	};
+	enum log_level level;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (optarg && strlen(optarg) >= PATH_MAX - 32) {
+			return bad_usage("an argument is too long");
+		}
+		switch (option) {
+		case 's':
+			snprintf(ret->socket_dir, PATH_MAX, "%s", optarg);
+			break;
+		case 'r':
+			set_hvd_dir(ret, optarg);
+			break;
+		case 'l':
+			if (log_parse_level(optarg, &level) < 0) {
+				return bad_usage("unknown --log-level");
+			}
+			log_set_level(level);
+			break;
+		case 'i':
+			return list(optarg);
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		case 'v':
+			puts("virthvdd " ZV_VERSION);
+			return 0;
+		default:
+			fputs("Try: virthvdd --help\n", stderr);
+			return 2;
+		}
+	}
+	return optind < argc ? bad_usage("unexpected argument") : -1;
+}
+
+static uv_signal_t signals[2];
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	log_info("%s: stopping", strsignal(number));
+	service_stopping();
+	server_close(handle->data);
+	for (int i = 0; i < 2; i++) {
+		uv_close((uv_handle_t *)&signals[i], NULL);
+	}
+}
+
+static int serve(uv_loop_t *loop, const struct server_options *options)
+{
+	struct server *server = server_open(loop, options);
+
+	if (!server) {
+		return 1;
+	}
+	for (int i = 0; i < 2; i++) {
+		uv_signal_init(loop, &signals[i]);
+		signals[i].data = server;
+		uv_signal_start(&signals[i], on_signal, i ? SIGINT : SIGTERM);
+	}
+	service_ready(loop);
+	uv_run(loop, UV_RUN_DEFAULT);
+	server_free(server);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct server_options options = { .socket_dir = SOCKET_DIR };
+	uv_loop_t loop;
+	int rc;
+
+	service_init();
+	set_hvd_dir(&options, HVD_DIR);
+	rc = parse_options(argc, argv, &options);
+	if (rc >= 0) {
+		return rc;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	if (uv_loop_init(&loop) < 0) {
+		log_error("no event loop");
+		return 1;
+	}
+	rc = serve(&loop, &options);
+	uv_loop_close(&loop);
+	return rc;
+}

@@ -1,0 +1,576 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Domains: which there are, how they are, and their life. */
+#include <hvd.h>
+#include <json-c/json.h>
+#include <libvirt/libvirt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+#include "domain_state.h"
+#include "json.h"
+#include "procedures.h"
+
+/* True if no other flags are set; else the call is answered. */
+static bool only_flags(struct call *call, uint32_t flags, uint32_t known)
+{
+	if (flags & ~known) {
+		call_error(call, VIR_ERR_INVALID_ARG,
+			   "unsupported flags (0x%x) in %s", flags & ~known,
+			   call->procedure->name);
+		return false;
+	}
+	return true;
+}
+
+/* ---------------------------------------------------------------- lists */
+
+struct listing {
+	uint32_t flags;
+	int32_t max;
+	bool want_results;
+	bool active; /* of the lists by id or name */
+};
+
+struct filter {
+	uint32_t yes;
+	uint32_t no;
+	bool (*is)(struct json_object *zone);
+};
+
+static bool is_running(struct json_object *zone)
+{
+	return domain_state(zone, NULL) == VIR_DOMAIN_RUNNING;
+}
+
+static bool is_paused(struct json_object *zone)
+{
+	return domain_state(zone, NULL) == VIR_DOMAIN_PAUSED;
+}
+
+static bool is_shutoff(struct json_object *zone)
+{
+	return domain_state(zone, NULL) == VIR_DOMAIN_SHUTOFF;
+}
+
+static bool is_other(struct json_object *zone)
+{
+	return !is_running(zone) && !is_paused(zone) && !is_shutoff(zone);
+}
+
+static bool is_persistent(struct json_object *zone)
+{
+	return json_flag(zone, "persistent");
+}
+
+static bool is_autostart(struct json_object *zone)
+{
+	return json_flag(zone, "autostart");
+}
+
+/* Saved states, snapshots and checkpoints: there are none. */
+static bool never(struct json_object *zone)
+{
+	(void)zone;
+	return false;
+}
+
+/* Does the state match one of those that are asked for, if any are? */
+static bool state_matches(struct json_object *zone, uint32_t flags)
+{
+	static const struct {
+		uint32_t flag;
+		bool (*is)(struct json_object *zone);
+	} rows[] = {
+		{ VIR_CONNECT_LIST_DOMAINS_RUNNING, is_running },
+		{ VIR_CONNECT_LIST_DOMAINS_PAUSED, is_paused },
+		{ VIR_CONNECT_LIST_DOMAINS_SHUTOFF, is_shutoff },
+		{ VIR_CONNECT_LIST_DOMAINS_OTHER, is_other },
+	};
+	uint32_t asked = 0;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		asked |= flags & rows[i].flag;
+		if ((flags & rows[i].flag) && rows[i].is(zone)) {
+			return true;
+		}
+	}
+	return !asked;
+}
+
+/* Flags come in groups: none or all of one mean that it does not matter. */
+static bool matches(struct json_object *zone, uint32_t flags)
+{
+	static const struct filter rows[] = {
+		{ VIR_CONNECT_LIST_DOMAINS_ACTIVE,
+		  VIR_CONNECT_LIST_DOMAINS_INACTIVE, domain_is_active },
+		{ VIR_CONNECT_LIST_DOMAINS_PERSISTENT,
+		  VIR_CONNECT_LIST_DOMAINS_TRANSIENT, is_persistent },
+		{ VIR_CONNECT_LIST_DOMAINS_AUTOSTART,
+		  VIR_CONNECT_LIST_DOMAINS_NO_AUTOSTART, is_autostart },
+		{ VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE,
+		  VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE, never },
+		{ VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT,
+		  VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT, never },
+		{ VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT,
+		  VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT, never },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool yes = flags & rows[i].yes;
+		bool no = flags & rows[i].no;
+
+		if (yes != no && rows[i].is(zone) != yes) {
+			return false;
+		}
+	}
+	return state_matches(zone, flags);
+}
+
+static uint32_t count_matches(struct json_object *zones, uint32_t flags)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < json_object_array_length(zones); i++) {
+		count += matches(json_object_array_get_idx(zones, i), flags);
+	}
+	return count;
+}
+
+static struct listing *begin_listing(struct call *call)
+{
+	return call_keep(call, sizeof(struct listing), free);
+}
+
+static void listed_all(struct call *call, struct json_object *zones)
+{
+	const struct listing *listing = call->state;
+	uint32_t count = count_matches(zones, listing->flags);
+
+	xdr_put_u32(&call->reply, listing->want_results ? count : 0);
+	for (size_t i = 0; i < json_object_array_length(zones); i++) {
+		struct json_object *zone = json_object_array_get_idx(zones, i);
+
+		if (listing->want_results && matches(zone, listing->flags)) {
+			put_domain(&call->reply, zone);
+		}
+	}
+	xdr_put_u32(&call->reply, count);
+	call_reply(call);
+}
+
+static void list_all(struct call *call)
+{
+	int32_t want = xdr_get_i32(&call->args);
+	uint32_t flags = xdr_get_u32(&call->args);
+	struct listing *listing;
+
+	if (!call_args_end(call)) {
+		return;
+	}
+	listing = begin_listing(call);
+	if (listing) {
+		listing->want_results = want;
+		listing->flags = flags;
+		call_hvd(call, "zone.list", NULL, listed_all);
+	}
+}
+
+/* Ids of active domains, names of others. */
+static void listed_old(struct call *call, struct json_object *zones)
+{
+	const struct listing *listing = call->state;
+	uint32_t count = count_matches(zones, listing->flags);
+	uint32_t left =
+		count < (uint32_t)listing->max ? count : (uint32_t)listing->max;
+
+	xdr_put_u32(&call->reply, left);
+	for (size_t i = 0; left > 0; i++) {
+		struct json_object *zone = json_object_array_get_idx(zones, i);
+
+		if (!matches(zone, listing->flags)) {
+			continue;
+		}
+		left--;
+		if (listing->active) {
+			xdr_put_i32(&call->reply,
+				    (int32_t)json_number(zone, "id", -1));
+		} else {
+			xdr_put_string(&call->reply, json_text(zone, "name"));
+		}
+	}
+	call_reply(call);
+}
+
+static void list_old(struct call *call, bool active)
+{
+	int32_t max = xdr_get_i32(&call->args);
+	struct listing *listing;
+
+	if (!call_args_end(call)) {
+		return;
+	}
+	listing = begin_listing(call);
+	if (listing) {
+		listing->max = max > 0 ? max : 0;
+		listing->active = active;
+		listing->flags = active ? VIR_CONNECT_LIST_DOMAINS_ACTIVE
+					: VIR_CONNECT_LIST_DOMAINS_INACTIVE;
+		call_hvd(call, "zone.list", NULL, listed_old);
+	}
+}
+
+static void list_active(struct call *call)
+{
+	list_old(call, true);
+}
+
+static void list_defined(struct call *call)
+{
+	list_old(call, false);
+}
+
+static void counted_active(struct call *call, struct json_object *zones)
+{
+	xdr_put_u32(&call->reply,
+		    count_matches(zones, VIR_CONNECT_LIST_DOMAINS_ACTIVE));
+	call_reply(call);
+}
+
+static void count_active(struct call *call)
+{
+	if (call_args_end(call)) {
+		call_hvd(call, "zone.list", NULL, counted_active);
+	}
+}
+
+static void counted_defined(struct call *call, struct json_object *zones)
+{
+	xdr_put_u32(&call->reply,
+		    count_matches(zones, VIR_CONNECT_LIST_DOMAINS_INACTIVE));
+	call_reply(call);
+}
+
+static void count_defined(struct call *call)
+{
+	if (call_args_end(call)) {
+		call_hvd(call, "zone.list", NULL, counted_defined);
+	}
+}
+
+/* -------------------------------------------------------------- lookups */
+
+struct lookup {
+	int32_t id;
+	char name[64];
+};
+
+static void looked_up(struct call *call, struct json_object *zone)
+{
+	put_domain(&call->reply, zone);
+	call_reply(call);
+}
+
+static void lookup_by_uuid(struct call *call)
+{
+	const uint8_t *uuid = xdr_get_fixed(&call->args, UUID_SIZE);
+	struct domain_ref ref = { 0 };
+
+	if (!call_args_end(call)) {
+		return;
+	}
+	uuid_format(uuid, ref.uuid_text);
+	snprintf(call->subject, sizeof(call->subject), "uuid '%s'",
+		 ref.uuid_text);
+	call_hvd(call, "zone.get", domain_params(&ref), looked_up);
+}
+
+static void looked_up_name(struct call *call, struct json_object *zones)
+{
+	const struct lookup *lookup = call->state;
+
+	for (size_t i = 0; i < json_object_array_length(zones); i++) {
+		struct json_object *zone = json_object_array_get_idx(zones, i);
+
+		if (lookup->name[0]
+			    ? json_is(zone, "name", lookup->name)
+			    : json_number(zone, "id", -1) == lookup->id) {
+			looked_up(call, zone);
+			return;
+		}
+	}
+	call_error(call, VIR_ERR_NO_DOMAIN,
+		   "Domain not found: no domain with matching %s",
+		   call->subject);
+}
+
+/* Names that are uuids are taken for these by zone.get: not so here. */
+static void lookup_by_name(struct call *call)
+{
+	const char *name = xdr_get_string(&call->args, PACKET_STRING_MAX);
+	struct lookup *lookup;
+
+	if (!call_args_end(call)) {
+		return;
+	}
+	snprintf(call->subject, sizeof(call->subject), "name '%s'", name);
+	lookup = call_keep(call, sizeof(*lookup), free);
+	if (!lookup) {
+		return;
+	}
+	if (!name[0] || strlen(name) >= sizeof(lookup->name)) {
+		call_error(call, VIR_ERR_NO_DOMAIN,
+			   "Domain not found: no domain with matching %s",
+			   call->subject);
+		return;
+	}
+	strcpy(lookup->name, name);
+	call_hvd(call, "zone.list", NULL, looked_up_name);
+}
+
+static void lookup_by_id(struct call *call)
+{
+	int32_t id = xdr_get_i32(&call->args);
+	struct lookup *lookup;
+
+	if (!call_args_end(call)) {
+		return;
+	}
+	snprintf(call->subject, sizeof(call->subject), "id %d", id);
+	lookup = call_keep(call, sizeof(*lookup), free);
+	if (!lookup) {
+		return;
+	}
+	if (id < 0) {
+		call_error(call, VIR_ERR_INVALID_ARG, "an id is not negative");
+		return;
+	}
+	lookup->id = id;
+	call_hvd(call, "zone.list", NULL, looked_up_name);
+}
+
+/* ---------------------------------------------------------------- state */
+
+/* Reads the arguments of a procedure that has a domain's, then asks for it. */
+static void get_zone(struct call *call, bool with_flags, uint32_t known,
+		     call_step_fn step)
+{
+	struct domain_ref ref;
+	uint32_t flags = 0;
+
+	call_get_domain(call, &ref);
+	if (with_flags) {
+		flags = xdr_get_u32(&call->args);
+	}
+	if (call_args_end(call) && only_flags(call, flags, known)) {
+		call_hvd(call, "zone.get", domain_params(&ref), step);
+	}
+}
+
+static void got_info(struct call *call, struct json_object *zone)
+{
+	uint64_t memory = (uint64_t)json_number(zone, "memory", 0) / 1024;
+
+	xdr_put_u32(&call->reply, (uint32_t)domain_state(zone, NULL));
+	xdr_put_u64(&call->reply, memory); /* the most it may have, in KiB */
+	xdr_put_u64(&call->reply, memory);
+	xdr_put_u32(&call->reply, (uint32_t)json_number(zone, "vcpus", 0));
+	xdr_put_u64(&call->reply,
+		    (uint64_t)json_number(zone, "info.cpu_time_ns", 0));
+	call_reply(call);
+}
+
+static void get_info(struct call *call)
+{
+	get_zone(call, false, 0, got_info);
+}
+
+static void got_state(struct call *call, struct json_object *zone)
+{
+	int reason;
+
+	xdr_put_i32(&call->reply, domain_state(zone, &reason));
+	xdr_put_i32(&call->reply, reason);
+	call_reply(call);
+}
+
+static void get_state(struct call *call)
+{
+	get_zone(call, true, 0, got_state);
+}
+
+static void got_active(struct call *call, struct json_object *zone)
+{
+	xdr_put_i32(&call->reply, domain_is_active(zone));
+	call_reply(call);
+}
+
+static void get_active(struct call *call)
+{
+	get_zone(call, false, 0, got_active);
+}
+
+static void got_persistent(struct call *call, struct json_object *zone)
+{
+	xdr_put_i32(&call->reply, is_persistent(zone));
+	call_reply(call);
+}
+
+static void get_persistent(struct call *call)
+{
+	get_zone(call, false, 0, got_persistent);
+}
+
+static void got_autostart(struct call *call, struct json_object *zone)
+{
+	xdr_put_i32(&call->reply, is_autostart(zone));
+	call_reply(call);
+}
+
+static void get_autostart(struct call *call)
+{
+	get_zone(call, false, 0, got_autostart);
+}
+
+static void got_os_type(struct call *call, struct json_object *zone)
+{
+	(void)zone;
+	xdr_put_string(&call->reply, "hvm");
+	call_reply(call);
+}
+
+static void get_os_type(struct call *call)
+{
+	get_zone(call, false, 0, got_os_type);
+}
+
+/* ----------------------------------------------------------------- life */
+
+/* A domain, perhaps flags, then one method of hvd. */
+static void life(struct call *call, bool with_flags, uint32_t known,
+		 const char *method)
+{
+	struct domain_ref ref;
+	uint32_t flags = 0;
+
+	call_get_domain(call, &ref);
+	if (with_flags) {
+		flags = xdr_get_u32(&call->args);
+	}
+	if (call_args_end(call) && only_flags(call, flags, known)) {
+		call_hvd(call, method, domain_params(&ref), call_step_done);
+	}
+}
+
+static void create(struct call *call)
+{
+	life(call, false, 0, "zone.start");
+}
+
+static void created(struct call *call, struct json_object *result)
+{
+	struct domain_ref *ref = call->state;
+
+	(void)result;
+	call_hvd(call, "zone.get", domain_params(ref), looked_up);
+}
+
+static void create_with_flags(struct call *call)
+{
+	struct domain_ref ref;
+	struct domain_ref *kept;
+	struct json_object *params;
+	uint32_t flags;
+
+	call_get_domain(call, &ref);
+	flags = xdr_get_u32(&call->args);
+	if (!call_args_end(call) ||
+	    !only_flags(call, flags,
+			VIR_DOMAIN_START_PAUSED |
+				VIR_DOMAIN_START_FORCE_BOOT)) {
+		return;
+	}
+	kept = call_keep(call, sizeof(*kept), free);
+	if (!kept) {
+		return;
+	}
+	*kept = ref;
+	params = domain_params(&ref);
+	json_put(params, "paused",
+		 json_object_new_boolean(flags & VIR_DOMAIN_START_PAUSED));
+	call_hvd(call, "zone.start", params, created);
+}
+
+static void destroy(struct call *call)
+{
+	life(call, false, 0, "zone.destroy");
+}
+
+static void destroy_flags(struct call *call)
+{
+	life(call, true, VIR_DOMAIN_DESTROY_GRACEFUL, "zone.destroy");
+}
+
+static void shut_down(struct call *call)
+{
+	life(call, false, 0, "zone.shutdown");
+}
+
+static void shut_down_flags(struct call *call)
+{
+	life(call, true, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN, "zone.shutdown");
+}
+
+static void reboot(struct call *call)
+{
+	life(call, true, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN, "zone.reboot");
+}
+
+static void reset(struct call *call)
+{
+	life(call, true, 0, "zone.reset");
+}
+
+static void suspend(struct call *call)
+{
+	life(call, false, 0, "zone.pause");
+}
+
+static void resume(struct call *call)
+{
+	life(call, false, 0, "zone.resume");
+}
+
+static const struct procedure rows[] = {
+	{ 273, "ConnectListAllDomains", list_all, PROC_READ, NULL },
+	{ 37, "ConnectListDomains", list_active, PROC_READ, NULL },
+	{ 51, "ConnectNumOfDomains", count_active, PROC_READ, NULL },
+	{ 21, "ConnectListDefinedDomains", list_defined, PROC_READ, NULL },
+	{ 25, "ConnectNumOfDefinedDomains", count_defined, PROC_READ, NULL },
+	{ 22, "DomainLookupByID", lookup_by_id, PROC_READ, NULL },
+	{ 23, "DomainLookupByName", lookup_by_name, PROC_READ, NULL },
+	{ 24, "DomainLookupByUUID", lookup_by_uuid, PROC_READ, NULL },
+	{ 16, "DomainGetInfo", get_info, PROC_READ, NULL },
+	{ 212, "DomainGetState", get_state, PROC_READ, NULL },
+	{ 150, "DomainIsActive", get_active, PROC_READ, NULL },
+	{ 151, "DomainIsPersistent", get_persistent, PROC_READ, NULL },
+	{ 15, "DomainGetAutostart", get_autostart, PROC_READ, NULL },
+	{ 19, "DomainGetOSType", get_os_type, PROC_READ, "`hvm`" },
+	{ 9, "DomainCreate", create, 0, NULL },
+	{ 196, "DomainCreateWithFlags", create_with_flags, 0,
+	  "`PAUSED`, `FORCE_BOOT`" },
+	{ 12, "DomainDestroy", destroy, 0, NULL },
+	{ 234, "DomainDestroyFlags", destroy_flags, 0, "`GRACEFUL`" },
+	{ 33, "DomainShutdown", shut_down, 0, "presses the power key" },
+	{ 258, "DomainShutdownFlags", shut_down_flags, 0, "`ACPI_POWER_BTN`" },
+	{ 27, "DomainReboot", reboot, 0,
+	  "presses the power key, then starts it again" },
+	{ 245, "DomainReset", reset, 0, NULL },
+	{ 34, "DomainSuspend", suspend, 0, NULL },
+	{ 28, "DomainResume", resume, 0, NULL },
+};
+
+const struct procedure_group domain_procedures = {
+	"Domains", rows, sizeof(rows) / sizeof(rows[0])
+};

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "log.h"
+#include "service.h"
+#include "unix_socket.h"
+
+/*
+ * Clients of `hvd:///system` look for these names: virt<scheme>d-sock
+ * (https://libvirt.org/daemons.html).
+ */
+#define SOCKET_NAME "virthvdd-sock"
+#define LOCK_NAME "virthvdd.lock"
+
+/* Each socket has a limit of its own: who may only look cannot lock out. */
+#define CLIENTS_MAX 1024u
+#define CLIENTS_READONLY_MAX 256u
+#define BACKLOG 1024
+
+struct listener {
+	uv_pipe_t pipe;
+	struct server *server;
+	char path[PATH_MAX + 32];
+	bool readonly;
+	bool open;
+	bool passed; /* systemd's: it stays when we end */
+	struct client_owner clients;
+};
+
+struct server {
+	uv_loop_t *loop;
+	struct server_options options;
+	int lock_fd;
+	struct listener listeners[2]; /* by readonly */
+};
+
+const char *server_hvd_socket(struct server *server, bool readonly)
+{
+	return readonly ? server->options.hvd_readonly_socket
+			: server->options.hvd_socket;
+}
+
+struct client_owner *server_clients(struct server *server, bool readonly)
+{
+	return &server->listeners[readonly].clients;
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+	struct listener *l = stream->data;
+	unsigned int max = l->readonly ? CLIENTS_READONLY_MAX : CLIENTS_MAX;
+	bool full = l->clients.count >= max;
+	int rc;
+
+	if (status < 0) {
+		return;
+	}
+	/* libuv has accepted it: it must be taken, if only to be let go */
+	rc = client_accept(l->server, &l->clients, stream, l->readonly, full);
+	if (rc < 0 || full) {
+		log_warning("a client could not be accepted: %s",
+			    full ? "there are too many" : uv_strerror(rc));
+	}
+}
+
+static int listen_on(struct server *server, bool readonly)
+{
+	struct listener *l = &server->listeners[readonly];
+	int fd = service_take_socket(readonly ? "virthvdd-ro" : "virthvdd");
+	int rc;
+
+	snprintf(l->path, sizeof(l->path), "%s/%s%s",
+		 server->options.socket_dir, SOCKET_NAME,
+		 readonly ? "-ro" : "");
+	l->server = server;
+	l->readonly = readonly;
+	l->passed = fd >= 0;
+	if (!l->passed) {
+		fd = unix_socket_listen(l->path, readonly ? 0666 : 0660);
+	}
+	if (fd < 0) {
+		log_error("%s: %s", l->path, strerror(-fd));
+		return -1;
+	}
+	uv_pipe_init(server->loop, &l->pipe, 0);
+	l->pipe.data = l;
+	l->open = true;
+	rc = uv_pipe_open(&l->pipe, fd);
+	if (rc == 0) {
+		rc = uv_listen((uv_stream_t *)&l->pipe, BACKLOG, on_connection);
+	}
+	if (rc < 0) {
+		log_error("%s: %s", l->path, uv_strerror(rc));
+		return -1;
+	}
+	return 0;
+}
+
+/* It is the lock that counts: a socket left over from a crash is no obstacle. */
+static int lock(const char *dir)
+{
+	char path[PATH_MAX + 32];
+	int fd;
+
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST) {
+		log_error("%s: %s", dir, strerror(errno));
+		return -1;
+	}
+	snprintf(path, sizeof(path), "%s/%s", dir, LOCK_NAME);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		log_error("%s: %s", path, strerror(errno));
+		return -1;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		log_error("%s is locked: another virthvdd is running", path);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+struct server *server_open(uv_loop_t *loop,
+			   const struct server_options *options)
+{
+	struct server *server = calloc(1, sizeof(*server));
+
+	if (!server) {
+		log_error("out of memory");
+		return NULL;
+	}
+	server->loop = loop;
+	server->options = *options;
+	server->lock_fd = lock(options->socket_dir);
+	if (server->lock_fd < 0) {
+		free(server);
+		return NULL;
+	}
+	if (listen_on(server, false) < 0 || listen_on(server, true) < 0) {
+		server_close(server);
+		uv_run(loop, UV_RUN_DEFAULT);
+		server_free(server);
+		return NULL;
+	}
+	log_info("listening on %s", server->listeners[0].path);
+	return server;
+}
+
+void server_close(struct server *server)
+{
+	for (int i = 0; i < 2; i++) {
+		struct listener *l = &server->listeners[i];
+
+		client_close_all(&l->clients);
+		if (l->open) {
+			if (!l->passed) {
+				unlink(l->path);
+			}
+			uv_close((uv_handle_t *)&l->pipe, NULL);
+			l->open = false;
+		}
+	}
+}
+
+void server_free(struct server *server)
+{
+	close(server->lock_fd);
+	free(server);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where libvirt's clients connect: one socket for everything, one for reading. */
+#ifndef ZV_TOOLSTACK_LIBVIRT_SERVER_H
+#define ZV_TOOLSTACK_LIBVIRT_SERVER_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <uv.h>
+
+struct client_owner;
+struct server;
+
+struct server_options {
+	char socket_dir[PATH_MAX];
+	char hvd_socket[PATH_MAX];
+	char hvd_readonly_socket[PATH_MAX];
+};
+
+/* NULL after logging why. */
+struct server *server_open(uv_loop_t *loop,
+			   const struct server_options *options);
+/* Drops all clients and stops listening. */
+void server_close(struct server *server);
+void server_free(struct server *server); /* after the loop has ended */
+
+const char *server_hvd_socket(struct server *server, bool readonly);
+struct client_owner *server_clients(struct server *server, bool readonly);
+
+#endif /* ZV_TOOLSTACK_LIBVIRT_SERVER_H */
