@@ -506,6 +506,40 @@ def test_zone0_is_listed_but_not_touched(hvd):
     assert error.path == "$.name"
 
 
+def test_a_uuid_stands_for_a_name(machine, hvd):
+    uuid = started(machine, hvd)["uuid"]
+    hvd.call("zone.define", definition=machine.definition("other"))
+    for given in (uuid, uuid.upper()):
+        assert hvd.call("zone.get", name=given)["name"] == "z1"
+        assert hvd.call("host.counters", zone=given)["vcpus"]
+    hvd.call("zone.pause", name=uuid)
+    assert state(hvd, "z1") == "paused"
+    assert hvd.event("z1", "paused")
+    assert hvd.call("zone.rename", name=hvd.call("zone.get", name="other")
+                    ["uuid"], new_name="another")["name"] == "another"
+    zone0 = hvd.call("zone.list")[0]["uuid"]
+    assert hvd.call("zone.get", name=zone0)["name"] == "zone0"
+    assert hvd.call("host.counters", zone=zone0) == hvd.call("host.counters")
+    fails("UNSUPPORTED", hvd, "zone.destroy", name=zone0)
+    for given in (uuid[:-1], uuid + "0", uuid[:-1] + "x", uuid.replace("-", "."),
+                  "6f0c1e5a-94d2-4c39-8a51-0f9b7c2d3e48"):
+        error = fails("ZONE_NOT_FOUND", hvd, "zone.get", name=given)
+        assert error.path == "$.name" and given in str(error)
+        error = fails("ZONE_NOT_FOUND", hvd, "host.counters", zone=given)
+        assert error.path == "$.zone"
+
+
+def test_no_zone_is_called_as_a_uuid(machine, hvd):
+    name = "6F0C1E5A-94d2-4c39-8a51-0f9b7c2d3e48"
+    error = fails("INVALID_DEFINITION", hvd, "zone.define",
+                  definition=machine.definition(name))
+    assert error.path == "$.name" and "no uuid" in error.hint
+    hvd.call("zone.define", definition=machine.definition())
+    error = fails("INVALID_PARAMS", hvd, "zone.rename", name="z1",
+                  new_name=name)
+    assert error.path == "$.new_name" and "no uuid" in error.hint
+
+
 # ---------------------------------------------------------------- definitions
 
 def test_define_replace_undefine(machine, hvd):

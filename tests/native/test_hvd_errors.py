@@ -43,7 +43,7 @@ def about_a_zone():
     """Methods whose parameter `name` is that of a zone."""
     return [name for name, method in openrpc.METHODS.items()
             for p in method["params"] if p["name"] == "name" and
-            p["schema"].get("$ref", "").endswith("/ZoneName")]
+            p["schema"].get("$ref", "").endswith("/ZoneRef")]
 
 
 # What a method needs besides parameters of the right types.

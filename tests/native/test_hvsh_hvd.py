@@ -380,8 +380,10 @@ def test_same_mac(machine, net, hvd, hvsh):  # noqa: F811
         hvsh("start", "z2", status=1)
 
 
-def test_watch(machine, hvd, hvsh, env, defined):  # noqa: F811
-    with running(env, "info", "z1", "--watch", "--json") as process:
+@pytest.mark.parametrize("by", ["name", "uuid"])
+def test_watch(machine, hvd, hvsh, env, defined, by):  # noqa: F811
+    given = hvd.call("zone.get", name="z1")[by]
+    with running(env, "info", given, "--watch", "--json") as process:
         read_until(process, b'"definition"')
         hvsh("start", "z1")
         read_until(process, b'"running"')
@@ -447,12 +449,15 @@ def test_interrupt_of_what_cannot_be_cancelled(machine, hvd, hvsh, env,
     wait(lambda: state(hvd, "z1") == "defined")
 
 
-def test_progress_on_a_terminal(machine, hvd, env, defined):  # noqa: F811
+@pytest.mark.parametrize("by", ["name", "uuid"])
+def test_progress_on_a_terminal(machine, hvd, env, defined,  # noqa: F811
+                                by):
+    given = hvd.call("zone.get", name="z1")[by]
     machine.inject("delay-populate", "15000")
-    start = pexpect.spawn(HVSH, ["start", "z1"], env=env, timeout=SECONDS)
+    start = pexpect.spawn(HVSH, ["start", given], env=env, timeout=SECONDS)
     start.expect(rb"start z1 \(\d+ s, \d+% of 64.0 MiB\)")
     machine.clear("delay-populate")
-    start.expect(rb"z1: started")
+    start.expect(rb"%s: started" % given.encode())
     start.expect(pexpect.EOF)
     start.close()
     assert start.exitstatus == 0

@@ -202,7 +202,8 @@ def console(**more):
 
 
 GOOD = [
-    {}, {"name": "a" * 63}, {"name": "0._-"}, {"vcpus": 32},
+    {}, {"name": "a" * 63}, {"name": "0._-"},
+    {"name": "7a6d2f14-3c1b-4d5e-8f90-1122334455667"}, {"vcpus": 32},
     {"vcpus": {"max": 4, "on": 1}}, {"vcpus": {"max": 32}}, {"memory": "4M"},
     {"uuid": "7a6d2f14-3c1b-4d5e-8f90-112233445566"},
     {"memory": "255G"}, {"memory": "64MiB"}, {"memory": "65536k"},
@@ -242,6 +243,7 @@ BAD = [
     ({"name": 5}, "$.name"), ({"name": "-a"}, "$.name"),
     ({"name": "a" * 64}, "$.name"), ({"name": "zone0"}, "$.name"),
     ({"name": "a b"}, "$.name"), ({"name": "é"}, "$.name"),
+    ({"name": "7A6d2f14-3c1b-4d5e-8f90-112233445566"}, "$.name"),
     ({"uuid": "x"}, "$.uuid"), ({"uuid": 1}, "$.uuid"),
     ({"uuid": "00000000-0000-0000-0000-000000000000"}, "$.uuid"),
     ({"vcpus": 0}, "$.vcpus"), ({"vcpus": 33}, "$.vcpus"),

@@ -78,6 +78,7 @@ METHODS = [
     ("device.set", {**DISK, "limits": {"total-iops-sec": 5000}}, None),
     ("zone.list", {}, None),
     ("zone.get", {"name": "zone0"}, None),
+    ("zone.get", {"name": "00000000-0000-0000-0000-000000000000"}, None),
     ("zone.start", {**R, "paused": True}, "paused"),
     ("zone.resume", R, "running"),
     ("zone.get", R, None),

@@ -34,7 +34,7 @@ const char *zone_def_policy_name(enum zone_policy policy)
 }
 
 static const char name_hint[] = "1 to 63 letters, digits, '.', '_' and '-', "
-				"the first a letter or digit";
+				"the first a letter or digit; no uuid";
 static const char vcpus_hint[] = "how many CPUs it has, as in 2";
 static const char memory_hint[] =
 	"a string with a unit and a multiple of 2M, as in \"256M\"";
@@ -45,9 +45,10 @@ static const char kernel_hint[] =
 bool zone_def_name_valid(const char *name)
 {
 	size_t len = strlen(name);
+	uint8_t uuid[UUID_SIZE];
 
 	if (len == 0 || len >= ZV_NAME_MAX ||
-	    !isalnum((unsigned char)name[0])) {
+	    !isalnum((unsigned char)name[0]) || uuid_parse(name, uuid)) {
 		return false;
 	}
 	for (size_t i = 1; i < len; i++) {

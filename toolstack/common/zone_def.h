@@ -207,7 +207,10 @@ struct json_object *zone_def_to_json(const struct zone_def *def);
 
 bool zone_def_equal(const struct zone_def *a, const struct zone_def *b);
 
-/* [A-Za-z0-9][A-Za-z0-9._-]{0,62}; what names files and sockets. */
+/*
+ * [A-Za-z0-9][A-Za-z0-9._-]{0,62}, and no uuid, which names a zone by itself; what
+ * names files and sockets.
+ */
 bool zone_def_name_valid(const char *name);
 
 const char *zone_def_policy_name(enum zone_policy policy);

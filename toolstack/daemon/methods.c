@@ -217,17 +217,34 @@ static struct json_object *counters_to_json(const struct zv_counters *c)
 	return result;
 }
 
+/* Of the parameter `zone`; without it zone0. */
+static int counted_zone(struct daemon *daemon, struct json_object *params,
+			uint32_t *ret_id, struct zerror *ret_error)
+{
+	const char *ref = rpc_get_string(params, "zone");
+	struct zone *z = NULL;
+
+	if (ref && zone_look_up(daemon, ref, "$.zone", &z, ret_error) < 0) {
+		return -1;
+	}
+	if (z && z->id < 0) {
+		return zerror_set(ret_error, ZERROR_INVALID_STATE, NULL,
+				  "start it first", "%s does not run", z->name);
+	}
+	*ret_id = z ? (uint32_t)z->id : ZV_ZONE0;
+	return 0;
+}
+
 static void host_counters(struct rpc_call *call, struct json_object *params)
 {
 	struct daemon *daemon = daemon_of(call);
-	const char *name = rpc_get_string(params, "zone");
 	struct zv_counters counters = { 0 };
 	struct zerror error;
 	uint32_t id = ZV_ZONE0;
 	int rc;
 
 	if (daemon_connect(daemon, &error) < 0 ||
-	    (name && zone_find_id(daemon, name, &id, &error) < 0)) {
+	    counted_zone(daemon, params, &id, &error) < 0) {
 		rpc_fail(call, &error);
 		return;
 	}

@@ -31,27 +31,37 @@ struct zone *zone_find_uuid(struct daemon *daemon,
 	return NULL;
 }
 
-int zone_find_id(struct daemon *daemon, const char *name, uint32_t *ret_id,
-		 struct zerror *ret_error)
+/* A zone whose first definition is still being written does not exist yet. */
+bool zone_is_known(const struct zone *z)
 {
-	const struct zone *z = zone_find(daemon, name);
+	return z->def || z->state != ZONE_DEFINED;
+}
 
-	if (strcmp(name, "zone0") == 0) {
-		*ret_id = ZV_ZONE0;
+int zone_look_up(struct daemon *daemon, const char *ref, const char *path,
+		 struct zone **ret_zone, struct zerror *ret_error)
+{
+	uint8_t uuid[UUID_SIZE];
+	/* no zone is called so: zone_def_name_valid() */
+	bool is_uuid = uuid_parse(ref, uuid);
+	struct zone *z;
+
+	if (is_uuid ? uuid_is_null(uuid) : strcmp(ref, "zone0") == 0) {
+		*ret_zone = NULL;
 		return 0;
 	}
-	if (!z) {
-		return zerror_set(
-			ret_error, ZERROR_ZONE_NOT_FOUND, NULL,
-			"list the zones to see their names (hvsh list)",
-			"there is no zone %.64s", name);
+	z = is_uuid ? zone_find_uuid(daemon, uuid) : zone_find(daemon, ref);
+	if (z && zone_is_known(z)) {
+		*ret_zone = z;
+		return 0;
 	}
-	if (z->id < 0) {
-		return zerror_set(ret_error, ZERROR_INVALID_STATE, NULL,
-				  "start it first", "%s does not run", name);
-	}
-	*ret_id = (uint32_t)z->id;
-	return 0;
+	return zerror_set(ret_error, ZERROR_ZONE_NOT_FOUND, path,
+			  is_uuid ? "list the zones to see their uuids (hvsh "
+				    "list --json)"
+				  : "list the zones to see their names (hvsh "
+				    "list)",
+			  is_uuid ? "no zone has the uuid %.64s"
+				  : "there is no zone %.64s",
+			  ref);
 }
 
 struct zone *zone_create(struct daemon *daemon, const char *name)

@@ -163,9 +163,14 @@ struct zone *zone_find(struct daemon *daemon, const char *name);
 struct zone *zone_find_uuid(struct daemon *daemon,
 			    const uint8_t uuid[UUID_SIZE]);
 
-/* The id of a zone that exists in the hypervisor; "zone0" is 0. */
-int zone_find_id(struct daemon *daemon, const char *name, uint32_t *ret_id,
-		 struct zerror *ret_error);
+/*
+ * Whom a caller means by ref, a name or a uuid in the usual form, in the parameter
+ * at path.  NULL: zone0, whose uuid is null, as the hypervisor gives it none.
+ */
+int zone_look_up(struct daemon *daemon, const char *ref, const char *path,
+		 struct zone **ret_zone, struct zerror *ret_error);
+/* Is it to be shown to others? */
+bool zone_is_known(const struct zone *zone);
 
 /* An empty zone of that name.  NULL: out of memory. */
 struct zone *zone_create(struct daemon *daemon, const char *name);

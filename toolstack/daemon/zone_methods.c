@@ -21,31 +21,21 @@ static struct daemon *daemon_of(const struct rpc_call *call)
 	return session_daemon(rpc_call_user(call));
 }
 
-/* A zone whose first definition is still being written does not exist yet. */
-static bool is_known(const struct zone *z)
-{
-	return z->def || z->state != ZONE_DEFINED;
-}
-
 struct zone *methods_zone(struct rpc_call *call, struct json_object *params)
 {
-	const char *name = rpc_get_string(params, "name");
-	struct zone *z = zone_find(daemon_of(call), name);
+	struct zone *z = NULL;
 	struct zerror error;
 
-	if (strcmp(name, "zone0") == 0) {
+	if (zone_look_up(daemon_of(call), rpc_get_string(params, "name"),
+			 "$.name", &z, &error) < 0) {
+		rpc_fail(call, &error);
+	} else if (!z) {
 		zerror_set(&error, ZERROR_UNSUPPORTED, "$.name",
 			   "zone0 ends when the machine is shut down",
 			   "zone0 is the root zone: its life is the machine's");
-	} else if (!z || !is_known(z)) {
-		zerror_set(&error, ZERROR_ZONE_NOT_FOUND, "$.name",
-			   "list the zones to see their names (hvsh list)",
-			   "there is no zone %.64s", name);
-	} else {
-		return z;
+		rpc_fail(call, &error);
 	}
-	rpc_fail(call, &error);
-	return NULL;
+	return z;
 }
 
 /* ---------------------------------------------------------- list, get */
@@ -96,7 +86,7 @@ void methods_zone_list(struct rpc_call *call, struct json_object *params)
 		json_object_array_add(list, zone0_summary(&info));
 	}
 	for (const struct zone *z = daemon->zones; z; z = z->next) {
-		if (is_known(z)) {
+		if (zone_is_known(z)) {
 			json_object_array_add(list, zone_summary(z));
 		}
 	}
@@ -128,15 +118,16 @@ static void get_zone0(struct rpc_call *call)
 
 void methods_zone_get(struct rpc_call *call, struct json_object *params)
 {
+	struct zerror error;
 	struct zone *z;
 
-	if (strcmp(rpc_get_string(params, "name"), "zone0") == 0) {
-		get_zone0(call);
-		return;
-	}
-	z = methods_zone(call, params);
-	if (z) {
+	if (zone_look_up(daemon_of(call), rpc_get_string(params, "name"),
+			 "$.name", &z, &error) < 0) {
+		rpc_fail(call, &error);
+	} else if (z) {
 		rpc_result(call, zone_detail(z));
+	} else {
+		get_zone0(call);
 	}
 }
 
@@ -313,7 +304,8 @@ int methods_new_name(struct rpc_call *call, const char *name)
 	if (!zone_def_name_valid(name) || strcmp(name, "zone0") == 0) {
 		zerror_set(&error, ZERROR_INVALID_PARAMS, "$.new_name",
 			   "1 to 63 letters, digits, dots, dashes and "
-			   "underscores, the first a letter or a digit",
+			   "underscores, the first a letter or a digit; no "
+			   "uuid",
 			   "no zone can be called %.64s", name);
 	} else if (other) {
 		zerror_set(&error, ZERROR_ZONE_EXISTS, "$.new_name",

@@ -3,6 +3,9 @@
 #include "hvsh.h"
 
 #include <limits.h>
+#include <stdio.h>
+
+#include "uuid.h"
 
 static int timeout_ms(const struct context *ctx)
 {
@@ -39,6 +42,20 @@ int context_connect(struct context *ctx)
 		hint("%s", error->hint);
 	}
 	return EXIT_CONNECT;
+}
+
+void context_zone_name(struct context *ctx, const char *given,
+		       char ret_name[ZONE_NAME_MAX])
+{
+	struct hvd_zone_detail *detail;
+	uint8_t uuid[UUID_SIZE];
+
+	snprintf(ret_name, ZONE_NAME_MAX, "%s", given);
+	if (uuid_parse(given, uuid) &&
+	    hvd_zone_get(ctx->conn, given, &detail) == 0) {
+		snprintf(ret_name, ZONE_NAME_MAX, "%s", detail->zone.name);
+		hvd_zone_detail_free(detail);
+	}
 }
 
 void context_fini(struct context *ctx)

@@ -44,6 +44,12 @@ struct context {
 int context_connect(struct context *ctx);
 void context_fini(struct context *ctx);
 
+#define ZONE_NAME_MAX 64 /* NUL included */
+/* What events and jobs call the zone that a user named, perhaps by its uuid; what
+ * was given if that is not known.  Connected. */
+void context_zone_name(struct context *ctx, const char *given,
+		       char ret_name[ZONE_NAME_MAX]);
+
 /* ---- args.c ---- */
 
 struct option {

@@ -16,7 +16,7 @@
 
 static struct {
 	char verb[16];
-	char zone[64];
+	char zone[ZONE_NAME_MAX];
 	struct timespec started;
 	unsigned int turn;
 	bool shown;
@@ -96,7 +96,7 @@ static int on_wait(struct hvd_conn *conn, void *arg)
 void progress_start(struct context *ctx, const char *verb, const char *zone)
 {
 	snprintf(state.verb, sizeof(state.verb), "%s", verb);
-	snprintf(state.zone, sizeof(state.zone), "%s", zone);
+	context_zone_name(ctx, zone, state.zone);
 	clock_gettime(CLOCK_MONOTONIC, &state.started);
 	state.turn = 0;
 	state.far[0] = '\0';

@@ -88,10 +88,15 @@ static int follow(struct context *ctx, const struct args *args,
 int watch(struct context *ctx, const struct args *args, const char *zone,
 	  show_fn show)
 {
-	struct watch state = { .zone = zone, .changed = true };
+	struct watch state = { .changed = true };
+	char name[ZONE_NAME_MAX];
 	bool screen;
 	int status, err;
 
+	if (zone != NULL) {
+		context_zone_name(ctx, zone, name);
+		state.zone = name;
+	}
 	/* First, so that nothing that happens meanwhile is missed. */
 	err = hvd_subscribe(ctx->conn, HVD_EVENTS_NEW, on_event, &state, NULL);
 	if (err != 0) {

@@ -65,7 +65,7 @@ static unsigned int types_of(struct json_object *schema)
 	const char *type = text(schema, "type");
 
 	if (ref) {
-		return strstr(ref, "ZoneName") ? RPC_STRING : RPC_OBJECT;
+		return strstr(ref, "ZoneDefinition") ? RPC_OBJECT : RPC_STRING;
 	}
 	if (json_object_object_get_ex(schema, "oneOf", NULL)) {
 		return RPC_STRING | RPC_INT;

@@ -686,6 +686,8 @@ static void test_errors(void **state)
 		{ "name", "\"a b\"", "$.name", "not a zone name" },
 		{ "name", "\"\xc3\xa9\"", "$.name", "not a zone name" },
 		{ "name", "\"zone0\"", "$.name", "root zone" },
+		{ "name", "\"6F0C1E5A-94d2-4c39-8a51-0f9b7c2d3e48\"", "$.name",
+		  "not a zone name" },
 		{ "uuid", "\"x\"", "$.uuid", "UUID" },
 		{ "uuid", "\"00000000-0000-0000-0000-000000000000\"", "$.uuid",
 		  "UUID" },

@@ -24,6 +24,8 @@
  * across hvd_reconnect().  Wait for POLLIN only, the library takes care of
  * unsent output itself.
  *
+ * Names.  `name` says which zone, by its name or its uuid.
+ *
  * The library never prints, never exits, and never touches signals.
  *
  * Structures returned by the library are freed with the function named beside
