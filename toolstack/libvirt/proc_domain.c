@@ -300,8 +300,7 @@ static void looked_up_name(struct call *call, struct json_object *zones)
 			return;
 		}
 	}
-	call_error(call, VIR_ERR_NO_DOMAIN,
-		   "Domain not found: no domain with matching %s",
+	call_error(call, VIR_ERR_NO_DOMAIN, "no domain with matching %s",
 		   call->subject);
 }
 
@@ -321,8 +320,7 @@ static void lookup_by_name(struct call *call)
 	}
 	if (!name[0] || strlen(name) >= sizeof(lookup->name)) {
 		call_error(call, VIR_ERR_NO_DOMAIN,
-			   "Domain not found: no domain with matching %s",
-			   call->subject);
+			   "no domain with matching %s", call->subject);
 		return;
 	}
 	strcpy(lookup->name, name);

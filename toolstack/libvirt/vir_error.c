@@ -60,8 +60,7 @@ void vir_error_of_hvd(const struct hvd_error *from, const char *subject,
 {
 	if (from->code == HVD_ERROR_ZONE_NOT_FOUND && subject) {
 		vir_error_set(ret_error, VIR_ERR_NO_DOMAIN,
-			      "Domain not found: no domain with matching %s",
-			      subject);
+			      "no domain with matching %s", subject);
 		return;
 	}
 	vir_error_set(ret_error, code_of(from->code), "%s%s%s%s%s",
@@ -70,14 +69,46 @@ void vir_error_of_hvd(const struct hvd_error *from, const char *subject,
 		      from->hint ? from->hint : "");
 }
 
+/* How the messages of libvirt's own drivers begin, which people look for. */
+static const char *prefix_of(int code)
+{
+	static const struct {
+		int code;
+		const char *prefix;
+	} rows[] = {
+		{ VIR_ERR_NO_DOMAIN, "Domain not found: " },
+		{ VIR_ERR_OPERATION_INVALID,
+		  "Requested operation is not valid: " },
+		{ VIR_ERR_OPERATION_FAILED, "operation failed: " },
+		{ VIR_ERR_OPERATION_UNSUPPORTED, "Operation not supported: " },
+		{ VIR_ERR_OPERATION_DENIED, "operation forbidden: " },
+		{ VIR_ERR_OPERATION_TIMEOUT, "Timed out during operation: " },
+		{ VIR_ERR_CONFIG_UNSUPPORTED, "unsupported configuration: " },
+		{ VIR_ERR_XML_ERROR, "XML error: " },
+		{ VIR_ERR_INVALID_ARG, "invalid argument: " },
+		{ VIR_ERR_INTERNAL_ERROR, "internal error: " },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].code == code) {
+			return rows[i].prefix;
+		}
+	}
+	return "";
+}
+
 void vir_error_put(struct xdr_writer *w, const struct vir_error_text *error)
 {
+	char text[VIR_ERROR_MESSAGE_SIZE + 64];
+
+	snprintf(text, sizeof(text), "%s%s", prefix_of(error->code),
+		 error->message);
 	xdr_put_i32(w, error->code);
 	xdr_put_i32(w, VIR_FROM_RPC);
-	xdr_put_optional_string(w, error->message);
+	xdr_put_optional_string(w, text);
 	xdr_put_i32(w, VIR_ERR_ERROR);
 	xdr_put_bool(w, false); /* domain */
-	xdr_put_optional_string(w, error->message); /* str1 */
+	xdr_put_optional_string(w, text); /* str1 */
 	xdr_put_bool(w, false); /* str2 */
 	xdr_put_bool(w, false); /* str3 */
 	xdr_put_i32(w, 0); /* int1 */
