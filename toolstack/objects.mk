@@ -175,5 +175,6 @@ virthvdd-y += \
 	toolstack/libvirt/procedures.c \
 	toolstack/libvirt/server.c \
 	toolstack/libvirt/stream.c \
+	toolstack/libvirt/typed_param.c \
 	toolstack/libvirt/vir_error.c \
 	toolstack/libvirt/xdr.c

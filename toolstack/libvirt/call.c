@@ -251,6 +251,32 @@ void call_get_domain(struct call *call, struct domain_ref *ret_ref)
 		 ret_ref->uuid_text, ret_ref->name);
 }
 
+bool call_only_flags(struct call *call, uint32_t flags, uint32_t known)
+{
+	if (flags & ~known) {
+		call_error(call, VIR_ERR_INVALID_ARG,
+			   "unsupported flags (0x%x) in %s", flags & ~known,
+			   call->procedure->name);
+		return false;
+	}
+	return true;
+}
+
+void call_get_zone(struct call *call, bool with_flags, uint32_t known,
+		   call_step_fn step)
+{
+	struct domain_ref ref;
+	uint32_t flags = 0;
+
+	call_get_domain(call, &ref);
+	if (with_flags) {
+		flags = xdr_get_u32(&call->args);
+	}
+	if (call_args_end(call) && call_only_flags(call, flags, known)) {
+		call_hvd(call, "zone.get", domain_params(&ref), step);
+	}
+}
+
 struct json_object *domain_params(const struct domain_ref *ref)
 {
 	struct json_object *params = json_object_new_object();

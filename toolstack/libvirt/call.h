@@ -55,6 +55,9 @@ void call_drop_all(struct client *client);
 /* True if the arguments are complete; else the call is answered. */
 bool call_args_end(struct call *call);
 
+/* True if no other flags are set; else the call is answered. */
+bool call_only_flags(struct call *call, uint32_t flags, uint32_t known);
+
 /* state that is kept between steps, zeroed; NULL: the call is answered. */
 void *call_keep(struct call *call, size_t size, void (*free_state)(void *));
 
@@ -91,6 +94,13 @@ struct domain_ref {
 
 /* Reads one from the arguments; failures show in call_args_end(). */
 void call_get_domain(struct call *call, struct domain_ref *ret_ref);
+
+/*
+ * For procedures whose arguments are a domain, and flags if it has some: reads
+ * them, then asks hvd for the zone (zone.get).
+ */
+void call_get_zone(struct call *call, bool with_flags, uint32_t known,
+		   call_step_fn step);
 
 /* {"name": "<uuid>"}; NULL: out of memory, which call_hvd() copes with. */
 struct json_object *domain_params(const struct domain_ref *ref);

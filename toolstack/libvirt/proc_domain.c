@@ -12,18 +12,6 @@
 #include "json.h"
 #include "procedures.h"
 
-/* True if no other flags are set; else the call is answered. */
-static bool only_flags(struct call *call, uint32_t flags, uint32_t known)
-{
-	if (flags & ~known) {
-		call_error(call, VIR_ERR_INVALID_ARG,
-			   "unsupported flags (0x%x) in %s", flags & ~known,
-			   call->procedure->name);
-		return false;
-	}
-	return true;
-}
-
 /* ---------------------------------------------------------------- lists */
 
 struct listing {
@@ -350,22 +338,6 @@ static void lookup_by_id(struct call *call)
 
 /* ---------------------------------------------------------------- state */
 
-/* Reads the arguments of a procedure that has a domain's, then asks for it. */
-static void get_zone(struct call *call, bool with_flags, uint32_t known,
-		     call_step_fn step)
-{
-	struct domain_ref ref;
-	uint32_t flags = 0;
-
-	call_get_domain(call, &ref);
-	if (with_flags) {
-		flags = xdr_get_u32(&call->args);
-	}
-	if (call_args_end(call) && only_flags(call, flags, known)) {
-		call_hvd(call, "zone.get", domain_params(&ref), step);
-	}
-}
-
 static void got_info(struct call *call, struct json_object *zone)
 {
 	uint64_t memory = (uint64_t)json_number(zone, "memory", 0) / 1024;
@@ -381,7 +353,7 @@ static void got_info(struct call *call, struct json_object *zone)
 
 static void get_info(struct call *call)
 {
-	get_zone(call, false, 0, got_info);
+	call_get_zone(call, false, 0, got_info);
 }
 
 static void got_state(struct call *call, struct json_object *zone)
@@ -395,7 +367,7 @@ static void got_state(struct call *call, struct json_object *zone)
 
 static void get_state(struct call *call)
 {
-	get_zone(call, true, 0, got_state);
+	call_get_zone(call, true, 0, got_state);
 }
 
 static void got_active(struct call *call, struct json_object *zone)
@@ -406,7 +378,7 @@ static void got_active(struct call *call, struct json_object *zone)
 
 static void get_active(struct call *call)
 {
-	get_zone(call, false, 0, got_active);
+	call_get_zone(call, false, 0, got_active);
 }
 
 static void got_persistent(struct call *call, struct json_object *zone)
@@ -417,7 +389,7 @@ static void got_persistent(struct call *call, struct json_object *zone)
 
 static void get_persistent(struct call *call)
 {
-	get_zone(call, false, 0, got_persistent);
+	call_get_zone(call, false, 0, got_persistent);
 }
 
 static void got_autostart(struct call *call, struct json_object *zone)
@@ -428,7 +400,7 @@ static void got_autostart(struct call *call, struct json_object *zone)
 
 static void get_autostart(struct call *call)
 {
-	get_zone(call, false, 0, got_autostart);
+	call_get_zone(call, false, 0, got_autostart);
 }
 
 static void got_os_type(struct call *call, struct json_object *zone)
@@ -440,7 +412,7 @@ static void got_os_type(struct call *call, struct json_object *zone)
 
 static void get_os_type(struct call *call)
 {
-	get_zone(call, false, 0, got_os_type);
+	call_get_zone(call, false, 0, got_os_type);
 }
 
 /* ----------------------------------------------------------------- life */
@@ -456,7 +428,7 @@ static void life(struct call *call, bool with_flags, uint32_t known,
 	if (with_flags) {
 		flags = xdr_get_u32(&call->args);
 	}
-	if (call_args_end(call) && only_flags(call, flags, known)) {
+	if (call_args_end(call) && call_only_flags(call, flags, known)) {
 		call_hvd(call, method, domain_params(&ref), call_step_done);
 	}
 }
@@ -484,9 +456,9 @@ static void create_with_flags(struct call *call)
 	call_get_domain(call, &ref);
 	flags = xdr_get_u32(&call->args);
 	if (!call_args_end(call) ||
-	    !only_flags(call, flags,
-			VIR_DOMAIN_START_PAUSED |
-				VIR_DOMAIN_START_FORCE_BOOT)) {
+	    !call_only_flags(call, flags,
+			     VIR_DOMAIN_START_PAUSED |
+				     VIR_DOMAIN_START_FORCE_BOOT)) {
 		return;
 	}
 	kept = call_keep(call, sizeof(*kept), free);
