@@ -77,8 +77,8 @@ hvsh-y += $(zdef-y) \
 	toolstack/hvsh/words.c
 hvsh-libs += libedit
 
-# The daemon.
-hvd-y += \
+# The daemon. It limits what clients ask for as devices limit what guests do.
+hvd-y += backends/core/rate.c \
 	toolstack/daemon/backoff.c \
 	toolstack/daemon/core_file.c \
 	toolstack/daemon/daemon.c \
@@ -106,6 +106,7 @@ hvd-y += \
 	toolstack/daemon/net_vhost.c \
 	toolstack/daemon/openrpc.c \
 	toolstack/daemon/openmetrics.c \
+	toolstack/daemon/quota.c \
 	toolstack/daemon/rpc.c \
 	toolstack/daemon/rtnl.c \
 	toolstack/daemon/server.c \

@@ -46,6 +46,11 @@ uint64_t rate_wait_ns(const struct rate *rate, uint64_t now_ns)
 	return backlog < rate->burst_ns ? 0 : backlog - rate->burst_ns + 1;
 }
 
+bool rate_is_full(const struct rate *rate, uint64_t now_ns)
+{
+	return rate->full_ns <= now_ns;
+}
+
 void rate_charge(struct rate *rate, uint64_t amount, uint64_t now_ns)
 {
 	uint64_t from = rate->full_ns;

@@ -12,6 +12,7 @@
 #ifndef ZV_BACKENDS_CORE_RATE_H
 #define ZV_BACKENDS_CORE_RATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct rate_limit {
@@ -32,6 +33,9 @@ void rate_init(struct rate *rate, const struct rate_limit *limit,
 
 /* How long nothing may pass; 0: go on. */
 uint64_t rate_wait_ns(const struct rate *rate, uint64_t now_ns);
+
+/* Nothing is missing: as after rate_init(). */
+bool rate_is_full(const struct rate *rate, uint64_t now_ns);
 
 /* So much has passed. */
 void rate_charge(struct rate *rate, uint64_t amount, uint64_t now_ns);

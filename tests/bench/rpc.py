@@ -92,7 +92,7 @@ class Hvd(Server):
 
     def command(self, args):
         return [args.hvd, "--config-dir", self.where / "etc", "--run-dir",
-                self.where / "run", "--socket", self.socket]
+                self.where / "run", "--socket", self.socket, "--rate=0"]
 
     def begin(self):
         """One zone beside zone0."""

@@ -114,13 +114,28 @@ def go_on(machine):
     machine.process.send_signal(signal.SIGCONT)
 
 
-def test_idle_and_busy_clients(hvd, many):
+@contextlib.contextmanager
+def another_user(machine, uid):
+    """What is connected within is that user's."""
+    machine.tmp.chmod(0o755)
+    for path in (machine.run_dir, *machine.tmp.parents):
+        if path.owner() == "root" and not path.stat().st_mode & 1:
+            path.chmod(path.stat().st_mode | 0o011)
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_idle_and_busy_clients(machine, hvd, many):
     idle = many(IDLE)
     busy = many(BUSY)
     assert exchange(busy, EACH) == BUSY * EACH
     assert exchange(idle, 1) == IDLE
     assert exchange(busy, EACH) == BUSY * EACH
     hvd.call("hvd.version")
+    assert "these wait" not in machine.text()
 
 
 def test_an_event_for_a_thousand(machine, hvd, many):
@@ -373,16 +388,9 @@ def test_audit_of_who_may_only_look(machine, hvd):
 @pytest.mark.skipif(os.getuid() != 0, reason="another user is needed")
 def test_audit_of_another_user(machine, hvd):
     """The user that connected, even if another one writes."""
-    machine.tmp.chmod(0o755)
-    for path in (machine.run_dir, *machine.tmp.parents):
-        if path.owner() == "root" and not path.stat().st_mode & 1:
-            path.chmod(path.stat().st_mode | 0o011)
     machine.socket.chmod(0o666)
-    os.seteuid(65534)
-    try:
+    with another_user(machine, 65534):
         other = machine.client()
-    finally:
-        os.seteuid(0)
     fails("ZONE_NOT_FOUND", other, "zone.destroy", name="z1")
     told = audits(machine)[0]
     assert told.startswith(f"pid {os.getpid()}, uid 65534 "

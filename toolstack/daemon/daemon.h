@@ -30,6 +30,9 @@ struct daemon_options {
 	char io_program[PATH_MAX];
 	char metrics_listen[64]; /* empty: on no port */
 	struct sockaddr_storage metrics_address; /* the same */
+	uint64_t rate; /* requests per second of a connection; 0: no limit */
+	uint64_t
+		rate_readonly; /* of a user of the read-only socket; the same */
 	uint64_t stop_ms; /* a zone's time to shut down; 0: zones go on */
 };
 

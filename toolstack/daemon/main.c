@@ -41,6 +41,10 @@ static const char usage[] =
 	"                         serve /metrics there, too: 127.0.0.1 or [::1]\n"
 	"      --stop-zones[=S]   before it ends, shut all zones down; each has\n"
 	"                         S seconds [60]\n"
+	"      --rate=N           serve N requests a second of a connection, 0:\n"
+	"                         any number [100000]\n"
+	"      --rate-readonly=N  the same of a user of the read-only socket\n"
+	"                         [1000]\n"
 	"      --log-level=LEVEL  error, warning, info or debug [info]\n"
 	"      --help             print this and exit\n"
 	"      --version          print the version and exit\n";
@@ -77,20 +81,25 @@ static void find_io_program(char *ret_path)
 	set_path(ret_path, LIBEXEC_DIR "/" IO_PROGRAM);
 }
 
-static bool parse_seconds(const char *text, uint64_t *ret_ms)
+static bool parse_number(const char *text, uint64_t max, uint64_t *ret)
 {
-	unsigned long seconds = ZONE_STOP_DEFAULT_S;
 	char *end;
 
-	if (text) {
-		errno = 0;
-		seconds = strtoul(text, &end, 10);
-		if (errno || *end || text[0] < '0' || text[0] > '9') {
-			return false;
-		}
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	return errno == 0 && *end == '\0' && text[0] >= '0' && text[0] <= '9' &&
+	       *ret <= max;
+}
+
+static bool parse_seconds(const char *text, uint64_t *ret_ms)
+{
+	uint64_t seconds = ZONE_STOP_DEFAULT_S;
+
+	if (text && !parse_number(text, ZONE_STOP_MAX_S, &seconds)) {
+		return false;
 	}
-	*ret_ms = seconds * 1000ull;
-	return seconds > 0 && seconds <= ZONE_STOP_MAX_S;
+	*ret_ms = seconds * 1000;
+	return seconds > 0;
 }
 
 /* Returns -1 to go on, or the status to exit with. */
@@ -104,6 +113,8 @@ static int parse_options(int argc, char **argv, struct daemon_options *ret)
 		{ "io-program", required_argument, NULL, 'i' },
 		{ "metrics-listen", required_argument, NULL, 'm' },
 		{ "stop-zones", optional_argument, NULL, 'z' },
+		{ "rate", required_argument, NULL, 'R' },
+		{ "rate-readonly", required_argument, NULL, 'O' },
 		{ "log-level", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
@@ -145,6 +156,17 @@ static int parse_options(int argc, char **argv, struct daemon_options *ret)
 			if (!parse_seconds(optarg, &ret->stop_ms)) {
 				return bad_usage("--stop-zones: not 1 to 86400 "
 						 "seconds");
+			}
+			break;
+		case 'R':
+		case 'O':
+			if (!parse_number(optarg, SERVER_RATE_MAX,
+					  option == 'R'
+						  ? &ret->rate
+						  : &ret->rate_readonly)) {
+				return bad_usage(
+					"--rate, --rate-readonly: not 0 to "
+					"1000000000 requests a second");
 			}
 			break;
 		case 'l':
@@ -314,6 +336,8 @@ int main(int argc, char **argv)
 	service_init();
 	set_path(o->config_dir, CONFIG_DIR);
 	set_path(o->run_dir, RUN_DIR);
+	o->rate = SERVER_RATE;
+	o->rate_readonly = SERVER_RATE_READONLY;
 	rc = parse_options(argc, argv, o);
 	if (rc >= 0) {
 		return rc;

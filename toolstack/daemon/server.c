@@ -19,6 +19,7 @@
 /* Each socket has a limit of its own: who may only look cannot lock out. */
 #define CLIENTS_MAX 2048u
 #define CLIENTS_READONLY_MAX 256u
+#define CLIENTS_READONLY_USER_MAX 64u
 #define BACKLOG 1024 /* who connects while a turn lasts */
 
 struct listener {
@@ -126,11 +127,32 @@ static void readonly_path(const char *path, char *ret_path, size_t room)
 	snprintf(ret_path, room, "%.*s-ro%s", (int)len, path, path + len);
 }
 
+/*
+ * Members of a group that is trusted do not hinder each other's tools: there a
+ * connection has a quota of its own.
+ */
+static void init_sessions(struct daemon *daemon)
+{
+	const struct quota_limits limits[2] = {
+		{ .connections = CLIENTS_MAX,
+		  .per_second = daemon->options.rate },
+		{ .by_user = true,
+		  .connections = CLIENTS_READONLY_USER_MAX,
+		  .per_second = daemon->options.rate_readonly },
+	};
+
+	for (int i = 0; i < 2; i++) {
+		session_owner_init(&daemon->server->listeners[i].sessions,
+				   &daemon->loop, &limits[i]);
+	}
+}
+
 int server_listen(struct daemon *daemon)
 {
 	struct server *server = daemon->server;
 	char readonly[PATH_MAX + 8];
 
+	init_sessions(daemon);
 	readonly_path(daemon->options.socket, readonly, sizeof(readonly));
 	if (listen_on(server, &server->listeners[0], daemon->options.socket,
 		      0660, false) < 0 ||
@@ -149,7 +171,7 @@ void server_close(struct daemon *daemon)
 	for (int i = 0; i < 2; i++) {
 		struct listener *l = &server->listeners[i];
 
-		session_close_all(&l->sessions);
+		session_owner_close(&l->sessions);
 		if (l->open) {
 			if (!l->passed) {
 				unlink(l->path);
@@ -167,6 +189,9 @@ unsigned int server_clients(const struct daemon *daemon, bool readonly)
 
 void server_free(struct daemon *daemon)
 {
+	for (int i = 0; i < 2; i++) {
+		session_owner_free(&daemon->server->listeners[i].sessions);
+	}
 	close(daemon->server->lock_fd);
 	free(daemon->server);
 	daemon->server = NULL;

@@ -11,6 +11,11 @@
 
 struct daemon;
 
+/* Requests per second: of a connection; of a user of the read-only socket. */
+#define SERVER_RATE 100000u
+#define SERVER_RATE_READONLY 1000u
+#define SERVER_RATE_MAX 1000000000u
+
 /* 0, or -1 after logging why. */
 int server_lock(struct daemon *daemon);
 int server_listen(struct daemon *daemon);

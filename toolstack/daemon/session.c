@@ -20,6 +20,7 @@
 
 #define READ_SIZE 65536u
 #define REQUESTS_PER_TURN 64u /* then it is somebody else's turn */
+#define NS_PER_MS 1000000u
 
 struct session {
 	struct session *next;
@@ -32,6 +33,9 @@ struct session {
 	struct frame input;
 	struct rpc_peer peer;
 	struct ucred credentials; /* when it connected */
+	struct quota *quota;
+	struct session *wait_next;
+	struct session **wait_link; /* NULL: does not wait for its quota */
 	struct event_listener listener;
 	struct trace_client tracer;
 	bool closing;
@@ -81,6 +85,83 @@ static void on_handle_closed(uv_handle_t *handle)
 	}
 }
 
+/* -------------------------------------------- waiting for its quota */
+
+static uint64_t now_ns(const struct session *s)
+{
+	return uv_now(&s->daemon->loop) * NS_PER_MS;
+}
+
+static uint64_t wait_ms(const struct session *s)
+{
+	uint64_t ns = rate_wait_ns(&s->quota->rate, now_ns(s));
+
+	return ns / NS_PER_MS + (ns % NS_PER_MS != 0);
+}
+
+static void leave_queue(struct session *s)
+{
+	if (!s->wait_link) {
+		return;
+	}
+	*s->wait_link = s->wait_next;
+	if (s->wait_next) {
+		s->wait_next->wait_link = s->wait_link;
+	} else {
+		s->owner->waiting_end = s->wait_link;
+	}
+	s->wait_link = NULL;
+}
+
+static struct session *first_that_may(struct session_owner *owner)
+{
+	struct session *s = owner->waiting;
+
+	while (s && wait_ms(s) > 0) {
+		s = s->wait_next;
+	}
+	return s;
+}
+
+static void on_quota(uv_timer_t *timer);
+
+static void wake_for(const struct session *s)
+{
+	uv_timer_t *timer = &s->owner->timer;
+	uint64_t ms = wait_ms(s);
+
+	if (!uv_is_active((uv_handle_t *)timer) ||
+	    uv_timer_get_due_in(timer) > ms) {
+		uv_timer_start(timer, on_quota, ms, 0);
+	}
+}
+
+/* Who is served and has to wait again is behind all others then. */
+static void on_quota(uv_timer_t *timer)
+{
+	struct session_owner *owner = timer->data;
+	struct session *s;
+
+	while ((s = first_that_may(owner)) != NULL) {
+		leave_queue(s);
+		handle_lines(s);
+	}
+	for (s = owner->waiting; s; s = s->wait_next) {
+		wake_for(s);
+	}
+}
+
+void session_owner_init(struct session_owner *owner, uv_loop_t *loop,
+			const struct quota_limits *limits)
+{
+	quota_table_init(&owner->quotas, limits);
+	owner->waiting_end = &owner->waiting;
+	uv_timer_init(loop, &owner->timer);
+	owner->timer.data = owner;
+}
+
+/* -------------------------------------------------------------- the end */
+
 static void session_close(struct session *s)
 {
 	if (s->closing) {
@@ -94,6 +175,10 @@ static void session_close(struct session *s)
 	s->owner->count--;
 	s->owner->held -= s->held;
 	s->held = 0;
+	leave_queue(s);
+	if (s->quota) {
+		quota_leave(s->quota);
+	}
 	event_unlisten(&s->listener);
 	trace_leave(s->daemon, &s->tracer);
 	rpc_peer_leave(&s->peer);
@@ -101,11 +186,17 @@ static void session_close(struct session *s)
 	uv_close((uv_handle_t *)&s->resume, on_handle_closed);
 }
 
-void session_close_all(struct session_owner *owner)
+void session_owner_close(struct session_owner *owner)
 {
 	while (owner->sessions) {
 		session_close(owner->sessions);
 	}
+	uv_close((uv_handle_t *)&owner->timer, NULL);
+}
+
+void session_owner_free(struct session_owner *owner)
+{
+	quota_table_fini(&owner->quotas);
 }
 
 /* --------------------------------------------- what clients may hold */
@@ -300,49 +391,6 @@ static void refuse_line(struct session *s)
 }
 
 /*
- * `handling` keeps answers that are given at once from starting the idle
- * handle, which is for those given later and for the lines of the next turn.
- */
-static void handle_lines(struct session *s)
-{
-	unsigned int requests = 0;
-	char *line;
-	size_t len;
-	int rc = 0;
-
-	s->handling = true;
-	while (!s->closing && !s->last_words && requests < REQUESTS_PER_TURN &&
-	       s->peer.inflight < RPC_INFLIGHT_MAX) {
-		rc = frame_next(&s->input, &line, &len);
-		if (rc <= 0) {
-			break;
-		}
-		requests += rpc_receive(&s->peer, line, len);
-	}
-	s->handling = false;
-	s->daemon->requests += requests;
-	if (frame_settle(&s->input) < 0) {
-		session_close(s);
-	}
-	account(s);
-	if (s->closing || s->last_words) {
-		return;
-	}
-	if (rc < 0) {
-		refuse_line(s);
-		return;
-	}
-	if (requests >= REQUESTS_PER_TURN) {
-		set_reading(s, false);
-		uv_idle_start(&s->resume, on_resume);
-		return;
-	}
-	set_reading(s, s->peer.inflight < RPC_INFLIGHT_MAX);
-}
-
-/* ------------------------------------------------------- connections */
-
-/*
  * The user's name is asked for when it is first needed: most clients change
  * nothing.
  */
@@ -358,6 +406,80 @@ static void session_who(struct rpc_peer *peer, char ret_who[RPC_WHO_MAX])
 		 (unsigned int)c->uid, user ? user->pw_name : "no such user");
 }
 
+static void enqueue(struct session *s)
+{
+	struct session_owner *owner = s->owner;
+	char who[RPC_WHO_MAX];
+
+	if (!s->quota->told) {
+		s->quota->told = true;
+		session_who(&s->peer, who);
+		log_info("%s: more than %llu requests a second: these wait",
+			 who,
+			 (unsigned long long)owner->quotas.limits.per_second);
+	}
+	s->wait_next = NULL;
+	s->wait_link = owner->waiting_end;
+	*owner->waiting_end = s;
+	owner->waiting_end = &s->wait_next;
+	wake_for(s);
+}
+
+/*
+ * `handling` keeps answers that are given at once from starting the idle
+ * handle, which is for those given later and for the lines of the next turn.
+ */
+static void handle_lines(struct session *s)
+{
+	bool late = wait_ms(s) > 0;
+	unsigned int requests = 0;
+	char *line;
+	size_t len;
+	int rc = 0;
+
+	if (s->wait_link) {
+		return;
+	}
+	s->handling = true;
+	while (!late && !s->closing && !s->last_words &&
+	       requests < REQUESTS_PER_TURN &&
+	       s->peer.inflight < RPC_INFLIGHT_MAX) {
+		rc = frame_next(&s->input, &line, &len);
+		if (rc <= 0) {
+			break;
+		}
+		requests += rpc_receive(&s->peer, line, len);
+	}
+	s->handling = false;
+	s->daemon->requests += requests;
+	/* Who has left meanwhile has asked, too. */
+	rate_charge(&s->quota->rate, requests, now_ns(s));
+	if (frame_settle(&s->input) < 0) {
+		session_close(s);
+	}
+	account(s);
+	if (s->closing || s->last_words) {
+		return;
+	}
+	if (rc < 0) {
+		refuse_line(s);
+		return;
+	}
+	if (late) {
+		set_reading(s, false);
+		enqueue(s);
+		return;
+	}
+	if (requests >= REQUESTS_PER_TURN) {
+		set_reading(s, false);
+		uv_idle_start(&s->resume, on_resume);
+		return;
+	}
+	set_reading(s, s->peer.inflight < RPC_INFLIGHT_MAX);
+}
+
+/* ------------------------------------------------------- connections */
+
 static int take_credentials(struct session *s)
 {
 	socklen_t len = sizeof(s->credentials);
@@ -369,6 +491,22 @@ static int take_credentials(struct session *s)
 		rc = uv_translate_sys_error(errno);
 	}
 	return rc;
+}
+
+static int take_quota(struct session *s)
+{
+	s->quota = quota_join(&s->owner->quotas, s->credentials.uid, now_ns(s));
+	return s->quota ? 0 : UV_ENOMEM;
+}
+
+static void turn_away(struct session *s, const char *why)
+{
+	struct zerror error;
+
+	zerror_set(&error, ZERROR_BUSY, NULL,
+		   "close connections that are not needed", "%s", why);
+	s->last_words = true;
+	rpc_refuse(&s->peer, &error);
 }
 
 int session_accept(struct daemon *daemon, struct session_owner *owner,
@@ -408,20 +546,19 @@ int session_accept(struct daemon *daemon, struct session_owner *owner,
 	if (rc == 0) {
 		rc = take_credentials(s);
 	}
+	if (rc == 0) {
+		rc = take_quota(s);
+	}
 	if (rc < 0) {
 		session_close(s);
 		return rc;
 	}
 	if (full) {
-		struct zerror error;
-
-		zerror_set(&error, ZERROR_BUSY, NULL,
-			   "close connections that are not needed",
-			   "hvd has too many clients");
-		s->last_words = true;
-		rpc_refuse(&s->peer, &error);
-		return 0;
+		turn_away(s, "hvd has too many clients");
+	} else if (quota_exceeded(&owner->quotas, s->quota)) {
+		turn_away(s, "this user has too many connections to hvd");
+	} else {
+		set_reading(s, true);
 	}
-	set_reading(s, true);
 	return 0;
 }

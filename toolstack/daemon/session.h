@@ -2,15 +2,22 @@
 /*
  * One client's connection.  Whatever it sends or fails to read costs at most
  * one line of input, SESSION_OUTPUT_MAX of output and RPC_INFLIGHT_MAX calls:
- * reading stops while that many are open, events are left out when it is slow,
- * and it is dropped when answers pile up.  All clients of an owner together hold
- * at most SESSION_HELD_MAX bytes: beyond that who holds most is dropped.
+ * reading stops while that many are open, and while its quota of requests is
+ * used up; events are left out when it is slow, and it is dropped when answers
+ * pile up.  All clients of an owner together hold at most SESSION_HELD_MAX bytes:
+ * beyond that who holds most is dropped.
+ *
+ * Those whose quota is used up wait in one queue, with one timer.  Whose quota has
+ * something again has one turn and, if it wants more, is the last of the queue:
+ * connections that share a quota get their share of it.
  */
 #ifndef ZV_TOOLSTACK_DAEMON_SESSION_H
 #define ZV_TOOLSTACK_DAEMON_SESSION_H
 
 #include <stdbool.h>
 #include <uv.h>
+
+#include "quota.h"
 
 struct daemon;
 struct event_listener;
@@ -26,7 +33,17 @@ struct session_owner {
 	struct session *sessions;
 	unsigned int count;
 	size_t held; /* bytes: lines not complete, answers not read */
+	struct quota_table quotas;
+	struct session *waiting; /* for their quota */
+	struct session **waiting_end;
+	uv_timer_t timer; /* active: some wait */
 };
+
+void session_owner_init(struct session_owner *owner, uv_loop_t *loop,
+			const struct quota_limits *limits);
+/* Ends all of its sessions, too. */
+void session_owner_close(struct session_owner *owner);
+void session_owner_free(struct session_owner *owner); /* after the loop */
 
 /*
  * Accepts a client from listener.  full: there is no room for it; it is told
@@ -34,8 +51,6 @@ struct session_owner {
  */
 int session_accept(struct daemon *daemon, struct session_owner *owner,
 		   uv_stream_t *listener, bool readonly, bool full);
-
-void session_close_all(struct session_owner *owner);
 
 struct daemon *session_daemon(struct session *session);
 struct event_listener *session_listener(struct session *session);

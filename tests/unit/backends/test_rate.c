@@ -28,6 +28,7 @@ static void burst_then_rate(void **state)
 
 	(void)state;
 	rate_init(&rate, &limit, S);
+	assert_true(rate_is_full(&rate, S));
 	for (int i = 0; i < 5; i++) {
 		assert_int_equal(rate_wait_ns(&rate, S), 0);
 		rate_charge(&rate, 100, S);
@@ -38,6 +39,8 @@ static void burst_then_rate(void **state)
 	assert_int_equal(rate_wait_ns(&rate, S), S / 10 + 1);
 	assert_int_equal(rate_wait_ns(&rate, S + S / 10), 1);
 	assert_int_equal(rate_wait_ns(&rate, S + S / 10 + 1), 0);
+	assert_false(rate_is_full(&rate, S + S / 10 * 6 - 1));
+	assert_true(rate_is_full(&rate, S + S / 10 * 6));
 }
 
 static void a_rest_fills_it(void **state)
