@@ -26,6 +26,7 @@ zdef-y += \
 	toolstack/common/text.c \
 	toolstack/common/uuid.c \
 	toolstack/common/zerror.c \
+	toolstack/common/zone_about.c \
 	toolstack/common/zone_def.c \
 	toolstack/common/zone_def_parse.c \
 	toolstack/common/zone_device.c \

@@ -293,7 +293,7 @@ class FakeHvd:
                           "buckets": [0] * 25 + [1]}}}}
 
     def zone_list(self, params):
-        keys = ("name", "uuid", "state", "reason", "id", "vcpus", "memory",
+        keys = ("name", "uuid", "title", "state", "reason", "id", "vcpus", "memory",
                 "autostart", "persistent")
         return [{key: z[key] for key in keys if key in z}
                 for z in self.zones.values()]

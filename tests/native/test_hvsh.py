@@ -100,6 +100,22 @@ def test_list_shows_all_zones(hvd, hvsh):
     assert "\033" not in "".join(lines)
 
 
+def test_list_with_titles(hvd, hvsh):
+    hvd.add(zone("shop", title="the web\033 shop"))
+    lines = good(hvsh("list", "--title")).splitlines()
+    assert lines[0].split()[-2:] == ["REASON", "TITLE"]
+    assert lines[4].endswith(" the web? shop")
+    assert lines[1].split()[-1] == "no"
+
+
+def test_info_describes(hvd, hvsh):
+    hvd.add(zone("shop", title="the shop", definition={
+        "name": "shop", "description": "first\n\nthird\033\n"}))
+    assert re.search(r"^UUID: .*\nTitle: +the shop\nDescription: +first\n"
+                     r" +\n +third\?\nState: ", good(hvsh("info", "shop")),
+                     re.M)
+
+
 @pytest.mark.parametrize("words", [["--all"], ["-a"], ["--all", "--json"]])
 def test_list_all_is_the_default(hvd, hvsh, words):
     shown = good(hvsh("list", *words))
@@ -1239,7 +1255,7 @@ def test_list_watch_survives_a_restart_of_the_daemon(hvd, env):
 
 def test_info_watch_looks_at_one_zone(hvd, env):
     with running(env, "info", "spare", "--watch", "--json") as process:
-        wait_subscribed(hvd)
+        read_until(process, b'"generation": 3')
         hvd.emit("rt", "paused")
         hvd.zones["spare"]["generation"] = 77
         hvd.emit("spare", "defined")

@@ -284,6 +284,7 @@ HVSH = [
     Row("hvsh list", r"w +running"),
     Row("hvsh list --all --json", result="zone.list"),
     Row("hvsh list --running", "w"),
+    Row("hvsh list --title", "TITLE"),
     Row("hvsh list --watch", "linux1", keys="q"),
     Row("hvsh info w", "disk0"),
     Row("hvsh info w --json", result="zone.get"),

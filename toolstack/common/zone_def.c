@@ -381,6 +381,8 @@ static int parse_on_poweroff(struct def_parser *p, const char *path,
 static const struct member members[] = {
 	{ "name", name_hint, parse_name },
 	{ "uuid", NULL, parse_uuid },
+	{ "title", NULL, zone_about_title },
+	{ "description", NULL, zone_about_description },
 	{ "vcpus", vcpus_hint, parse_vcpus },
 	{ "memory", memory_hint, parse_memory },
 	{ "kernel", kernel_hint, parse_kernel },
@@ -395,6 +397,7 @@ static const struct member members[] = {
 	{ "on_reboot", NULL, parse_on_reboot },
 	{ "on_poweroff", NULL, parse_on_poweroff },
 	{ "devices", NULL, zone_devices_parse },
+	{ "metadata", NULL, zone_about_metadata },
 };
 
 static void list_members(const char *names[COUNT(members) + 1])
@@ -500,11 +503,22 @@ int zone_def_parse_text(const char *text, size_t len, struct zone_def **ret_def,
 	return rc;
 }
 
+bool zone_def_fits(struct json_object *json)
+{
+	size_t len = 0;
+
+	json_object_to_json_string_length(
+		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
+		&len);
+	return len <= ZONE_DEF_TEXT_MAX;
+}
+
 void zone_def_destroy(struct zone_def *def)
 {
 	if (!def) {
 		return;
 	}
+	zone_about_clear(&def->about);
 	free(def->kernel);
 	free(def->initrd);
 	free(def->dtb_overlay);
@@ -527,9 +541,11 @@ struct zone_def *zone_def_copy(const struct zone_def *def)
 		return NULL;
 	}
 	*copy = *def;
+	copy->about = (struct zone_about){ 0 };
 	copy->kernel = copy->initrd = copy->dtb_overlay = copy->cmdline = NULL;
 	copy->device_count = 0;
-	if (!copy_text(def->kernel, &copy->kernel) ||
+	if (!zone_about_copy(&def->about, &copy->about) ||
+	    !copy_text(def->kernel, &copy->kernel) ||
 	    !copy_text(def->initrd, &copy->initrd) ||
 	    !copy_text(def->dtb_overlay, &copy->dtb_overlay) ||
 	    !copy_text(def->cmdline, &copy->cmdline) ||
@@ -614,6 +630,7 @@ struct json_object *zone_def_to_json(const struct zone_def *def)
 		uuid_format(def->uuid, text);
 		add_text(json, "uuid", text);
 	}
+	zone_about_to_json(&def->about, json);
 	json_object_object_add(json, "vcpus", vcpus_to_json(def));
 	size_format(def->memory, text);
 	add_text(json, "memory", text);
@@ -627,6 +644,7 @@ struct json_object *zone_def_to_json(const struct zone_def *def)
 	add_text(json, "on_reboot", zone_def_policy_name(def->on_reboot));
 	add_text(json, "on_poweroff", zone_def_policy_name(def->on_poweroff));
 	json_object_object_add(json, "devices", zone_devices_to_json(def));
+	zone_metadata_to_json(&def->about, json);
 	return json;
 }
 
@@ -639,8 +657,9 @@ bool zone_def_equal(const struct zone_def *a, const struct zone_def *b)
 {
 	if (strcmp(a->name, b->name) != 0 ||
 	    memcmp(a->uuid, b->uuid, sizeof(a->uuid)) != 0 ||
-	    a->vcpus != b->vcpus || a->vcpus_on != b->vcpus_on ||
-	    a->memory != b->memory || !same_text(a->kernel, b->kernel) ||
+	    !zone_about_equal(&a->about, &b->about) || a->vcpus != b->vcpus ||
+	    a->vcpus_on != b->vcpus_on || a->memory != b->memory ||
+	    !same_text(a->kernel, b->kernel) ||
 	    !same_text(a->initrd, b->initrd) ||
 	    !same_text(a->dtb_overlay, b->dtb_overlay) ||
 	    !same_text(a->cmdline, b->cmdline) || a->pinned != b->pinned ||

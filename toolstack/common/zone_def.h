@@ -26,6 +26,11 @@ struct json_object;
 #define ZONE_DEF_TEXT_MAX 65536u /* bytes of JSON */
 #define ZONE_DEF_CMDLINE_MAX 2047u /* arm64 Linux takes 2048 with the NUL */
 #define ZONE_DEF_PATH_MAX 4095u
+#define ZONE_DEF_TITLE_MAX 255u
+#define ZONE_DEF_DESCRIPTION_MAX 4096u
+#define ZONE_DEF_METADATA_MAX 16u /* entries */
+#define ZONE_DEF_URI_MAX 255u /* of one */
+#define ZONE_DEF_METADATA_TEXT_MAX 16384u /* of one */
 #define ZONE_DEF_MEMORY_MIN (4ull << 20)
 #define ZONE_DEF_MEMORY_MAX (255ull << 30) /* as QEMU's virt */
 #define ZONE_DEF_PRIORITY_DEFAULT 8u
@@ -147,9 +152,27 @@ struct zone_device {
 	enum zone_vhost vhost;
 };
 
+/* XML text of some program, in a namespace of its own.  Nobody here reads it. */
+struct zone_metadata {
+	char *uri;
+	char *text;
+};
+
+/*
+ * What describes a zone to people and programs.  It is the zone's and not its
+ * run's: no guest sees it, and it changes at once.
+ */
+struct zone_about {
+	char *title; /* a line; NULL: none */
+	char *description; /* NULL: none */
+	uint32_t metadata_count;
+	struct zone_metadata metadata[ZONE_DEF_METADATA_MAX]; /* by uri */
+};
+
 struct zone_def {
 	char name[ZV_NAME_MAX];
 	uint8_t uuid[UUID_SIZE]; /* all zero: not given */
+	struct zone_about about;
 	uint32_t vcpus;
 	uint32_t vcpus_on; /* how many of them the guest may power on */
 	uint64_t memory; /* bytes */
@@ -201,6 +224,21 @@ int zone_def_set_uuid(struct zone_def *def, const uint8_t uuid[UUID_SIZE],
 int zone_def_change_device(struct zone_def *def, const char *name,
 			   struct json_object *changes,
 			   struct zerror *ret_error);
+
+/*
+ * title and description with their new values, "" for none, and metadata with what
+ * is new in it, null for what is to go.  -1: def may have changed in part.
+ */
+int zone_def_describe(struct zone_def *def, struct json_object *changes,
+		      struct zerror *ret_error);
+
+/* false: out of memory, and *ret_to is what it was. */
+bool zone_about_copy(const struct zone_about *from, struct zone_about *ret_to);
+void zone_about_clear(struct zone_about *about);
+bool zone_about_equal(const struct zone_about *a, const struct zone_about *b);
+
+/* Is it no longer, without blanks, than a definition may be? */
+bool zone_def_fits(struct json_object *json);
 
 /* Complete and canonical: parsing it gives an equal definition. */
 struct json_object *zone_def_to_json(const struct zone_def *def);

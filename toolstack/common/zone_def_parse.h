@@ -49,6 +49,21 @@ int def_only_members(struct def_parser *p, const char *path,
 		     struct json_object *json, const char *what,
 		     const char *const *names);
 
+/* ----------------------------------- what describes a zone: zone_about.c */
+
+int zone_about_title(struct def_parser *p, const char *path,
+		     struct json_object *value);
+int zone_about_description(struct def_parser *p, const char *path,
+			   struct json_object *value);
+int zone_about_metadata(struct def_parser *p, const char *path,
+			struct json_object *value);
+/* Title and description; what people read comes first in a definition ... */
+void zone_about_to_json(const struct zone_about *about,
+			struct json_object *json);
+/* ... and what programs read last. */
+void zone_metadata_to_json(const struct zone_about *about,
+			   struct json_object *json);
+
 /* ------------------------------------- the member "devices": zone_device.c */
 
 void zone_devices_default(struct zone_def *def);

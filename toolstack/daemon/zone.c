@@ -206,6 +206,9 @@ struct json_object *zone_summary(const struct zone *z)
 	uuid_format(z->uuid, uuid);
 	add_text(json, "name", z->name);
 	add_text(json, "uuid", uuid);
+	if (def && def->about.title) {
+		add_text(json, "title", def->about.title);
+	}
 	add_text(json, "state", zone_fsm_name(z->state));
 	if (z->reason[0]) {
 		add_text(json, "reason", z->reason);

@@ -240,7 +240,7 @@ static struct zone_def *get_definition(struct rpc_call *call,
 	struct zone_def *def = NULL;
 	struct zerror error;
 
-	if (strlen(json_object_to_json_string(json)) > ZONE_DEF_TEXT_MAX) {
+	if (!zone_def_fits(json)) {
 		zerror_set(&error, ZERROR_TOO_LARGE, "$.definition", NULL,
 			   "a definition has at most %u bytes",
 			   ZONE_DEF_TEXT_MAX);

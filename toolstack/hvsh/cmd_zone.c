@@ -23,7 +23,8 @@ static const char *shown_state(const char *state)
 	return is_off(state) ? "shut off" : state;
 }
 
-static void add_zone(struct table *table, const struct hvd_zone *zone)
+static void add_zone(struct table *table, const struct hvd_zone *zone,
+		     bool titles)
 {
 	char memory[32];
 
@@ -43,23 +44,28 @@ static void add_zone(struct table *table, const struct hvd_zone *zone)
 		  zone->reason != NULL ? zone->reason
 		  : zone->persistent   ? ""
 				       : "transient");
+	if (titles) {
+		table_add(table, PAINT_NONE, "%s",
+			  zone->title != NULL ? zone->title : "");
+	}
 }
 
 static void print_zone_table(struct context *ctx, const struct hvd_zone *zones,
-			     size_t count, bool running)
+			     size_t count, bool running, bool titles)
 {
 	static const struct column columns[] = {
 		{ "ID", true, false },	   { "NAME", false, true },
 		{ "STATE", false, false }, { "VCPUS", true, false },
 		{ "MEMORY", true, false }, { "AUTOSTART", false, false },
-		{ "REASON", false, true },
+		{ "REASON", false, true }, { "TITLE", false, true },
 	};
+	size_t column_count = sizeof(columns) / sizeof(columns[0]);
 	struct table table;
 
-	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	table_init(&table, columns, column_count - (titles ? 0 : 1));
 	for (size_t i = 0; i < count; i++) {
 		if (!running || !is_off(zones[i].state)) {
-			add_zone(&table, &zones[i]);
+			add_zone(&table, &zones[i], titles);
 		}
 	}
 	table_print(&table, ctx->color);
@@ -114,7 +120,7 @@ static int show_list(struct context *ctx, const struct args *args)
 	if (err != 0) {
 		return report(ctx, err, "list");
 	}
-	print_zone_table(ctx, zones, count, running);
+	print_zone_table(ctx, zones, count, running, args_has(args, "title"));
 	hvd_zone_list_free(zones, count);
 	return EXIT_OK;
 }
@@ -321,6 +327,24 @@ static void print_policies(struct json_object *def)
 	}
 }
 
+/* Line by line. */
+static void print_description(const char *text)
+{
+	const char *field = "Description:";
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+		char *line = strndup(text, len);
+
+		printf(FIELD, field);
+		print_clean(line != NULL ? line : "");
+		putchar('\n');
+		free(line);
+		field = "";
+		text += len + (text[len] == '\n');
+	}
+}
+
 static void print_detail(struct context *ctx,
 			 const struct hvd_zone_detail *detail)
 {
@@ -329,12 +353,23 @@ static void print_detail(struct context *ctx,
 	struct json_object *def = json_object_object_get(json, "definition");
 	struct json_object *running =
 		json_object_object_get(json, "running_definition");
+	struct json_object *description;
 	enum paint paint = paint_of_state(zone->state);
 	char memory[32];
 
 	format_bytes(zone->memory, memory, sizeof(memory));
 	printf(FIELD "%s\n", "Name:", zone->name);
 	printf(FIELD "%s\n", "UUID:", zone->uuid);
+	if (zone->title != NULL) {
+		printf(FIELD, "Title:");
+		print_clean(zone->title);
+		putchar('\n');
+	}
+	description = json_object_object_get(def != NULL ? def : running,
+					     "description");
+	if (description != NULL) {
+		print_description(json_object_get_string(description));
+	}
 	printf(FIELD "%s%s%s", "State:", paint_start(paint, ctx->color),
 	       shown_state(zone->state), paint_end(paint, ctx->color));
 	if (zone->reason != NULL) {

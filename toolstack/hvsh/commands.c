@@ -46,6 +46,7 @@ static const struct option list_options[] = {
 	{ "running", 'r', NULL, NULL, "only zones that are not shut off" },
 	{ "all", 'a', NULL, NULL,
 	  "changes nothing: all are shown; virsh users type it" },
+	{ "title", '\0', NULL, NULL, "with their titles" },
 	OPTION_WATCH,
 	OPTION_JSON,
 	END_OPTIONS,

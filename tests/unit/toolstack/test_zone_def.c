@@ -551,6 +551,186 @@ static void test_change_is_refused(void **state)
 	}
 }
 
+/* ------------------------------------------------- what describes a zone */
+
+#define DESCRIBED                                                           \
+	"{\"name\":\"z\",\"vcpus\":1,\"memory\":\"64M\",\"kernel\":\"/k\"," \
+	"\"title\":\"the \xc3\xbc shop\",\"description\":\"a\\n\\tb\","     \
+	"\"metadata\":{\"urn:b\":\"<b/>\",\"urn:a\":\"<a x='1'/>\"}}"
+
+static void test_described(void **state)
+{
+	struct zone_def *def = parse(DESCRIBED);
+	struct zone_def *copy = zone_def_copy(def);
+	struct json_object *json = zone_def_to_json(def);
+	struct zone_def *again = parse(json_object_to_json_string(json));
+
+	(void)state;
+	assert_string_equal(def->about.title, "the \xc3\xbc shop");
+	assert_string_equal(def->about.description, "a\n\tb");
+	assert_int_equal(def->about.metadata_count, 2);
+	assert_string_equal(def->about.metadata[0].uri, "urn:a");
+	assert_string_equal(def->about.metadata[1].text, "<b/>");
+	assert_true(zone_def_equal(def, again));
+	assert_true(zone_def_equal(def, copy));
+	copy->about.metadata[1].text[1] = 'c';
+	assert_false(zone_def_equal(def, copy));
+	free(again->about.title);
+	again->about.title = NULL;
+	assert_false(zone_def_equal(def, again));
+	json_object_put(json);
+	zone_def_destroy(again);
+	zone_def_destroy(copy);
+	zone_def_destroy(def);
+}
+
+/* No member, an empty one and one that is not there are the same. */
+static void test_not_described(void **state)
+{
+	static const char *const members[][2] = {
+		{ "title", "\"\"" },
+		{ "description", "\"\"" },
+		{ "metadata", "{}" },
+	};
+	struct zone_def *plain = parse(with("", NULL));
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(members); i++) {
+		struct zone_def *def =
+			parse(with(members[i][0], members[i][1]));
+		struct json_object *json = zone_def_to_json(def);
+
+		assert_true(zone_def_equal(def, plain));
+		assert_false(
+			json_object_object_get_ex(json, members[i][0], NULL));
+		json_object_put(json);
+		zone_def_destroy(def);
+	}
+	zone_def_destroy(plain);
+}
+
+static int describe(struct zone_def *def, const char *text,
+		    struct zerror *ret_error)
+{
+	struct json_object *changes = json_tokener_parse(text);
+	int rc = zone_def_describe(def, changes, ret_error);
+
+	json_object_put(changes);
+	return rc;
+}
+
+static void test_describe(void **state)
+{
+	struct zone_def *def = parse(DESCRIBED);
+	struct zone_about *about = &def->about;
+	struct zerror error;
+
+	(void)state;
+	assert_int_equal(describe(def,
+				  "{\"title\":\"\",\"metadata\":{"
+				  "\"urn:c\":\"<c/>\",\"urn:a\":null,"
+				  "\"urn:none\":null,\"urn:b\":\"<B/>\"}}",
+				  &error),
+			 0);
+	assert_null(about->title);
+	assert_string_equal(about->description, "a\n\tb");
+	assert_int_equal(about->metadata_count, 2);
+	assert_string_equal(about->metadata[0].uri, "urn:b");
+	assert_string_equal(about->metadata[0].text, "<B/>");
+	assert_string_equal(about->metadata[1].uri, "urn:c");
+	assert_int_equal(describe(def,
+				  "{\"title\":\"t\",\"description\":\"\","
+				  "\"metadata\":{\"urn:b\":null,"
+				  "\"urn:c\":null}}",
+				  &error),
+			 0);
+	assert_string_equal(about->title, "t");
+	assert_null(about->description);
+	assert_int_equal(about->metadata_count, 0);
+	zone_def_destroy(def);
+}
+
+/* As many as can be, in place of as many others; and not one more. */
+static void test_metadata_is_bounded(void **state)
+{
+	struct zone_def *def = parse(with("", NULL));
+	struct zerror error;
+	char text[2000];
+
+	(void)state;
+	for (unsigned int turn = 0; turn < 2; turn++) {
+		size_t len = (size_t)sprintf(text, "{\"metadata\":{");
+
+		for (unsigned int i = 0; i < ZONE_DEF_METADATA_MAX; i++) {
+			len += (size_t)sprintf(text + len,
+					       "%s\"urn:%u.%u\":\"<x/>\"",
+					       i ? "," : "", turn, i);
+			if (turn) {
+				len += (size_t)sprintf(text + len,
+						       ",\"urn:0.%u\":null", i);
+			}
+		}
+		sprintf(text + len, "}}");
+		assert_int_equal(describe(def, text, &error), 0);
+		assert_int_equal(def->about.metadata_count,
+				 ZONE_DEF_METADATA_MAX);
+	}
+	assert_int_equal(
+		describe(def, "{\"metadata\":{\"urn:z\":\"\"}}", &error), -1);
+	assert_string_equal(error.path, "$.metadata[\"urn:z\"]");
+	assert_non_null(strstr(error.message, "can be 16"));
+	zone_def_destroy(def);
+}
+
+/* Each fits, all of them do not. */
+static void test_described_at_length(void **state)
+{
+	static char text[ZONE_DEF_METADATA_TEXT_MAX + 100];
+	struct zone_def *def = parse(with("", NULL));
+	struct zerror error;
+	int rc = 0;
+	int count = 0;
+
+	(void)state;
+	while (rc == 0) {
+		size_t len = (size_t)sprintf(
+			text, "{\"metadata\":{\"urn:%d\":\"", count++);
+
+		memset(text + len, '/', ZONE_DEF_METADATA_TEXT_MAX);
+		sprintf(text + len + ZONE_DEF_METADATA_TEXT_MAX, "\"}}");
+		rc = describe(def, text, &error);
+	}
+	assert_int_equal(count, 4);
+	assert_int_equal(error.code, ZERROR_TOO_LARGE);
+	assert_true(error.hint[0] != '\0');
+	zone_def_destroy(def);
+}
+
+static void test_describe_is_refused(void **state)
+{
+	static const struct {
+		const char *changes;
+		const char *path;
+	} cases[] = {
+		{ "{\"title\":\"a\\nb\"}", "$.title" },
+		{ "{\"title\":null}", "$.title" },
+		{ "{\"description\":\"a\\u001b\"}", "$.description" },
+		{ "{\"metadata\":\"<a/>\"}", "$.metadata" },
+		{ "{\"metadata\":{\"urn:a\":5}}", "$.metadata[\"urn:a\"]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct zone_def *def = parse(DESCRIBED);
+		struct zerror error;
+
+		assert_int_equal(describe(def, cases[i].changes, &error), -1);
+		assert_int_equal(error.code, ZERROR_INVALID_DEFINITION);
+		assert_string_equal(error.path, cases[i].path);
+		zone_def_destroy(def);
+	}
+}
+
 static void test_queues_have_a_maximum(void **state)
 {
 	static const char text[] =
@@ -692,6 +872,15 @@ static void test_errors(void **state)
 		{ "uuid", "\"00000000-0000-0000-0000-000000000000\"", "$.uuid",
 		  "UUID" },
 		{ "uuid", "null", "$.uuid", "null" },
+		{ "title", "5", "$.title", "string" },
+		{ "title", "\"a\\tb\"", "$.title", "control" },
+		{ "description", "\"a\\rb\"", "$.description", "control" },
+		{ "metadata", "[]", "$.metadata", "object" },
+		{ "metadata", "{\"\":\"\"}", "$.metadata[\"\"]", "URI" },
+		{ "metadata", "{\"a\\nb\":\"\"}", "$.metadata[\"a?b\"]",
+		  "URI" },
+		{ "metadata", "{\"urn:a\":null}", "$.metadata[\"urn:a\"]",
+		  "null" },
 		{ "vcpus", NULL, "$.vcpus", "missing" },
 		{ "vcpus", "0", "$.vcpus", "1 to 32" },
 		{ "vcpus", "33", "$.vcpus", "1 to 32" },
@@ -1191,6 +1380,12 @@ int main(void)
 		cmocka_unit_test(test_derived_mac_is_taken),
 		cmocka_unit_test(test_change),
 		cmocka_unit_test(test_change_is_refused),
+		cmocka_unit_test(test_described),
+		cmocka_unit_test(test_not_described),
+		cmocka_unit_test(test_describe),
+		cmocka_unit_test(test_metadata_is_bounded),
+		cmocka_unit_test(test_described_at_length),
+		cmocka_unit_test(test_describe_is_refused),
 		cmocka_unit_test(test_queues_have_a_maximum),
 		cmocka_unit_test(test_disk_defaults_are_written),
 		cmocka_unit_test(test_devices_are_compared),

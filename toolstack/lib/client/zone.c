@@ -13,6 +13,7 @@ static void zone_fini(struct hvd_zone *zone)
 	free(zone->uuid);
 	free(zone->state);
 	free(zone->reason);
+	free(zone->title);
 }
 
 /* On failure the caller finishes what has been read so far. */
@@ -22,7 +23,8 @@ static int zone_read(struct hvd_conn *conn, const char *method,
 	if (!hvd__json_copy(json, "name", &zone->name) ||
 	    !hvd__json_copy(json, "uuid", &zone->uuid) ||
 	    !hvd__json_copy(json, "state", &zone->state) ||
-	    !hvd__json_copy(json, "reason", &zone->reason)) {
+	    !hvd__json_copy(json, "reason", &zone->reason) ||
+	    !hvd__json_copy(json, "title", &zone->title)) {
 		return hvd__fail_nomem(conn);
 	}
 	if (zone->name == NULL || zone->uuid == NULL || zone->state == NULL) {

@@ -303,6 +303,7 @@ struct hvd_zone {
 	uint64_t memory; /* bytes */
 	bool autostart;
 	bool persistent; /* has a definition; else gone when it ends */
+	char *title; /* a line of its definition, or NULL */
 };
 
 /* Why a zone crashed. */
