@@ -1038,12 +1038,28 @@ def test_shutdown_of_a_deaf_guest(machine, hvd):
     fails("TIMEOUT", hvd, "zone.shutdown", name="z1", timeout=1)
     assert hvd.event("z1", "power-key-ignored")["reason"] == \
         "it did not power off in time"
-    assert state(hvd, "z1") == "running"
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["state"] == "running"
+    assert re.fullmatch(r"power key ignored: asked to shut down at "
+                        r"[\d-]{10} [\d:]{8}, guest did not react",
+                        detail["reason"])
     hvd.call("zone.shutdown", name="z1")
-    assert state(hvd, "z1") == "shutting-down"
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["state"] == "shutting-down"
+    assert "reason" not in detail
     fails("INVALID_PARAMS", hvd, "zone.shutdown", name="z1", timeout=-1)
     hvd.call("zone.destroy", name="z1")
     assert state(hvd, "z1") == "defined"
+
+
+@pytest.mark.parametrize("method", ["pause", "reset"])
+def test_what_was_ignored_is_past(machine, hvd, method):
+    machine.inject("io-z1", "ignore-power")
+    started(machine, hvd)
+    fails("TIMEOUT", hvd, "zone.shutdown", name="z1", timeout=1)
+    assert "ignored" in hvd.call("zone.get", name="z1")["reason"]
+    hvd.call(f"zone.{method}", name="z1")
+    assert "reason" not in hvd.call("zone.get", name="z1")
 
 
 def test_shutdown_of_a_slow_guest_is_no_reboot(machine, hvd):

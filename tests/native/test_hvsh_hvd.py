@@ -150,6 +150,8 @@ def test_shutdown_that_takes_too_long(machine, hvd, hvsh,  # noqa: F811
     hvsh("start", "z1")
     error = hvsh("shutdown", "z1", "--timeout", "1", status=4)
     assert "hvsh destroy z1" in error
+    for command in ["list"], ["info", "z1"]:
+        assert "power key ignored: asked to shut down at 2" in hvsh(*command)
 
 
 def test_host(machine, hvd, hvsh):  # noqa: F811

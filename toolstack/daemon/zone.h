@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 #include <uv.h>
 
 #include "backoff.h"
@@ -112,6 +113,7 @@ struct zone {
 	enum zone_intent recorded; /* the intent on disk */
 	bool resume_recorded; /* there it may say that it is to go on */
 	enum zone_intent asked; /* PRESS: the intent to be */
+	time_t asked_at; /* PRESS, WAIT_OFF: when somebody last asked */
 	uint64_t asked_ms; /* PRESS: how long the caller waits; 0: not at all */
 	bool asked_force; /* PRESS: destroy it when that time is over */
 	uint64_t off_deadline; /* WAIT_OFF: loop time, ms */

@@ -28,6 +28,12 @@ void zone_publish(struct zone *z, const char *event, const char *reason)
 	event_publish(&z->daemon->events, z->name, event, reason);
 }
 
+static bool is_live(enum zone_state state)
+{
+	return state == ZONE_RUNNING || state == ZONE_PAUSED ||
+	       state == ZONE_SHUTTING_DOWN || state == ZONE_REBOOTING;
+}
+
 void zone_enter(struct zone *z, enum zone_event event)
 {
 	int next = zone_fsm_next(z->state, event);
@@ -38,6 +44,9 @@ void zone_enter(struct zone *z, enum zone_event event)
 		return;
 	}
 	z->state = (enum zone_state)next;
+	if (is_live(z->state)) {
+		z->reason[0] = '\0'; /* what it did not do before is past */
+	}
 	zone_autostart_entered(z);
 	zone_stop_entered(z);
 }
@@ -374,7 +383,6 @@ static void after_run(struct zone *z, struct zone_job *job)
 	z->step = ZONE_STEP_NONE;
 	z->held = false;
 	z->intent = z->recorded = ZONE_INTENT_NONE;
-	z->reason[0] = '\0';
 	if (before == ZONE_PAUSED) {
 		zone_enter(z, ZONE_EVENT_RESUME);
 		zone_publish(z, "resumed", NULL);

@@ -5,6 +5,7 @@
  * meanwhile leaves the intent to its successor.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "log.h"
 #include "rpc.h"
@@ -73,6 +74,24 @@ static void wait_on(struct zone *z)
 		       0);
 }
 
+/* Who asked may not have waited: it is shown until something else happens. */
+static void set_ignored(struct zone *z)
+{
+	bool reboot = z->intent == ZONE_INTENT_REBOOT;
+	char reason[sizeof(z->reason)];
+	char at[32];
+	struct tm tm;
+
+	if (!localtime_r(&z->asked_at, &tm) ||
+	    strftime(at, sizeof(at), "%F %T", &tm) == 0) {
+		snprintf(at, sizeof(at), "a time unknown");
+	}
+	snprintf(reason, sizeof(reason),
+		 "power key ignored: asked to %s at %s, guest did not react",
+		 reboot ? "reboot" : "shut down", at);
+	zone_set_reason(z, reason);
+}
+
 static void on_grace_over(uv_timer_t *timer)
 {
 	struct zone *z = timer->data;
@@ -89,6 +108,9 @@ static void on_grace_over(uv_timer_t *timer)
 	log_info("%s: does not react to its power key", z->name);
 	set_too_slow(z, &error);
 	zone_power_give_up(z, "it did not power off in time", &error);
+	if (z->state == ZONE_RUNNING) {
+		set_ignored(z);
+	}
 }
 
 void zone_power_give_up(struct zone *z, const char *why,
@@ -128,6 +150,7 @@ static void ask(struct zone *z, enum zone_intent intent, uint64_t limit_ms,
 	job_begin(z, intent == ZONE_INTENT_REBOOT ? JOB_REBOOT : JOB_SHUTDOWN,
 		  call);
 	z->asked = intent;
+	z->asked_at = time(NULL);
 	z->asked_ms = limit_ms;
 	z->asked_force = force;
 	z->cancel_wanted = false;
