@@ -1095,14 +1095,19 @@ def test_the_last_press_counts(machine, hvd):
     hvd.call("zone.reboot", name="z1")
     with pytest.raises(RpcError, match="a reboot was asked for"):
         other.finish(request)
-    assert state(hvd, "z1") == "rebooting"
+    detail = hvd.call("zone.get", name="z1")
+    assert (detail["state"], detail["reason"]) == \
+        ("rebooting", "shutdown replaced by reboot")
     hvd.call("zone.reboot", name="z1")
+    assert "reason" not in hvd.call("zone.get", name="z1")
     wait(lambda: keys(machine, "z1") == 3)
     machine.guest(1, OFF, GUEST_OFF)
     hvd.event("z1", "rebooted")
     hvd.call("zone.reboot", name="z1")
     hvd.call("zone.shutdown", name="z1")
-    assert state(hvd, "z1") == "shutting-down"
+    detail = hvd.call("zone.get", name="z1")
+    assert (detail["state"], detail["reason"]) == \
+        ("shutting-down", "reboot replaced by shutdown")
     machine.guest(1, OFF, GUEST_OFF)
     hvd.event("z1", "stopped")
     assert state(hvd, "z1") == "defined"

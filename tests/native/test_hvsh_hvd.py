@@ -154,6 +154,18 @@ def test_shutdown_that_takes_too_long(machine, hvd, hvsh,  # noqa: F811
         assert "power key ignored: asked to shut down at 2" in hvsh(*command)
 
 
+def test_the_last_request_tells_what_it_replaced(machine, hvd,  # noqa: F811
+                                                 hvsh, defined):
+    machine.inject("io-z1", "ignore-power")
+    hvsh("start", "z1")
+    assert hvsh("shutdown", "z1") == "z1: asked to shut down\n"
+    assert hvsh("reboot", "z1") == \
+        "z1: asked to reboot, shutdown replaced by reboot\n"
+    assert hvsh("shutdown", "z1") == \
+        "z1: asked to shut down, reboot replaced by shutdown\n"
+    assert hvsh("shutdown", "z1") == "z1: asked to shut down\n"
+
+
 def test_host(machine, hvd, hvsh):  # noqa: F811
     (machine.fake / "log").write_bytes(b"[0] hello\n")
     assert re.search(r"^Running zones: +1, zone0 included$", hvsh("host"), re.M)

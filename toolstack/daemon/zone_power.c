@@ -197,6 +197,7 @@ void zone_after_press(struct zone *z, struct zone_job *job)
 	uint64_t now = uv_now(&z->daemon->loop);
 	uint64_t deadline = now + (z->asked_ms ? z->asked_ms : GRACE_MS);
 	bool waiting = z->state != ZONE_RUNNING;
+	bool replaces = waiting && z->asked != z->intent;
 	struct zerror cancelled;
 
 	if (error) {
@@ -232,6 +233,11 @@ void zone_after_press(struct zone *z, struct zone_job *job)
 		zone_enter(z, ZONE_EVENT_REBOOT);
 	} else {
 		zone_enter(z, ZONE_EVENT_SHUTDOWN);
+	}
+	if (replaces) {
+		zone_set_reason(z, z->intent == ZONE_INTENT_REBOOT
+					   ? "shutdown replaced by reboot"
+					   : "reboot replaced by shutdown");
 	}
 	if (z->cancel_wanted) {
 		zone_cancelled(NULL, &cancelled);

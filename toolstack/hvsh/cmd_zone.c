@@ -515,6 +515,27 @@ int cmd_run(struct context *ctx, const struct args *args)
 	return status;
 }
 
+/* It was done: if it ended what somebody else had asked for is another question. */
+static int tell_asked(struct context *ctx, const char *name, const char *what)
+{
+	struct hvd_zone_detail *detail;
+	const struct hvd_zone *zone;
+
+	printf("%s: asked to %s", name, what);
+	if (hvd_zone_get(ctx->conn, name, &detail) == 0) {
+		zone = &detail->zone;
+		if (zone->reason != NULL &&
+		    (strcmp(zone->state, HVD_STATE_SHUTTING_DOWN) == 0 ||
+		     strcmp(zone->state, HVD_STATE_REBOOTING) == 0)) {
+			fputs(", ", stdout);
+			print_clean(zone->reason);
+		}
+		hvd_zone_detail_free(detail);
+	}
+	putchar('\n');
+	return EXIT_OK;
+}
+
 int cmd_shutdown(struct context *ctx, const struct args *args)
 {
 	const char *name = args->positionals[0];
@@ -542,11 +563,27 @@ int cmd_shutdown(struct context *ctx, const struct args *args)
 	if (status == EXIT_TIMEOUT) {
 		hint("'hvsh destroy %s' stops it without asking", name);
 	}
+	if (status == EXIT_OK && !wait) {
+		return tell_asked(ctx, name, "shut down");
+	}
 	if (status == EXIT_OK) {
-		printf("%s: %s\n", name,
-		       wait ? "shut off" : "asked to shut down");
+		printf("%s: shut off\n", name);
 	}
 	return status;
+}
+
+static int do_reboot(struct hvd_conn *conn, const char *name, unsigned int arg)
+{
+	(void)arg;
+	return hvd_zone_reboot(conn, name);
+}
+
+int cmd_reboot(struct context *ctx, const struct args *args)
+{
+	const char *name = args->positionals[0];
+	int status = run_request(ctx, "reboot", name, do_reboot, 0);
+
+	return status != EXIT_OK ? status : tell_asked(ctx, name, "reboot");
 }
 
 /* Requests that take a name and nothing else. */
@@ -583,7 +620,6 @@ static int run_plain(struct context *ctx, const struct args *args,
 		return run_plain(ctx, args, &plain);                           \
 	}
 
-PLAIN_COMMAND(reboot, "asked to reboot")
 PLAIN_COMMAND(reset, "reset")
 PLAIN_COMMAND(destroy, "stopped")
 PLAIN_COMMAND(pause, "paused")
