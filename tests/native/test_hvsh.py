@@ -160,6 +160,17 @@ def test_info(hvd, hvsh):
     assert json.loads(good(hvsh("info", "--json", "bad")))["io"]["pid"] == 42
 
 
+def test_info_shows_how_many_vcpus_may_be_on(hvd, hvsh):
+    both = {"vcpus": {"max": 2, "on": 1}}
+    hvd.add(zone("low", definition={"name": "low", **both}),
+            zone("live", "running", running_definition={"name": "live", **both}),
+            zone("up", "running", running_definition={"name": "up", "vcpus": 2},
+                 definition={"name": "up", **both}))
+    for name, shown in ("low", ", of which 1 may be on"), \
+            ("live", ", of which 1 may be on"), ("up", ""), ("linux1", ""):
+        assert f"vCPUs:         2{shown}\n" in good(hvsh("info", name))
+
+
 def test_info_shows_how_memory_is_mapped(hvd, hvsh):
     hvd.add(zone("big", "running", info={
         "cpu_time_ns": 93784 * 10**9, "vcpus_on": 2, "pages": 393216,
@@ -276,8 +287,9 @@ def test_vcpupin(hvd, hvsh):
 
 
 def test_setvcpus(hvd, hvsh):
-    assert good(hvsh("setvcpus", "linux1", "1")).startswith(
-        "linux1: 1 vCPU may be on")
+    out = good(hvsh("setvcpus", "linux1", "1"))
+    assert out.startswith("linux1: 1 vCPU may be on")
+    assert re.search(r"linux1: 2 are on, .*guest itself.*cpu1/online$", out)
     assert hvd.called("zone.set") == [{"name": "linux1", "vcpus": 1}]
 
     def sent(before, *words):
@@ -307,6 +319,7 @@ def test_setvcpus(hvd, hvsh):
     count = len(hvd.called("zone.define"))
     good(hvsh("setvcpus", "linux1", "2", "--live", "--config"))
     assert len(hvd.called("zone.set")) == 2
+    assert "are on" not in good(hvsh("setvcpus", "linux1", "2", "--live"))
     assert len(hvd.called("zone.define")) == count + 1
     for n in ("0", "33", "x"):
         bad(hvsh("setvcpus", "z", n), 2, "not a number of vCPUs")

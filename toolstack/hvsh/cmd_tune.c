@@ -74,25 +74,6 @@ static uint64_t number_of(struct json_object *json, const char *key)
 	return json_object_get_uint64(json_object_object_get(json, key));
 }
 
-/* All that a definition has; 0: it is none. */
-static uint64_t vcpus_of(struct json_object *json)
-{
-	struct json_object *vcpus = json_object_object_get(json, "vcpus");
-
-	return json_object_is_type(vcpus, json_type_object)
-		       ? number_of(vcpus, "max")
-		       : json_object_get_uint64(vcpus);
-}
-
-static uint64_t vcpus_on(struct json_object *json)
-{
-	struct json_object *vcpus = json_object_object_get(json, "vcpus");
-	bool both = json_object_is_type(vcpus, json_type_object) &&
-		    json_object_object_get_ex(vcpus, "on", NULL);
-
-	return both ? number_of(vcpus, "on") : vcpus_of(json);
-}
-
 static void set_vcpus(struct json_object *json, uint64_t max, uint64_t on)
 {
 	struct json_object *vcpus;
@@ -162,8 +143,8 @@ static void follow_cpus(struct json_object *json, uint64_t max)
 static void apply_maximum(struct json_object *json, const void *arg)
 {
 	const uint64_t *max = arg;
-	uint64_t old = vcpus_of(json);
-	uint64_t on = vcpus_on(json);
+	uint64_t old = definition_vcpus(json);
+	uint64_t on = definition_vcpus_on(json);
 
 	set_vcpus(json, *max, on == old ? *max : least(on, *max));
 	follow_queues(json, old);
@@ -173,15 +154,16 @@ static void apply_maximum(struct json_object *json, const void *arg)
 static void apply_on(struct json_object *json, const void *arg)
 {
 	const uint64_t *on = arg;
-	uint64_t max = vcpus_of(json);
+	uint64_t max = definition_vcpus(json);
 
 	/* more than there are: hvd says that */
 	set_vcpus(json, max, *on);
 }
 
 static int set_vcpus_live(struct context *ctx, const char *verb,
-			  const char *name, uint64_t count)
+			  const struct hvd_zone_detail *detail, uint64_t count)
 {
+	const char *name = detail->zone.name;
 	int err = hvd_zone_set_vcpus(ctx->conn, name, (uint32_t)count);
 
 	if (err != 0) {
@@ -190,11 +172,17 @@ static int set_vcpus_live(struct context *ctx, const char *verb,
 	printf("%s: %" PRIu64 " vCPU%s may be on; its guest takes them on- and "
 	       "offline\n",
 	       name, count, count == 1 ? "" : "s");
+	if (detail->vcpus_on > count) {
+		printf("%s: %" PRIu32 " are on, and stay so until the guest "
+		       "itself takes them offline: echo 0 > "
+		       "/sys/devices/system/cpu/cpu%" PRIu64 "/online\n",
+		       name, detail->vcpus_on, count);
+	}
 	return EXIT_OK;
 }
 
 static int setvcpus(struct context *ctx, const struct args *args,
-		    const struct hvd_zone *zone, uint64_t count)
+		    const struct hvd_zone_detail *detail, uint64_t count)
 {
 	bool maximum = args_has(args, "maximum");
 	bool config = args_has(args, "config") || maximum;
@@ -202,11 +190,11 @@ static int setvcpus(struct context *ctx, const struct args *args,
 	int status = EXIT_OK;
 
 	if (!live && !config) {
-		live = zone->id >= 0;
+		live = detail->zone.id >= 0;
 		config = !live;
 	}
 	if (live) {
-		status = set_vcpus_live(ctx, args->command, zone->name, count);
+		status = set_vcpus_live(ctx, args->command, detail, count);
 	}
 	if (status == EXIT_OK && config) {
 		status = change(ctx, args, maximum ? apply_maximum : apply_on,
@@ -242,7 +230,7 @@ int cmd_setvcpus(struct context *ctx, const struct args *args)
 	if (err != 0) {
 		return report_zone(ctx, err, args->command, name);
 	}
-	status = setvcpus(ctx, args, &detail->zone, count);
+	status = setvcpus(ctx, args, detail, count);
 	hvd_zone_detail_free(detail);
 	return status;
 }
@@ -312,7 +300,7 @@ static void apply_pin(struct json_object *json, const void *arg)
 	struct json_object *cpus = json_object_new_array();
 	const struct pin *pin = arg;
 
-	for (uint64_t i = 0; i < vcpus_of(json); i++) {
+	for (uint64_t i = 0; i < definition_vcpus(json); i++) {
 		struct json_object *one =
 			is_array(old) ? json_object_array_get_idx(old, i)
 				      : NULL;
@@ -351,11 +339,11 @@ static void print_pins(struct context *ctx, struct json_object *json,
 	struct json_object *now = json_object_object_get(info, "pcpus");
 	struct json_object *def = json_object_object_get(json, "definition");
 	struct json_object *defined = json_object_object_get(def, "cpus");
-	uint64_t count =
-		is_array(now) ? json_object_array_length(now) : vcpus_of(json);
+	uint64_t count = is_array(now) ? json_object_array_length(now)
+				       : definition_vcpus(json);
 	struct table table;
 
-	count = vcpus_of(def) > count ? vcpus_of(def) : count;
+	count = definition_vcpus(def) > count ? definition_vcpus(def) : count;
 	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
 	for (uint64_t i = 0; i < count; i++) {
 		if (!pin->all && i != pin->vcpu) {
@@ -389,7 +377,7 @@ static bool is_defined(const struct args *args,
 		       const struct hvd_zone_detail *detail, uint64_t vcpu)
 {
 	struct json_object *json = json_tokener_parse(detail->definition);
-	uint64_t count = vcpus_of(json);
+	uint64_t count = definition_vcpus(json);
 
 	json_object_put(json);
 	if (count == 0 || vcpu < count) {

@@ -345,6 +345,17 @@ static void print_description(const char *text)
 	}
 }
 
+static void print_vcpus(const struct hvd_zone *zone, struct json_object *def)
+{
+	uint64_t on = definition_vcpus_on(def);
+
+	printf(FIELD "%" PRIu32, "vCPUs:", zone->vcpus);
+	if (on != 0 && on < zone->vcpus) {
+		printf(", of which %" PRIu64 " may be on", on);
+	}
+	putchar('\n');
+}
+
 static void print_detail(struct context *ctx,
 			 const struct hvd_zone_detail *detail)
 {
@@ -378,7 +389,7 @@ static void print_detail(struct context *ctx,
 		putchar(')');
 	}
 	putchar('\n');
-	printf(FIELD "%" PRIu32 "\n", "vCPUs:", zone->vcpus);
+	print_vcpus(zone, running != NULL ? running : def);
 	printf(FIELD "%s\n", "Memory:", memory);
 	printf(FIELD "%s\n", "Persistent:", zone->persistent ? "yes" : "no");
 	printf(FIELD "%s", "Autostart:", zone->autostart ? "yes" : "no");

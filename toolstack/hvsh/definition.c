@@ -284,3 +284,23 @@ bool definition_was_changed(struct context *ctx)
 	return error->code == HVD_ERROR_INVALID_STATE && error->path != NULL &&
 	       strcmp(error->path, "$.generation") == 0;
 }
+
+uint64_t definition_vcpus(struct json_object *json)
+{
+	struct json_object *vcpus = json_object_object_get(json, "vcpus");
+	struct json_object *max;
+
+	/* {"max": 4, "on": 2}, or 4 */
+	return json_object_get_uint64(
+		json_object_object_get_ex(vcpus, "max", &max) ? max : vcpus);
+}
+
+uint64_t definition_vcpus_on(struct json_object *json)
+{
+	struct json_object *vcpus = json_object_object_get(json, "vcpus");
+	struct json_object *on;
+
+	return json_object_object_get_ex(vcpus, "on", &on)
+		       ? json_object_get_uint64(on)
+		       : definition_vcpus(json);
+}

@@ -234,6 +234,9 @@ int definition_get(struct context *ctx, const char *verb, const char *name,
 int definition_put(struct context *ctx, const char *text, uint64_t generation);
 /* Did the last one fail as the generation is another? */
 bool definition_was_changed(struct context *ctx);
+/* How many vCPUs a definition has, 0: it is none; and how many of them may be on. */
+uint64_t definition_vcpus(struct json_object *json);
+uint64_t definition_vcpus_on(struct json_object *json);
 
 /* ---- cmd_create.c ---- */
 
