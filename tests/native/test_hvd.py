@@ -1511,6 +1511,20 @@ def test_start_error_paths(machine, hvd):
     assert "CPU 9: this machine has the CPUs 0 to 3" in str(error)
 
 
+@pytest.mark.parametrize("member", ["kernel", "initrd", "dtb-overlay", "disk"])
+def test_a_missing_file_is_told_before_there_is_a_zone(machine, hvd, member):
+    gone = str(machine.tmp / "gone")
+    disk = {"type": "disk", "path": gone}
+    more = {"devices": [disk]} if member == "disk" else {member: gone}
+    machine.inject("fail-create", "5")
+    hvd.call("zone.define", definition=machine.definition(**more))
+    error = fails("IO_ERROR", hvd, "zone.start", name="z1")
+    assert error.path == ("$.devices[0].path" if member == "disk"
+                          else f"$.{member}")
+    assert gone in str(error) and "No such file" in str(error)
+    assert machine.failed("create") == 0
+
+
 def test_a_zone_that_does_not_fit_hears_who_has_what(machine, hvd):
     def refused(memory):
         hvd.call("zone.define", definition=machine.definition(memory=memory))

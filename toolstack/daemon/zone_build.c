@@ -13,6 +13,7 @@
 
 #include "dtb.h"
 #include "image.h"
+#include "io_resource.h"
 #include "placement.h"
 #include "privcmd.h"
 #include "shadow_layout.h"
@@ -210,23 +211,6 @@ static void plan_progress(const struct zone_build *b, uint64_t populate)
 						file_size(b->def->initrd));
 }
 
-int zone_build_create(const struct zone_build *build, int *ret_fd,
-		      uint32_t *ret_id, struct zerror *ret_error)
-{
-	plan_progress(build, build->def->memory);
-	*ret_fd = create(build, ret_id, ret_error);
-	if (*ret_fd < 0) {
-		*ret_fd = -1;
-		return -1;
-	}
-	if (limit_vcpus(build->def, *ret_fd, ret_error) < 0 ||
-	    populate(build, *ret_fd, ret_error) < 0 ||
-	    make_shadows(build, *ret_fd, ret_error) < 0) {
-		return -1;
-	}
-	return zone_build_load(build, *ret_fd, false, ret_error);
-}
-
 /* -------------------------------------------------------------- load */
 
 /* A file that goes into guest memory. */
@@ -236,6 +220,21 @@ struct source {
 	int fd;
 	uint64_t size;
 };
+
+/* All that goes there. */
+struct load {
+	struct source kernel;
+	struct source initrd;
+	struct image_kernel image; /* in the kernel's file */
+	struct image_plan plan;
+	char *overlay; /* NULL: none */
+	size_t overlay_size;
+};
+
+#define NOTHING_LOADED                                          \
+	{                                                       \
+		.kernel = { .fd = -1 }, .initrd = { .fd = -1 }, \
+	}
 
 static int fail_file(const struct source *s, const char *what, int err,
 		     struct zerror *ret_error)
@@ -400,12 +399,46 @@ static int make_plan(const struct zone_build *b,
 			  need ? " into the zone's memory" : "");
 }
 
-static int load_dtb(const struct zone_build *b, int zone,
-		    const struct image_plan *plan, struct zerror *ret_error)
+static int read_overlay(const struct zone_def *def, struct load *l,
+			struct zerror *ret_error)
+{
+	int rc = def->dtb_overlay
+			 ? store_read_file(def->dtb_overlay, IMAGE_DTB_SIZE,
+					   &l->overlay, &l->overlay_size)
+			 : 0;
+
+	return rc < 0 ? zerror_set(ret_error, ZERROR_IO_ERROR, "$.dtb-overlay",
+				   NULL, "cannot read %s: %s", def->dtb_overlay,
+				   strerror(-rc))
+		      : 0;
+}
+
+/* What there is to load, before anything else is done: it may not be there. */
+static int open_all(const struct zone_build *b, struct load *l,
+		    struct zerror *ret_error)
+{
+	const struct zone_def *def = b->def;
+
+	if (source_open(&l->kernel, "$.kernel", def->kernel, ret_error) < 0 ||
+	    source_open(&l->initrd, "$.initrd", def->initrd, ret_error) < 0 ||
+	    parse_kernel(&l->kernel, &l->image, ret_error) < 0 ||
+	    read_overlay(def, l, ret_error) < 0) {
+		return -1;
+	}
+	return make_plan(b, &l->image, &l->initrd, &l->plan, ret_error);
+}
+
+static void close_all(struct load *l)
+{
+	source_close(&l->kernel);
+	source_close(&l->initrd);
+	free(l->overlay);
+}
+
+static int load_dtb(const struct zone_build *b, int zone, const struct load *l,
+		    struct zerror *ret_error)
 {
 	uint8_t seed[DTB_SEED_SIZE];
-	char *overlay = NULL;
-	size_t overlay_size = 0;
 	size_t size;
 	void *memory;
 	int rc;
@@ -413,75 +446,102 @@ static int load_dtb(const struct zone_build *b, int zone,
 	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
 		return fail_step(ret_error, "getting random numbers", errno);
 	}
-	if (b->def->dtb_overlay) {
-		rc = store_read_file(b->def->dtb_overlay, IMAGE_DTB_SIZE,
-				     &overlay, &overlay_size);
-		if (rc < 0) {
-			return zerror_set(ret_error, ZERROR_IO_ERROR,
-					  "$.dtb-overlay", NULL,
-					  "cannot read %s: %s",
-					  b->def->dtb_overlay, strerror(-rc));
-		}
-	}
-	rc = map(zone, plan->dtb, IMAGE_DTB_SIZE, &memory, ret_error);
+	rc = map(zone, l->plan.dtb, IMAGE_DTB_SIZE, &memory, ret_error);
 	if (rc == 0) {
-		rc = dtb_build(b->def, plan, seed, overlay, overlay_size,
-			       memory, IMAGE_DTB_SIZE, &size, ret_error);
+		rc = dtb_build(b->def, &l->plan, seed, l->overlay,
+			       l->overlay_size, memory, IMAGE_DTB_SIZE, &size,
+			       ret_error);
 		privcmd_clean(memory, IMAGE_DTB_SIZE);
 		munmap(memory, IMAGE_DTB_SIZE);
 	}
-	free(overlay);
 	return rc;
 }
 
-static int load_all(const struct zone_build *b, int zone, bool again,
-		    struct source *kernel_file, struct source *initrd_file,
-		    struct image_plan *ret_plan, struct zerror *ret_error)
+static int load(const struct zone_build *b, int zone, bool again,
+		struct load *l, struct zerror *ret_error)
 {
-	struct image_kernel kernel;
-	struct image_plan plan;
-
-	if (source_open(kernel_file, "$.kernel", b->def->kernel, ret_error) <
-		    0 ||
-	    source_open(initrd_file, "$.initrd", b->def->initrd, ret_error) <
-		    0 ||
-	    parse_kernel(kernel_file, &kernel, ret_error) < 0 ||
-	    make_plan(b, &kernel, initrd_file, &plan, ret_error) < 0 ||
-	    load_source(b, zone, kernel_file, plan.kernel, kernel.size, again,
-			ret_error) < 0) {
-		return -1;
-	}
-	if (plan.initrd &&
-	    load_source(b, zone, initrd_file, plan.initrd, initrd_file->size,
-			false, ret_error) < 0) {
-		return -1;
-	}
-	*ret_plan = plan;
-	return load_dtb(b, zone, &plan, ret_error);
-}
-
-int zone_build_load(const struct zone_build *build, int zone, bool again,
-		    struct zerror *ret_error)
-{
-	struct source kernel = { .fd = -1 };
-	struct source initrd = { .fd = -1 };
-	struct image_plan plan;
 	struct zv_vcpu_state state = { .flags = ZV_VCPU_ON };
 	int rc;
 
-	if (again) {
-		plan_progress(build, 0);
-	}
-	rc = load_all(build, zone, again, &kernel, &initrd, &plan, ret_error);
-
-	source_close(&kernel);
-	source_close(&initrd);
-	if (rc < 0) {
+	if (load_source(b, zone, &l->kernel, l->plan.kernel, l->image.size,
+			again, ret_error) < 0) {
 		return -1;
 	}
-	state.pc = plan.kernel;
-	state.x[0] = plan.dtb;
+	if (l->plan.initrd &&
+	    load_source(b, zone, &l->initrd, l->plan.initrd, l->initrd.size,
+			false, ret_error) < 0) {
+		return -1;
+	}
+	if (load_dtb(b, zone, l, ret_error) < 0) {
+		return -1;
+	}
+	state.pc = l->plan.kernel;
+	state.x[0] = l->plan.dtb;
 	rc = privcmd_vcpu_set(zone, 0, &state);
 	return rc < 0 ? fail_step(ret_error, "setting the entry point", -rc)
 		      : 0;
+}
+
+int zone_build_load(const struct zone_build *build, int zone,
+		    struct zerror *ret_error)
+{
+	struct load l = NOTHING_LOADED;
+	int rc;
+
+	plan_progress(build, 0);
+	rc = open_all(build, &l, ret_error);
+	if (rc == 0) {
+		rc = load(build, zone, true, &l, ret_error);
+	}
+	close_all(&l);
+	return rc;
+}
+
+/* ------------------------------------------------------------- all of it */
+
+/* hvd-io gets them later: who starts a zone is not to wait to hear of one. */
+static int check_devices(const struct zone_def *def, struct zerror *ret_error)
+{
+	struct io_resources resources;
+
+	if (io_resources_open(def, &resources, ret_error) < 0) {
+		return -1;
+	}
+	io_resources_close(&resources);
+	return 0;
+}
+
+static int make(const struct zone_build *b, struct load *l, int *ret_fd,
+		uint32_t *ret_id, struct zerror *ret_error)
+{
+	int fd;
+
+	if (open_all(b, l, ret_error) < 0 ||
+	    check_devices(b->def, ret_error) < 0) {
+		return -1;
+	}
+	fd = create(b, ret_id, ret_error);
+	if (fd < 0) {
+		return -1;
+	}
+	*ret_fd = fd;
+	if (limit_vcpus(b->def, fd, ret_error) < 0 ||
+	    populate(b, fd, ret_error) < 0 ||
+	    make_shadows(b, fd, ret_error) < 0) {
+		return -1;
+	}
+	return load(b, fd, false, l, ret_error);
+}
+
+int zone_build_create(const struct zone_build *build, int *ret_fd,
+		      uint32_t *ret_id, struct zerror *ret_error)
+{
+	struct load l = NOTHING_LOADED;
+	int rc;
+
+	*ret_fd = -1;
+	plan_progress(build, build->def->memory);
+	rc = make(build, &l, ret_fd, ret_id, ret_error);
+	close_all(&l);
+	return rc;
 }

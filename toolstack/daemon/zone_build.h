@@ -21,18 +21,19 @@ struct zone_build {
 };
 
 /*
- * Creates and populates the zone, makes its shadow pages and their actions,
- * loads it.  On failure *ret_fd is the control fd of what was made so far and
- * must be destroyed by the caller, or -1 if nothing was.
+ * Looks whether all files that it names are there, creates and populates the zone,
+ * makes its shadow pages and their actions, loads it.  On failure *ret_fd is the
+ * control fd of what was made so far and must be destroyed by the caller, or -1 if
+ * nothing was.
  */
 int zone_build_create(const struct zone_build *build, int *ret_fd,
 		      uint32_t *ret_id, struct zerror *ret_error);
 
 /*
  * Kernel, initrd and device tree into memory, the first vCPU's entry state.
- * The zone is CREATED, OFF or RESETTING.  again: memory holds an earlier run.
+ * The zone is OFF or RESETTING: its memory holds an earlier run.
  */
-int zone_build_load(const struct zone_build *build, int zone, bool again,
+int zone_build_load(const struct zone_build *build, int zone,
 		    struct zerror *ret_error);
 
 #endif /* ZV_TOOLSTACK_DAEMON_ZONE_BUILD_H */

@@ -58,7 +58,7 @@ static void load(struct zone_job *job)
 		.progress = &job->progress,
 	};
 
-	zone_build_load(&b, job->control_fd, true, &job->error);
+	zone_build_load(&b, job->control_fd, &job->error);
 }
 
 /*
