@@ -1376,6 +1376,21 @@ def test_console_on_a_terminal(hvd, terminal):
                                       "write": True, "force": False}]
 
 
+@pytest.mark.parametrize("words, other, linux", [
+    ([], b"uart0", b"hvc0"), (["-d", "uart0"], b"console0", b"ttyAMA0")])
+def test_console_that_stays_blank(hvd, terminal, words, other, linux):
+    term = terminal("console", "linux1", *words)
+    term.expect(b"Ctrl-] leaves]")
+    term.write(b"\r")
+    term.expect(b"[linux1: no output yet: try --device " + other +
+                b", or console=" + linux + b" on the guest's command line]")
+    term.write(b"\r")
+    hvd.console.print(b"late\r\n")
+    assert b"no output" not in term.expect(b"late\r\n")
+    term.write(b"\x1d")
+    assert term.wait() == 0
+
+
 def test_console_goes_on_where_it_was_left(hvd, terminal):
     for text, start in ((b"one", "start"), (b"two", 3), (b"three", 6)):
         hvd.console.print(text)

@@ -80,7 +80,8 @@ static const struct option dump_options[] = {
 };
 
 static const struct option console_options[] = {
-	{ "device", 'd', "DEVICE", NULL, "console0, uart0, ..." },
+	{ "device", 'd', "DEVICE", NULL,
+	  "console0 (Linux: hvc0), uart0 (ttyAMA0), ..." },
 	{ "force", 'f', NULL, NULL, "take over from another writer" },
 	{ "readonly", 'r', NULL, NULL, "only look" },
 	{ "from", '\0', "WHERE", "start|end",
@@ -264,8 +265,9 @@ const struct command commands[] = {
 	  cmd_define },
 	{ "create", NULL, GROUP_DEFINITIONS, OPERAND_NEW_ZONE, 1, 1,
 	  create_options, "create a zone without writing JSON",
-	  "Devices are made in the order given, after a console. A zone that "
-	  "exists is left alone.",
+	  "Devices are made in the order given, after a console. A Linux writes to "
+	  "that one with console=hvc0 in TEXT; without, see 'console -d uart0'. A "
+	  "zone that exists is left alone.",
 	  cmd_create },
 	{ "import", NULL, GROUP_DEFINITIONS, OPERAND_FILES, 1, 2,
 	  import_options, "create a zone of hvisor-tool's files",
@@ -307,7 +309,8 @@ const struct command commands[] = {
 	  "open a zone's console; Ctrl-] leaves it",
 	  "Shows first what was missed since it was last left. If standard "
 	  "input is not a terminal, it is copied to the console, and the "
-	  "console is shown until the zone stops.",
+	  "console is shown until the zone stops. If it stays blank, try -d uart0: "
+	  "a Linux needs console=hvc0 on its command line to write to console0.",
 	  cmd_console },
 
 	{ "host", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, json_options,

@@ -35,6 +35,8 @@
 #define GIVE_UP_MS 60000
 /* A restart shorter than this is not worth a word. */
 #define NOTICE_MS 1500
+/* A guest answers what is typed sooner, if it is that console's. */
+#define SILENCE_MS 2000
 
 struct session {
 	struct context *ctx;
@@ -58,6 +60,8 @@ struct session {
 	int64_t retry_at;
 	int retry_ms;
 	bool noticed;
+	int64_t silent_at; /* then it has not answered; 0: nothing was typed */
+	bool advised;
 };
 
 static int64_t now_ms(void)
@@ -296,6 +300,25 @@ static void show(struct session *s, const char *data, size_t len)
 	}
 }
 
+/* Nothing ever came: it may be the wrong one of several. */
+static bool is_blank(const struct session *s)
+{
+	return s->terminal && !s->advised && s->offset + s->skip == 0;
+}
+
+static void advise(struct session *s)
+{
+	bool serial = s->device != NULL && strcmp(s->device, "uart0") == 0;
+	char text[160];
+
+	snprintf(text, sizeof(text),
+		 "no output yet: try --device %s, or console=%s on the "
+		 "guest's command line",
+		 serial ? "console0" : "uart0", serial ? "ttyAMA0" : "hvc0");
+	notice(s, text);
+	s->advised = true;
+}
+
 static void read_console(struct session *s)
 {
 	char chunk[CHUNK];
@@ -366,6 +389,9 @@ static void read_input(struct session *s)
 		len = (size_t)(leave - chunk);
 		end_session(s, EXIT_OK);
 	}
+	if (is_blank(s) && s->silent_at == 0) {
+		s->silent_at = now_ms() + SILENCE_MS;
+	}
 	room = input_room(s);
 	if (!is_writer(s)) {
 		return;
@@ -413,7 +439,11 @@ static int prepare_poll(const struct session *s, struct pollfd *fds)
 	if (s->input_start < s->input_end) {
 		fds[POLL_CONSOLE].events |= POLLOUT;
 	}
-	return -1;
+	if (!is_blank(s) || s->silent_at == 0) {
+		return -1;
+	}
+	wait = s->silent_at - now_ms();
+	return wait > 0 ? (int)wait : 0;
 }
 
 static void turn(struct session *s)
@@ -440,6 +470,10 @@ static void turn(struct session *s)
 	}
 	if (s->console == NULL && !s->ended) {
 		retry(s);
+	}
+	if (s->console != NULL && !s->ended && is_blank(s) &&
+	    s->silent_at != 0 && now_ms() >= s->silent_at) {
+		advise(s);
 	}
 }
 
