@@ -40,7 +40,8 @@
 #     hvio-y         hvd-io, one zone's I/O process
 #     privcmd-y      access to /dev/zonevisor: linked into hvd and hvd-io
 #     zcommon-y      shared helpers: linked into hvd and hvd-io
-#     {libhvd,hvd,hvsh,hvio}-libs
+#     virthvdd-y     hvd for libvirt's clients
+#     {libhvd,hvd,hvsh,hvio,virthvdd}-libs
 #                    libraries: pkg-config names listed in mk/packages.mk, or -lX
 #   backends/objects.mk
 #     backends-y     device models, linked into hvd-io, hvd-backend and tests

@@ -21,7 +21,7 @@ tree = $(if $1,$(shell find $1 -type f | sort))
 adds = $(foreach f,$1,--add $f=$2)
 
 zone0-adds := \
-	$(call adds,$(images)/hvd,usr/sbin/) \
+	$(call adds,$(images)/hvd $(images)/virthvdd,usr/sbin/) \
 	$(call adds,$(images)/hvsh,usr/bin/) \
 	$(call adds,$(images)/hvd-io,usr/libexec/) \
 	$(call adds,$(images)/libhvd.so.0,usr/lib/) \

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <zv/version.h>
 
@@ -234,26 +233,6 @@ static void close_signal(uv_signal_t *signals)
 	}
 }
 
-/* A client is a descriptor, a zone several; nobody here uses select(2). */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
-		return;
-	}
-	if (limit.rlim_cur < DESCRIPTORS && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max
-							      : DESCRIPTORS;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	if (limit.rlim_cur < DESCRIPTORS) {
-		log_warning("only %llu descriptors (RLIMIT_NOFILE, of %d): not "
-			    "all clients and zones may find room",
-			    (unsigned long long)limit.rlim_cur, DESCRIPTORS);
-	}
-}
-
 /* Ends the loop by closing what keeps it going. */
 static void stop(struct daemon *daemon)
 {
@@ -347,7 +326,7 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* an error of who writes a file */
-	raise_descriptor_limit();
+	service_want_descriptors(DESCRIPTORS);
 	/* Jobs may wait for servers and network file systems, for seconds. */
 	setenv("UV_THREADPOOL_SIZE", JOB_THREADS, 0);
 	if (uv_loop_init(&daemon.loop) < 0) {

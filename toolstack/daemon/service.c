@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -236,5 +237,25 @@ void service_stopping(void)
 	if (service.alive_open) {
 		service.alive_open = false;
 		uv_close((uv_handle_t *)&service.alive, NULL);
+	}
+}
+
+/* A client is a descriptor, a zone several; nobody here uses select(2). */
+void service_want_descriptors(unsigned int count)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+		return;
+	}
+	if (limit.rlim_cur < count && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur =
+			limit.rlim_max < count ? limit.rlim_max : count;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur < count) {
+		log_warning("only %llu descriptors (RLIMIT_NOFILE, of %u): not "
+			    "all clients and zones may find room",
+			    (unsigned long long)limit.rlim_cur, count);
 	}
 }

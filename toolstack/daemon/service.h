@@ -22,6 +22,9 @@ void service_init(void);
  */
 int service_take_socket(const char *name);
 
+/* Sees to it that so many descriptors can be open, or warns. */
+void service_want_descriptors(unsigned int count);
+
 /* Ready; from now on the loop tells that it is alive if the unit wants to know. */
 void service_ready(uv_loop_t *loop);
 /* The end takes longer: so long, from now.  status: for people. */

@@ -11,6 +11,8 @@
 #include "server.h"
 #include "service.h"
 
+/* A client has one, and its connection to hvd four. */
+#define DESCRIPTORS 8192
 #define SOCKET_DIR "/run/libvirt"
 #define HVD_DIR "/run/hvd"
 
@@ -139,6 +141,7 @@ int main(int argc, char **argv)
 		return rc;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	service_want_descriptors(DESCRIPTORS);
 	if (uv_loop_init(&loop) < 0) {
 		log_error("no event loop");
 		return 1;
