@@ -33,6 +33,13 @@ def me():
             f"({pwd.getpwuid(os.getuid()).pw_name}): ")
 
 
+def begin(machine, *options):
+    """When it answers, both sockets are there."""
+    client = machine.start(*options)
+    client.call("hvd.version")
+    client.close()
+
+
 def answers(clients, each):
     """Reads so many answers of each; how many all had when the first had its."""
     poll = selectors.DefaultSelector()
@@ -57,7 +64,7 @@ def answers(clients, each):
 
 
 def test_a_flood_waits_and_nobody_else(machine, many):
-    machine.start(f"--rate={RATE}").close()
+    begin(machine, f"--rate={RATE}")
     flooder, victim = many(2)
     begun = time.monotonic()
     flooder.sendall(line("hvd.version") * 450)
@@ -70,7 +77,7 @@ def test_a_flood_waits_and_nobody_else(machine, many):
 
 def test_a_user_of_the_readonly_socket_has_one_rate(machine, many):
     """For all connections together, and each of them gets its part."""
-    machine.start(f"--rate-readonly={RATE}").close()
+    begin(machine, f"--rate-readonly={RATE}")
     flood = many(4, readonly=True)
     pause(machine)
     try:
@@ -87,7 +94,7 @@ def test_a_user_of_the_readonly_socket_has_one_rate(machine, many):
 
 
 def test_to_connect_again_gains_nothing(machine, many):
-    machine.start(f"--rate-readonly={RATE}").close()
+    begin(machine, f"--rate-readonly={RATE}")
     begun = time.monotonic()
     for _ in range(9):
         [client] = many(1, readonly=True)
@@ -100,7 +107,7 @@ def test_to_connect_again_gains_nothing(machine, many):
 
 def test_who_has_gone_has_asked(machine, many):
     """Those that do not wait for an answer cost their user as much."""
-    machine.start(f"--rate-readonly={RATE}").close()
+    begin(machine, f"--rate-readonly={RATE}")
     begun = time.monotonic()
     for _ in range(7):
         [client] = many(1, readonly=True)
@@ -112,7 +119,7 @@ def test_who_has_gone_has_asked(machine, many):
 
 def test_who_waits_is_not_read(machine, many):
     """What is asked stays with who asks, and does not fill hvd."""
-    machine.start(f"--rate={RATE}").close()
+    begin(machine, f"--rate={RATE}")
     flooder, victim = many(2)
     flooder.setblocking(False)
     flood = line("hvd.version") * 1000
@@ -140,7 +147,7 @@ def test_events_do_not_wait(machine, many):
 
 
 def test_no_limit(machine, many):
-    machine.start("--rate=0", "--rate-readonly=0").close()
+    begin(machine, "--rate=0", "--rate-readonly=0")
     clients = many(1) + many(1, readonly=True)
     for client in clients:
         client.sendall(line("hvd.version") * 4000)
@@ -172,7 +179,7 @@ def test_readonly_clients_lock_nobody_out(machine, hvd):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="other users are needed")
 def test_users_have_rates_and_connections_of_their_own(machine, many):
-    machine.start(f"--rate-readonly={RATE}").close()
+    begin(machine, f"--rate-readonly={RATE}")
     crowd = []
     for uid in range(65530, 65530 + CLIENTS_READONLY_MAX // OF_A_USER):
         with another_user(machine, uid):
