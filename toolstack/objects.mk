@@ -123,6 +123,7 @@ hvd-y += backends/core/rate.c \
 	toolstack/daemon/zone_build.c \
 	toolstack/daemon/zone_cancel.c \
 	toolstack/daemon/zone_counters.c \
+	toolstack/daemon/zone_describe.c \
 	toolstack/daemon/zone_devices.c \
 	toolstack/daemon/zone_dump.c \
 	toolstack/daemon/zone_dump_flow.c \

@@ -342,7 +342,8 @@ class FakeHvd:
                       running_definition=params["definition"]))
 
     def zone_set(self, params):
-        self.find(params)
+        return {"name": self.find(params)["name"], "uuid": UUID,
+                "generation": 3}
 
     def zone_pin(self, params):
         self.find(params)["info"]["pcpus"][params["vcpu"]] = params["pcpu"]

@@ -870,6 +870,132 @@ def test_vcpus_that_may_be_on(machine, hvd):
     client.close()
 
 
+# ---------------------------------------------------- what describes a zone
+
+ABOUT = ("title", "description", "metadata")
+
+
+def about(client, name="z1"):
+    """Of the definition, or of a transient zone; never does what runs differ."""
+    detail = client.call("zone.get", name=name)
+    both = [{k: d[k] for k in ABOUT if k in d} for d in
+            (detail["definition"], detail.get("running_definition")) if d]
+    assert all(one == both[0] for one in both)
+    assert detail.get("title") == both[0].get("title")
+    return both[0]
+
+
+def again(machine, client):
+    client.close()
+    machine.kill()
+    return machine.start()
+
+
+def test_describe(machine, hvd):
+    hvd.call("zone.define", definition=machine.definition(title="first"))
+    assert hvd.call("zone.list")[1]["title"] == "first"
+    made = hvd.call("zone.set", name="z1", description="a\nb",
+                    metadata={"urn:a": "<a/>", "urn:b": "<b/>"})
+    assert made["name"] == "z1" and made["generation"] == 2
+    assert about(hvd) == {"title": "first", "description": "a\nb",
+                          "metadata": {"urn:a": "<a/>", "urn:b": "<b/>"}}
+    hvd.event("z1", "defined")
+    hvd.call("zone.start", name="z1")
+    assert hvd.call("zone.set", name="z1", title="", description="c",
+                    metadata={"urn:a": None, "urn:b": "<B/>"}) == {
+                        **made, "generation": 3}
+    assert hvd.event("z1", "defined")
+    new = {"description": "c", "metadata": {"urn:b": "<B/>"}}
+    assert about(hvd) == new
+    assert "running_definition" not in hvd.call("zone.get", name="z1")
+    client = again(machine, hvd)
+    detail = client.call("zone.get", name="z1")
+    assert about(client) == new and "running_definition" not in detail
+    assert detail["generation"] == 3 and detail["state"] == "running"
+    # It goes on as a transient zone, and a later daemon knows as much.
+    client.call("zone.undefine", name="z1")
+    client = again(machine, client)
+    assert about(client) == new
+    client.call("zone.destroy", name="z1")
+
+
+def test_describe_what_is_transient(machine, hvd):
+    machine.inject("io-z1", "ignore-power")
+    hvd.call("zone.create", definition=machine.definition(title="first"),
+             paused=True)
+    hvd.call("zone.set", name="z1", title="second", metadata={"urn:a": ""})
+    assert hvd.event("z1", "defined")
+    client = again(machine, hvd)
+    assert about(client) == {"title": "second", "metadata": {"urn:a": ""}}
+    assert state(client, "z1") == "paused"
+    assert not client.call("zone.get", name="z1")["persistent"]
+    client.call("zone.set", name="z1", title="second")  # as it is
+    client.call("zone.resume", name="z1")
+    client.call("zone.shutdown", name="z1")
+    fails("BUSY", client, "zone.set", name="z1", title="third")
+    client.call("zone.destroy", name="z1")
+
+
+def test_definition_that_describes(machine, hvd):
+    """What describes a zone that runs is that of its definition, whatever else
+    is to wait for its next start."""
+    machine.inject("io-z1", "ignore-power")
+    started(machine, hvd, title="first")
+    hvd.call("zone.define", definition=machine.definition(title="second"))
+    assert about(hvd) == {"title": "second"}
+    assert "running_definition" not in hvd.call("zone.get", name="z1")
+    hvd.call("zone.define", definition=machine.definition(
+        vcpus=2, metadata={"urn:a": "<a/>"}))
+    assert about(hvd) == {"metadata": {"urn:a": "<a/>"}}
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["running_definition"]["vcpus"] == 1
+    hvd.call("zone.set", name="z1", vcpus=1, description="d")
+    # also in moments when nothing can be recorded of what runs
+    hvd.call("zone.shutdown", name="z1")
+    hvd.call("zone.set", name="z1", title="third")
+    new = {"title": "third", "description": "d",
+           "metadata": {"urn:a": "<a/>"}}
+    assert about(hvd) == new
+    client = again(machine, hvd)
+    assert about(client) == new
+    path = machine.config / "zones/z1.json"
+    path.write_text(path.read_text().replace("third", "by hand"))
+    machine.process.send_signal(signal.SIGHUP)
+    wait(lambda: about(client)["title"] == "by hand")
+    client.call("zone.destroy", name="z1")
+
+
+def test_describe_is_refused(machine, hvd):
+    hvd.call("zone.define", definition=machine.definition(title="first"))
+    error = fails("INVALID_PARAMS", hvd, "zone.set", name="z1")
+    assert "give vcpus" in error.hint
+    for path, change in (("$.title", {"title": "a\nb"}),
+                         ("$.title", {"title": "t" * 256}),
+                         ("$.description", {"description": "\x1b"}),
+                         ('$.metadata["urn:a"]', {"metadata": {"urn:a": 5}}),
+                         ('$.metadata[""]', {"metadata": {"": "<a/>"}})):
+        error = fails("INVALID_PARAMS", hvd, "zone.set", name="z1",
+                      **{"description": "new"} | change)
+        assert error.path == path
+    fails("INVALID_STATE", hvd, "zone.set", name="z1", title="t", vcpus=1)
+    large = {f"urn:{i}": "x" * 16384 for i in range(5)}
+    error = fails("TOO_LARGE", hvd, "zone.set", name="z1", metadata=large)
+    assert "shorter" in error.hint
+    assert about(hvd) == {"title": "first"}
+    assert hvd.call("zone.get", name="z1")["generation"] == 1
+
+
+@pytest.mark.parametrize("folder", ["etc/zones", "run/zones"])
+def test_describe_with_a_full_disk(machine, hvd, folder):
+    started(machine, hvd, title="first")
+    away = (machine.tmp / folder).rename(machine.tmp / "away")
+    fails("IO_ERROR", hvd, "zone.set", name="z1", title="second")
+    assert about(hvd) == {"title": "first"}
+    away.rename(machine.tmp / folder)
+    assert hvd.call("zone.set", name="z1", title="second")["generation"] == 2
+    assert about(hvd) == {"title": "second"}
+
+
 # -------------------------------------------------------------------- clones
 
 def test_clone(machine, hvd):

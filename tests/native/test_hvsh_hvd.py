@@ -260,6 +260,21 @@ def test_set(machine, net, hvd, hvsh):  # noqa: F811
     assert [m["cmd"] for m in machine.io_log("z1")] == ["config"] + ["set"] * 3
 
 
+def test_describe(hvd, hvsh, defined):
+    assert hvsh("describe", "z1", "--title", "the shop") == "z1: described\n"
+    assert "the shop" in hvsh("list", "--title")
+    hvsh("start", "z1")
+    hvsh("desc", "z1", "--title=", "--text", "first\nsecond")
+    assert hvd.call("zone.get", name="z1")["definition"]["description"] == \
+        "first\nsecond"
+    shown = hvsh("info", "z1")
+    assert re.search(r"^Description: +first\n +second$", shown, re.M)
+    assert "Title:" not in shown
+    assert "hint: 'hvsh info' shows" in hvsh("describe", "z1", status=2)
+    assert "control characters" in hvsh("describe", "z1", "--title", "a\tb",
+                                        status=1)
+
+
 def test_set_that_is_refused(machine, hvd, hvsh):  # noqa: F811
     hvsh("define", "-", stdin=json.dumps(machine.definition(
         devices=[{"type": "net"}])))

@@ -91,7 +91,8 @@ METHODS = [
     ("zone.dump", {**R, "path": "/tmp/r.core", "live": True, "force": True},
      None),
     ("zone.pin", {**R, "vcpu": 0, "pcpu": 2}, None),
-    ("zone.set", {**R, "vcpus": 1}, None),
+    ("zone.set", {**R, "vcpus": 1, "title": "R",
+                  "metadata": {"urn:r": "<r/>"}}, None),
     ("zone.clone", {**R, "new_name": "s", "devices": {
         "disk0": {"path": "/tmp/s.img"}}}, None),
     ("zone.rename", {"name": "s", "new_name": "s2"}, None),
@@ -263,6 +264,7 @@ HVSH = [
     Row("hvsh undefine w4", "w4"),
     Row("hvsh setvcpus w 2 --config --maximum", "w: defined"),
     Row("hvsh setmem w 24M --config", "w: defined"),
+    Row("hvsh describe w --title=W --text 'of the walk'", "w: described"),
     Row("hvsh autostart w", "w: defined"),
     Row("hvsh autostart w --disable", "w: defined"),
     Row("hvsh vcpupin w 1 3 --config", "w: defined"),

@@ -45,6 +45,7 @@ enum zone_step {
 	ZONE_STEP_RESUME, /* job */
 	ZONE_STEP_IO_SET, /* waits for hvd-io: set */
 	ZONE_STEP_SET, /* job */
+	ZONE_STEP_DESCRIBE, /* job */
 	ZONE_STEP_PRESS, /* job: the intent is recorded, then the key pressed */
 	ZONE_STEP_WAIT_OFF, /* the power key is pressed */
 	ZONE_STEP_DELAY, /* a guest that resets too often waits */
@@ -151,6 +152,11 @@ struct zone {
 		struct zone_def *def; /* def, to be; NULL: it stays */
 		uv_timer_t timer;
 	} set;
+	struct {
+		struct rpc_call *call;
+		struct zone_def *running; /* what is recorded; NULL: nothing */
+		struct zone_def *def; /* def, to be; NULL: there is none */
+	} describe;
 	struct {
 		struct zone_counters_wish *wishes;
 		uv_timer_t timer; /* active: there are some */

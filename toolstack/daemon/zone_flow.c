@@ -459,6 +459,9 @@ void zone_job_done(struct zone *z, struct zone_job *job)
 	if (job->step == ZONE_STEP_DUMP) {
 		zone_after_dump(z, job); /* also if it, or hvd, is to go now */
 	}
+	if (job->step == ZONE_STEP_DESCRIBE) {
+		zone_after_describe(z, job); /* the same */
+	}
 	if (z->daemon->stopping) {
 		if (job->new_fd >= 0) {
 			close(job->new_fd);
@@ -487,6 +490,7 @@ void zone_job_done(struct zone *z, struct zone_job *job)
 		after_resume(z, job);
 		break;
 	case ZONE_STEP_SET:
+	case ZONE_STEP_DESCRIBE:
 	case ZONE_STEP_DUMP:
 		break;
 	case ZONE_STEP_PRESS:

@@ -10,6 +10,7 @@
  *   reset:   DELAY -> RESET -> IO_RESET -> LOAD -> RUN   zone_reset.c
  *   power:   PRESS -> WAIT_OFF -> (reset or destroy)     zone_power.c
  *   set:     IO_SET -> SET                               zone_set.c
+ *   about:   DESCRIBE                                    zone_describe.c
  *   destroy: IO_STOP -> DESTROY [<-> DESTROY_WAIT]       zone_end.c
  *   dump:    DUMP (slice by slice)                       zone_dump_flow.c
  *   and giving up what was begun                         zone_cancel.c
@@ -139,6 +140,28 @@ void zone_counters_fail(struct zone *z, const struct zerror *error);
 void zone_counters_told(struct io_process *io, uint32_t index,
 			struct json_object *counters);
 
+/* ------------------------------------- zone_describe.c: what describes it */
+
+/* What runs, if anything does, is described as the definition says, if it does. */
+void zone_about_follow(struct zone *z);
+/*
+ * What runs is described as def is, also in its record, and with `keep` def
+ * becomes the definition.  Takes def over and answers call, or false: there is
+ * nothing to do, or not now.
+ */
+bool zone_describe_with(struct zone *z, struct zone_def *def, bool keep,
+			struct rpc_call *call);
+/* The definition, or what it runs with, with those changes; NULL: why not. */
+struct zone_def *zone_describe_prepare(struct zone *z,
+				       struct json_object *changes,
+				       struct zerror *ret_error);
+/* Takes over what was prepared. */
+void zone_describe(struct zone *z, struct zone_def *def, struct rpc_call *call);
+void zone_after_describe(struct zone *z, struct zone_job *job);
+
+/* What methods answer that change a definition: its name, uuid and generation. */
+struct json_object *zone_defined_result(const struct zone *z);
+
 /* ----------------------------------------- zone_set.c: changes of devices */
 
 /*
@@ -240,7 +263,7 @@ struct zone_job {
 	char *record_after; /* to be saved when it is done */
 	bool record_late; /* RUN: record is to be saved when it is done */
 	bool resume_recorded; /* DUMP: in and out */
-	char *definition; /* SET: to be saved, too; NULL: leave it */
+	char *definition; /* SET, DESCRIBE: to be saved, too; NULL: leave it */
 	char zones_dir[PATH_MAX]; /* of definitions */
 	int tap; /* SET: the number of the network device; -1: none */
 	uint32_t mtu; /* ... and what it gets */

@@ -120,7 +120,7 @@ static int destroy(struct zone_job *job)
 	return 0;
 }
 
-/* The I/O process has done its part: what it runs with is recorded first. */
+/* What it runs with, which its I/O process may do already, is recorded first. */
 static void set(struct zone_job *job)
 {
 	int rc = job->tap >= 0 ? net_tap_set_mtu(job->id, (uint32_t)job->tap,
@@ -196,6 +196,7 @@ static void on_work(uv_work_t *work)
 		job->rc = privcmd_zone_resume(job->control_fd);
 		break;
 	case ZONE_STEP_SET:
+	case ZONE_STEP_DESCRIBE:
 		set(job);
 		break;
 	case ZONE_STEP_PRESS:
@@ -266,6 +267,24 @@ static int plan_set(struct zone_job *job)
 	return z->set.def && !job->definition ? -1 : 0;
 }
 
+/* What becomes of the definition besides the record. */
+static int plan_describe(struct zone_job *job)
+{
+	const struct zone *z = job->zone;
+	struct zone_record defined = {
+		.def = z->describe.def,
+		.generation = z->generation + 1,
+	};
+
+	if (!z->describe.def) {
+		return 0;
+	}
+	snprintf(job->zones_dir, sizeof(job->zones_dir), "%s",
+		 z->daemon->zones_dir);
+	job->definition = zone_record_text(&defined);
+	return job->definition ? 0 : -1;
+}
+
 static bool has_own_bridge(const struct zone *z)
 {
 	return z->running_def && zone_devices_on_own_bridge(z->running_def);
@@ -294,6 +313,12 @@ static int make_records(struct zone_job *job)
 		record.intent = z->recorded;
 		record.held = z->held;
 		record.generation += z->set.def ? 1 : 0;
+		break;
+	case ZONE_STEP_DESCRIBE:
+		record.def = z->describe.running;
+		record.intent = z->recorded;
+		record.held = z->held;
+		record.generation += z->describe.def ? 1 : 0;
 		break;
 	case ZONE_STEP_PRESS:
 		record.intent = z->asked;
@@ -377,6 +402,7 @@ int zone_job_start(struct zone *z, enum zone_step step)
 	}
 	if ((z->running_def && !job->def) || make_records(job) < 0 ||
 	    (step == ZONE_STEP_SET && plan_set(job) < 0) ||
+	    (step == ZONE_STEP_DESCRIBE && plan_describe(job) < 0) ||
 	    uv_queue_work(&z->daemon->loop, &job->work, on_work, on_done) < 0) {
 		job_free(job);
 		return -1;

@@ -359,6 +359,7 @@ void zone_take(struct zone *z, int control_fd, const struct zv_zone_info *info,
 	if (record) {
 		z->running_def = record->def;
 		record->def = NULL;
+		zone_about_follow(z);
 		zone_pin_follow(z, info);
 		z->held = record->held && info->state == ZV_ZONE_CREATED;
 		z->intent = z->recorded = record->intent;

@@ -5,6 +5,7 @@
  * (zone.define).
  */
 #include <errno.h>
+#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -167,17 +168,68 @@ static int set_vcpus(struct zone *z, long long wanted, struct zerror *ret_error)
 	return 0;
 }
 
+/* Those parameters that describe the zone. */
+static struct json_object *described(struct json_object *params)
+{
+	static const char *const members[] = { "title", "description",
+					       "metadata" };
+	struct json_object *changes = json_object_new_object();
+	struct json_object *value;
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		if (json_object_object_get_ex(params, members[i], &value)) {
+			json_object_object_add(changes, members[i],
+					       json_object_get(value));
+		}
+	}
+	return changes;
+}
+
+/* ret_def: as it is to be described; NULL: as it is. */
+static int set(struct zone *z, struct json_object *params,
+	       struct json_object *changes, struct zone_def **ret_def,
+	       struct zerror *ret_error)
+{
+	bool has_vcpus = json_object_object_get_ex(params, "vcpus", NULL);
+	struct zone_def *def = NULL;
+
+	if (!has_vcpus && json_object_object_length(changes) == 0) {
+		return zerror_set(ret_error, ZERROR_INVALID_PARAMS, NULL,
+				  "give vcpus, title, description or metadata",
+				  "nothing to set");
+	}
+	if (json_object_object_length(changes) > 0) {
+		def = zone_describe_prepare(z, changes, ret_error);
+		if (!def) {
+			return -1;
+		}
+	}
+	if (has_vcpus &&
+	    set_vcpus(z, rpc_get_int(params, "vcpus", 0), ret_error) < 0) {
+		zone_def_destroy(def);
+		return -1;
+	}
+	*ret_def = def;
+	return 0;
+}
+
 void methods_zone_set(struct rpc_call *call, struct json_object *params)
 {
 	struct zone *z = methods_zone(call, params);
+	struct json_object *changes;
+	struct zone_def *def = NULL;
 	struct zerror error;
 
 	if (!z) {
 		return;
 	}
-	if (set_vcpus(z, rpc_get_int(params, "vcpus", 0), &error) < 0) {
+	changes = described(params);
+	if (set(z, params, changes, &def, &error) < 0) {
 		rpc_fail(call, &error);
+	} else if (def) {
+		zone_describe(z, def, call);
 	} else {
-		rpc_result(call, NULL);
+		rpc_result(call, zone_defined_result(z));
 	}
+	json_object_put(changes);
 }

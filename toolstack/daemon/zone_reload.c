@@ -66,6 +66,7 @@ static void take(struct zone *z, struct zone_def *def)
 	free(text);
 	zone_def_destroy(z->def);
 	z->def = def;
+	zone_about_follow(z);
 	z->generation = record.generation;
 	memcpy(z->uuid, def->uuid, sizeof(z->uuid));
 	zone_publish(z, "defined", "read again");

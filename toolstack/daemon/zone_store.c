@@ -40,7 +40,7 @@ static void on_store_work(uv_work_t *work)
 	}
 }
 
-static struct json_object *defined_result(const struct zone *z)
+struct json_object *zone_defined_result(const struct zone *z)
 {
 	struct json_object *json = json_object_new_object();
 	char uuid[UUID_TEXT_SIZE];
@@ -77,7 +77,7 @@ static void renamed(struct zone *z, struct store_job *job)
 	zone_def_destroy(z->def);
 	z->def = NULL;
 	publish_renamed(z, to);
-	rpc_result(job->call, defined_result(to));
+	rpc_result(job->call, zone_defined_result(to));
 }
 
 static void stored(struct zone *z, struct store_job *job)
@@ -89,6 +89,7 @@ static void stored(struct zone *z, struct store_job *job)
 	zone_def_destroy(z->def);
 	z->def = job->def;
 	job->def = NULL;
+	zone_about_follow(z);
 	if (job->device[0]) {
 		z->generation++;
 		event_publish_device(&z->daemon->events, z->name, job->device,
@@ -98,7 +99,7 @@ static void stored(struct zone *z, struct store_job *job)
 		z->generation++;
 		memcpy(z->uuid, z->def->uuid, sizeof(z->uuid));
 		zone_publish(z, "defined", NULL);
-		rpc_result(job->call, defined_result(z));
+		rpc_result(job->call, zone_defined_result(z));
 	} else {
 		zone_publish(z, "undefined",
 			     z->state == ZONE_DEFINED
@@ -200,7 +201,9 @@ void zone_define(struct zone *z, struct zone_def *def, struct rpc_call *call)
 		zone_def_destroy(def);
 		return;
 	}
-	store(z, NULL, def, zone_record_text(&record), "", call);
+	if (!zone_describe_with(z, def, true, call)) {
+		store(z, NULL, def, zone_record_text(&record), "", call);
+	}
 }
 
 void zone_store_changed(struct zone *z, struct zone_def *def,

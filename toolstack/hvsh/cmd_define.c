@@ -99,3 +99,52 @@ int cmd_dumpdef(struct context *ctx, const struct args *args)
 	hvd_zone_detail_free(detail);
 	return status;
 }
+
+/* An option's value becomes a member. */
+static void take(struct json_object *changes, const char *key,
+		 const struct args *args, const char *option)
+{
+	if (args_has(args, option)) {
+		json_object_object_add(
+			changes, key,
+			json_object_new_string(args_value(args, option)));
+	}
+}
+
+static int describe(struct context *ctx, const char *name,
+		    struct json_object *changes)
+{
+	struct hvd_zone_defined *defined;
+	int err = context_connect(ctx);
+
+	if (err != EXIT_OK) {
+		return err;
+	}
+	err = hvd_zone_describe(ctx->conn, name,
+				json_object_to_json_string(changes), &defined);
+	if (err != 0) {
+		return report_zone(ctx, err, "describe", name);
+	}
+	printf("%s: described\n", defined->name);
+	hvd_zone_defined_free(defined);
+	return EXIT_OK;
+}
+
+int cmd_describe(struct context *ctx, const struct args *args)
+{
+	struct json_object *changes = json_object_new_object();
+	const char *name = args->positionals[0];
+	int status = EXIT_USAGE;
+
+	take(changes, "title", args, "title");
+	take(changes, "description", args, "text");
+	if (json_object_object_length(changes) > 0) {
+		status = describe(ctx, name, changes);
+	} else {
+		complain("describe %s: neither --title nor --text is given",
+			 name);
+		hint("'hvsh info' shows what they are");
+	}
+	json_object_put(changes);
+	return status;
+}

@@ -145,6 +145,12 @@ static const struct option clone_options[] = {
 	END_OPTIONS,
 };
 
+static const struct option describe_options[] = {
+	{ "title", '\0', "TITLE", NULL, "a line; '' for none" },
+	{ "text", '\0', "TEXT", NULL, "its description; '' for none" },
+	END_OPTIONS,
+};
+
 static const struct option import_options[] = {
 	{ "print", '\0', NULL, NULL, "print the definition, do no more" },
 	END_OPTIONS,
@@ -297,6 +303,10 @@ const struct command commands[] = {
 	  "autostart. Images are not copied: name a copy with --disk for each "
 	  "disk that is not read-only.",
 	  cmd_clone },
+	{ "describe", "desc", GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1,
+	  describe_options, "give a zone a title or a description",
+	  "Also while it runs. 'info' shows them, and 'list --title'.",
+	  cmd_describe },
 	{ "undefine", NULL, GROUP_DEFINITIONS, OPERAND_ZONE, 1, 1, no_options,
 	  "delete a zone's definition",
 	  "A zone that runs goes on as a transient one: it is gone when it "

@@ -187,6 +187,7 @@ int cmd_import(struct context *ctx, const struct args *args);
 int cmd_undefine(struct context *ctx, const struct args *args);
 int cmd_rename(struct context *ctx, const struct args *args);
 int cmd_clone(struct context *ctx, const struct args *args);
+int cmd_describe(struct context *ctx, const struct args *args);
 int cmd_dumpdef(struct context *ctx, const struct args *args);
 int cmd_console(struct context *ctx, const struct args *args);
 int cmd_events(struct context *ctx, const struct args *args);

@@ -336,6 +336,21 @@ int hvd_zone_clone(struct hvd_conn *conn, const char *name,
 	return invoke_defined(conn, "zone.clone", params, ret_defined);
 }
 
+int hvd_zone_describe(struct hvd_conn *conn, const char *name,
+		      const char *changes_json,
+		      struct hvd_zone_defined **ret_defined)
+{
+	struct json_object *params = hvd__params_named("name", name);
+	int err = params != NULL ? add_changes(conn, params, changes_json)
+				 : hvd__fail_nomem(conn);
+
+	if (err != 0) {
+		json_object_put(params);
+		return err;
+	}
+	return invoke_defined(conn, "zone.set", params, ret_defined);
+}
+
 static int check_start_flags(struct hvd_conn *conn, unsigned int flags)
 {
 	return (flags & ~HVD_START_PAUSED) == 0

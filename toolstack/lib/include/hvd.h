@@ -391,6 +391,12 @@ int hvd_zone_clone(struct hvd_conn *conn, const char *name,
 		   const char *new_name, const char *changes_json,
 		   struct hvd_zone_defined **ret_defined);
 
+/* Changes what describes a zone, also while it runs.  changes_json: the parameters
+ * "title", "description" and "metadata" of zone.set.  ret_defined may be NULL. */
+int hvd_zone_describe(struct hvd_conn *conn, const char *name,
+		      const char *changes_json,
+		      struct hvd_zone_defined **ret_defined);
+
 #define HVD_START_PAUSED 1u
 
 int hvd_zone_start(struct hvd_conn *conn, const char *name, unsigned int flags);
