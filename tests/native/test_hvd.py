@@ -996,6 +996,44 @@ def test_describe_with_a_full_disk(machine, hvd, folder):
     assert about(hvd) == {"title": "second"}
 
 
+# -------------------------------------------------------------- all of all zones
+
+def steady(detail):
+    """Without what grows meanwhile."""
+    return detail | {"info": {k: v for k, v in detail.get("info", {}).items()
+                              if k != "cpu_time_ns"}}
+
+
+def test_list_with_details(machine, hvd):
+    started(machine, hvd, devices=[disk_of(machine.disk())], title="first")
+    hvd.call("zone.define", definition=machine.definition("z2", vcpus=2))
+    listed = hvd.call("zone.list", detail=True)
+    assert [steady(z) for z in listed] == [
+        steady(hvd.call("zone.get", name=name))
+        for name in ("zone0", "z1", "z2")]
+    assert listed[1]["devices"][0]["name"] == "disk0"
+    assert hvd.call("zone.list", detail=False) == hvd.call("zone.list")
+    reader = machine.client(readonly=True)
+    assert len(reader.call("zone.list", detail=True)) == 3
+    reader.close()
+
+
+def test_list_with_details_is_bounded(machine, hvd):
+    """64 zones with all their devices fit; of very long metadata fewer do."""
+    devices = [{"type": "net", "user": True, "forward": [
+        {"port": 1000 * d + p} for p in range(1, 17)]} for d in range(8)]
+    for number in range(64):
+        hvd.call("zone.define", definition=machine.definition(
+            f"many{number}", devices=devices, description="d" * 4096))
+    assert len(hvd.call("zone.list", detail=True)) == 65
+    large = {f"urn:{i}": "x" * 16384 for i in range(3)}
+    for number in range(64):
+        hvd.call("zone.set", name=f"many{number}", metadata=large)
+    error = fails("TOO_LARGE", hvd, "zone.list", detail=True)
+    assert error.path == "$.detail" and "zone.get" in error.hint
+    assert len(hvd.call("zone.list")) == 65
+
+
 # -------------------------------------------------------------------- clones
 
 def test_clone(machine, hvd):

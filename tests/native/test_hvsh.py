@@ -58,7 +58,8 @@ def hvsh(env):
 
 
 @pytest.mark.parametrize("words, prepare, said", [
-    (["list"], lambda d: d.add(zone("z", "asleep")), "'asleep' is not one of"),
+    (["info", "z"], lambda d: d.add(zone("z", "asleep")),
+     "'asleep' is not one of"),
     (["info", "z"], lambda d: d.add(zone("z", mood=1)), "('mood' was unexpec"),
     (["start", "z"], lambda d: d.overrides.update({"zone.start": lambda _: 5}),
      "$ 5 is not of type 'object'"),

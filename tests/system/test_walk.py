@@ -77,6 +77,7 @@ METHODS = [
     ("zone.define", {"definition": definition("r"), "generation": 0}, OFF),
     ("device.set", {**DISK, "limits": {"total-iops-sec": 5000}}, None),
     ("zone.list", {}, None),
+    ("zone.list", {"detail": True}, None),
     ("zone.get", {"name": "zone0"}, None),
     ("zone.get", {"name": "00000000-0000-0000-0000-000000000000"}, None),
     ("zone.start", {**R, "paused": True}, "paused"),

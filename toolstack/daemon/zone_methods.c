@@ -15,6 +15,8 @@
 #include "zone_internal.h"
 
 #define TIMEOUT_MAX_S 86400
+/* Bytes of an answer with all of all zones: half of what a session may hold. */
+#define DETAILS_MAX (SESSION_OUTPUT_MAX / 2)
 
 static struct daemon *daemon_of(const struct rpc_call *call)
 {
@@ -75,13 +77,79 @@ static struct json_object *zone0_summary(const struct zv_zone_info *info)
 	return json;
 }
 
-void methods_zone_list(struct rpc_call *call, struct json_object *params)
+static struct json_object *zone0_detail(const struct zv_zone_info *info)
+{
+	struct json_object *json = zone0_summary(info);
+
+	json_object_object_add(json, "generation", json_object_new_int64(0));
+	json_object_object_add(json, "definition", NULL);
+	json_object_object_add(json, "info", zone_info_to_json(info));
+	return json;
+}
+
+static size_t length_of(struct json_object *json)
+{
+	size_t len = 0;
+
+	json_object_to_json_string_length(
+		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
+		&len);
+	return len;
+}
+
+/* Takes one over.  false: there is no room for it. */
+static bool add_detail(struct json_object *list, struct json_object *one,
+		       size_t *room)
+{
+	size_t len = length_of(one);
+
+	if (len > *room) {
+		json_object_put(one);
+		return false;
+	}
+	*room -= len;
+	json_object_array_add(list, one);
+	return true;
+}
+
+static void list_details(struct rpc_call *call)
 {
 	struct json_object *list = json_object_new_array();
 	struct daemon *daemon = daemon_of(call);
+	size_t room = DETAILS_MAX;
+	struct zv_zone_info info;
+	struct zerror error;
+	bool fits = true;
+
+	if (zone0_info(daemon, &info) == 0) {
+		fits = add_detail(list, zone0_detail(&info), &room);
+	}
+	for (const struct zone *z = daemon->zones; z && fits; z = z->next) {
+		fits = !zone_is_known(z) ||
+		       add_detail(list, zone_detail(z), &room);
+	}
+	if (fits) {
+		rpc_result(call, list);
+		return;
+	}
+	json_object_put(list);
+	zerror_set(&error, ZERROR_TOO_LARGE, "$.detail",
+		   "list them without detail, then get each (zone.get)",
+		   "all of all zones has more than %u bytes", DETAILS_MAX);
+	rpc_fail(call, &error);
+}
+
+void methods_zone_list(struct rpc_call *call, struct json_object *params)
+{
+	struct json_object *list;
+	struct daemon *daemon = daemon_of(call);
 	struct zv_zone_info info;
 
-	(void)params;
+	if (rpc_get_bool(params, "detail")) {
+		list_details(call);
+		return;
+	}
+	list = json_object_new_array();
 	if (zone0_info(daemon, &info) == 0) {
 		json_object_array_add(list, zone0_summary(&info));
 	}
@@ -95,7 +163,6 @@ void methods_zone_list(struct rpc_call *call, struct json_object *params)
 
 static void get_zone0(struct rpc_call *call)
 {
-	struct json_object *json;
 	struct zv_zone_info info;
 	struct zerror error;
 
@@ -109,11 +176,7 @@ static void get_zone0(struct rpc_call *call)
 		rpc_fail(call, &error);
 		return;
 	}
-	json = zone0_summary(&info);
-	json_object_object_add(json, "generation", json_object_new_int64(0));
-	json_object_object_add(json, "definition", NULL);
-	json_object_object_add(json, "info", zone_info_to_json(&info));
-	rpc_result(call, json);
+	rpc_result(call, zone0_detail(&info));
 }
 
 void methods_zone_get(struct rpc_call *call, struct json_object *params)
