@@ -140,6 +140,23 @@ static bool is_one_of(const char *const *names, const char *name)
 	return *names != NULL;
 }
 
+/* Nothing is near: what there is.  Cut at the end of a name if they are many. */
+static void list_names(const char *const *names, char *ret_hint, size_t size)
+{
+	size_t len = (size_t)snprintf(ret_hint, size, "there are");
+
+	for (size_t i = 0; names[i]; i++) {
+		size_t more = strlen(names[i]) + 2;
+
+		if (len + more + strlen(", …") >= size) {
+			snprintf(ret_hint + len, size - len, ", …");
+			return;
+		}
+		len += (size_t)snprintf(ret_hint + len, size - len, "%s%s",
+					i == 0 ? " " : ", ", names[i]);
+	}
+}
+
 /* Every member of json must be one of names. */
 int def_only_members(struct def_parser *p, const char *path,
 		     struct json_object *json, const char *what,
@@ -147,7 +164,7 @@ int def_only_members(struct def_parser *p, const char *path,
 {
 	json_object_object_foreach (json, key, value) {
 		char at[ZERROR_PATH_MAX];
-		char hint[2 * SUGGEST_LEN_MAX + 32] = "check the spelling";
+		char hint[sizeof(p->error->hint)];
 		struct suggest near;
 
 		(void)value;
@@ -165,6 +182,8 @@ int def_only_members(struct def_parser *p, const char *path,
 		} else if (suggest_best(&near)) {
 			snprintf(hint, sizeof(hint), "did you mean \"%s\"?",
 				 suggest_best(&near));
+		} else {
+			list_names(names, hint, sizeof(hint));
 		}
 		zerror_path(at, "%s.%.64s", path, key);
 		return DEF_REFUSE(p, at, hint,

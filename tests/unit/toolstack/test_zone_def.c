@@ -1198,13 +1198,17 @@ static void test_errors_have_a_subject(void **state)
 		  "did you mean \"dtb-overlay\"?" },
 		{ "{\"disks\":1}",
 		  "disks is unknown: a zone definition has no such member",
-		  "check the spelling" },
+		  "there are name, uuid, " },
 		{ "{\"name\":\"z\",\"vcpus\":1,\"memory\":\"64M\","
 		  "\"kernel\":\"/k\",\"devices\":[{\"type\":\"console\","
 		  "\"nmae\":\"c\"}]}",
 		  "devices[0].nmae is unknown: a device of type console has no "
 		  "such member",
 		  "did you mean \"name\"?" },
+		{ "{\"name\":\"z\",\"memory\":\"64M\",\"kernel\":\"/k\","
+		  "\"vcpus\":{\"max\":1,\"online\":1}}",
+		  "vcpus.online is unknown: vcpus has no such member",
+		  "there are max, on" },
 	};
 
 	(void)state;
