@@ -166,6 +166,15 @@ def test_the_last_request_tells_what_it_replaced(machine, hvd,  # noqa: F811
     assert hvsh("shutdown", "z1") == "z1: asked to shut down\n"
 
 
+def test_place_of_what_a_clone_lacks(machine, hvd, hvsh,  # noqa: F811
+                                     defined):
+    error = hvsh("clone", "z1", "z1", status=1)
+    assert "there is a zone z1 already\n" in error and "  at " not in error
+    uuid = hvd.call("zone.get", name="z1")["uuid"]
+    error = hvsh("clone", "z1", "z2", "--uuid", uuid, status=1)
+    assert "\n  at $.uuid in the definition of z2\n" in error
+
+
 def test_host(machine, hvd, hvsh):  # noqa: F811
     (machine.fake / "log").write_bytes(b"[0] hello\n")
     assert re.search(r"^Running zones: +1, zone0 included$", hvsh("host"), re.M)

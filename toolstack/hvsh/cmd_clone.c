@@ -139,7 +139,8 @@ static int clone(struct context *ctx, const struct args *args,
 	err = hvd_zone_clone(ctx->conn, args->positionals[0],
 			     args->positionals[1], changes, &defined);
 	if (err != 0) {
-		return report_zone(ctx, err, "clone", args->positionals[0]);
+		return report_new(ctx, err, "clone", args->positionals[0],
+				  args->positionals[1]);
 	}
 	printf("%s: defined like %s (%s)\n", defined->name,
 	       args->positionals[0], defined->uuid);

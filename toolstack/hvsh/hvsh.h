@@ -377,6 +377,9 @@ int report(struct context *ctx, int err, const char *fmt, ...)
  * that is near, of a definition the place in it. */
 int report_zone(struct context *ctx, int err, const char *verb,
 		const char *name);
+/* The same for one that makes a zone like that: the place is in the new one's. */
+int report_new(struct context *ctx, int err, const char *verb, const char *name,
+	       const char *new_name);
 /* The same for a definition that is in a file: tells the place in it. */
 int report_file(struct context *ctx, int err, const char *verb,
 		const char *file);

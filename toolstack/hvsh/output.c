@@ -285,6 +285,8 @@ static bool is_about_definition(const struct hvd_error *error)
 
 	switch (error->code) {
 	case HVD_ERROR_ZONE_EXISTS:
+		return error->path != NULL &&
+		       strcmp(error->path, "$.new_name") != 0;
 	case HVD_ERROR_INVALID_DEFINITION:
 	case HVD_ERROR_NO_MEMORY:
 	case HVD_ERROR_IO:
@@ -356,6 +358,13 @@ int report_zone(struct context *ctx, int err, const char *verb,
 		const char *name)
 {
 	return report_place(ctx, err, verb, name, "the definition of ", name);
+}
+
+int report_new(struct context *ctx, int err, const char *verb, const char *name,
+	       const char *new_name)
+{
+	return report_place(ctx, err, verb, name, "the definition of ",
+			    new_name);
 }
 
 int report_file(struct context *ctx, int err, const char *verb,
