@@ -336,8 +336,8 @@ def check_vcpu(trace):
             assert then.name.startswith(("exit: ", "lost")), (now, then)
         elif now.name.startswith("blocked"):
             assert then.name in ("ready", "paused"), (now, then)
-    paused = max(s.end - s.start for s in slices if s.name == "paused")
-    assert paused > 100_000_000
+    # how long is a matter of how fast hvsh starts
+    assert all(s.end > s.start for s in slices if s.name == "paused")
 
 
 def test_trace(machine, tmp_path):
