@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# libhvd, hvd, hvd-io, hvd-backend, hvsh and virthvdd, for aarch64 and, with sanitizers,
-# for this machine, where tests and developers run them. In a package's build this
+# libhvd, hvd, hvd-io, hvd-backend, hvsh and virthvdd, for aarch64 and, with
+# sanitizers, for this machine, where tests and developers run them. In a package's build this
 # machine's are the ones that are installed, with the flags of the environment.
 
 user-includes := -Ihypervisor/include/public -Ikmod/uapi -Itoolstack/lib/include \
-	-Itoolstack/common -Itoolstack/daemon -Itoolstack/lib/privcmd -Ibackends $(version-include) -I$(O)/libvirt-include
+	-Itoolstack/common -Itoolstack/daemon -Itoolstack/lib/privcmd -Ibackends \
+	$(version-include) -I$(O)/libvirt-include
 user-cflags := -std=gnu11 -D_GNU_SOURCE $(warnings) -O2 $(debugflags) $(user-includes)
 user-libs := json-c libuv libfdt
 all-libs := $(sort $(user-libs) $(libhvd-libs) $(hvd-libs) $(hvsh-libs) $(hvio-libs))

@@ -160,10 +160,12 @@ hvd-fake-y += $(hvd-y) $(zcommon-y) tests/unit/toolstack/fake_privcmd.c
 
 # hvd for libvirt's clients.
 virthvdd-y += \
+	backends/core/rate.c \
 	toolstack/common/size.c \
 	toolstack/common/text.c \
 	toolstack/common/uuid.c \
 	toolstack/daemon/log.c \
+	toolstack/daemon/quota.c \
 	toolstack/daemon/service.c \
 	toolstack/daemon/unix_socket.c \
 	toolstack/libvirt/call.c \

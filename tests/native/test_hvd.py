@@ -113,7 +113,24 @@ class Client:
         self.sock.close()
 
 
-class Machine:
+class Program:
+    """What runs while a test does, and logs to a file."""
+    process = log = None
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(20) == 0, self.text()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def text(self):
+        self.log.flush()
+        return pathlib.Path(self.log.name).read_text()
+
+
+class Machine(Program):
     """A run of hvd and what outlives it."""
 
     def __init__(self, tmp):
@@ -122,7 +139,6 @@ class Machine:
         self.run_dir = tmp / "run"
         self.config = tmp / "etc"
         self.socket = self.run_dir / "hvd.sock"
-        self.process = None
         self.prefix = []  # of the command
         self.bin = tmp / "bin"  # first in its PATH
         self.bin.mkdir()
@@ -154,18 +170,6 @@ class Machine:
             return Client(path)
         except (FileNotFoundError, ConnectionRefusedError):
             return None
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(20) == 0, self.text()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def text(self):
-        self.log.flush()
-        return (self.tmp / "hvd.log").read_text()
 
     def definition(self, name="z1", **more):
         return {"name": name, "vcpus": 1, "memory": "64M",

@@ -2,14 +2,18 @@
 """virthvdd: connections, and what becomes of those who break the rules."""
 # pylint: disable=redefined-outer-name
 
+import os
 import socket
 import struct
 
+from test_hvd import wait
+from test_hvd_scale import another_user
 from virt import (KEEPALIVE, Wire, built, machine, string,  # noqa: F401
                   virt, wire)
 
 pytestmark = built
 HOST = socket.gethostname()
+OF_A_USER = 16
 
 AUTH_LIST, OPEN, CLOSE, TYPE, LOOKUP, CREATE, URI = 66, 1, 2, 3, 23, 9, 110
 RPC, DENIED, NO_CONNECT, INVALID_ARG = 39, 29, 5, 8
@@ -68,6 +72,41 @@ def test_read_only(virt):
         code, message = client.call(CREATE, domain)
         assert code == DENIED and "DomainCreate" in message
         assert client.call(TYPE) == string("Zonevisor")
+        client.close()
+
+
+def is_served(client):
+    try:
+        return client.open() == b"" and client.call(TYPE) == string("Zonevisor")
+    except (EOFError, ConnectionError):
+        return False
+
+
+def test_readonly_clients_lock_nobody_out(virt):
+    crowd = [Wire(virt.readonly) for _ in range(OF_A_USER)]
+    assert all(map(is_served, crowd))
+    one_more = Wire(virt.readonly)
+    assert one_more.is_closed()
+    assert virt.virsh("hostname") == HOST
+    if os.getuid() == 0:
+        with another_user(virt.machine, 65530):
+            other = Wire(virt.readonly)
+        assert is_served(other)
+        other.close()
+    crowd.pop().close()
+    wait(lambda: is_served(Wire(virt.readonly)))
+    for client in crowd:
+        assert client.call(TYPE) == string("Zonevisor")
+        client.close()
+
+
+def test_who_asks_for_reading_only(virt):
+    """Of the read-write socket: hvd's read-only one has no room for so many."""
+    crowd = [Wire(virt.socket) for _ in range(80)]
+    for client in crowd:
+        assert client.open(1) == b""
+    for client in crowd:
+        assert client.call(LOOKUP, string("zone0"))[:12] == string("zone0")
         client.close()
 
 

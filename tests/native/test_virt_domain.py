@@ -4,6 +4,7 @@
 
 import re
 
+import libvirt
 import pytest
 
 from test_hvd import BAD_TRAP, CRASHED, wait
@@ -72,6 +73,23 @@ def test_errors(virt, z1):
     virt.virsh("destroy", "z1")
     assert "Requested operation is not valid" in virt.virsh(
         "suspend", "z1", status=1)
+
+
+def test_lookups(virt, z1):
+    uuid = z1.call("zone.get", name="z1")["uuid"]
+    conn = virt.connect()
+    assert conn.lookupByUUIDString(uuid).name() == "z1"
+    assert conn.lookupByName("z1").UUIDString() == uuid
+    assert conn.lookupByID(0).name() == "zone0"
+    for name in ("", " ", "..", "/", "a" * 300, "nobody", uuid, uuid.upper()):
+        with pytest.raises(libvirt.libvirtError) as info:
+            conn.lookupByName(name)
+        assert info.value.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN, name
+        assert f"'{name}'"[:60] in str(info.value)
+    with pytest.raises(libvirt.libvirtError) as info:
+        conn.lookupByID(77)
+    assert info.value.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN
+    conn.close()
 
 
 def test_crash(virt, z1):

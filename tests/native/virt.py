@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """hvd on the hypervisor made of files, virthvdd in front of it, and stock
-libvirt clients: virsh and, when a test wants one, the Python binding. A module of
-tests has `pytest_plugins`-free fixtures: import `machine`, `virt` from here."""
+libvirt clients: virsh and, when a test wants one, the Python binding. Tests import
+the fixtures `machine` and `virt` from here."""
 
 import os
-import signal
+import socket
 import struct
 import subprocess
-from pathlib import Path
 
+import libvirt
 import pytest
 
-from test_hvd import HVD, machine, wait  # noqa: F401 (machine is a fixture)
+from test_hvd import HVD, Program, machine, wait  # noqa: F401 (machine is a fixture)
 
 VIRTHVDD = HVD.parent / "virthvdd"
 SECONDS = 60
@@ -23,7 +23,7 @@ REMOTE = 0x20008086
 KEEPALIVE = 0x6b656570
 
 
-class Virt:
+class Virt(Program):
     """A run of virthvdd and its clients."""
 
     def __init__(self, machine):  # noqa: F811
@@ -33,7 +33,6 @@ class Virt:
         self.readonly = self.folder / "virthvdd-sock-ro"
         self.uri = f"hvd:///system?socket={self.socket}"
         self.log = open(machine.tmp / "virthvdd.log", "w+")
-        self.process = None
         self.env = dict(os.environ, LC_ALL="C.UTF-8",
                         XDG_CACHE_HOME=str(machine.tmp / "cache"),
                         XDG_CONFIG_HOME=str(machine.tmp / "config"))
@@ -49,18 +48,6 @@ class Virt:
         assert self.process.poll() is None, self.text()
         return False
 
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(20) == 0, self.text()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def text(self):
-        self.log.flush()
-        return (self.machine.tmp / "virthvdd.log").read_text()
-
     def virsh(self, *words, status=0, readonly=False, stdin=None):
         """What virsh prints; of a failure, what it complains about."""
         uri = f"hvd:///system?socket={self.readonly}" if readonly else self.uri
@@ -74,7 +61,6 @@ class Virt:
         return result.stdout.strip() if status == 0 else result.stderr.strip()
 
     def connect(self, readonly=False):
-        import libvirt  # pylint: disable=import-outside-toplevel
         if readonly:
             return libvirt.openReadOnly(
                 f"hvd:///system?socket={self.readonly}")
@@ -98,7 +84,6 @@ class Wire:
     """A client made of bytes, for what a well-behaved one does not send."""
 
     def __init__(self, path, timeout=SECONDS):
-        import socket  # pylint: disable=import-outside-toplevel
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         self.socket.connect(str(path))
@@ -172,5 +157,5 @@ def wire(virt):
     client.close()
 
 
-__all__ = ["VIRTHVDD", "Path", "Virt", "Wire", "built", "machine", "string",
+__all__ = ["VIRTHVDD", "Virt", "Wire", "built", "machine", "string",
            "virt", "wire"]

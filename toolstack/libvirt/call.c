@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "call.h"
 
+#include <errno.h>
 #include <hvd.h>
 #include <json-c/json.h>
 #include <stdarg.h>
@@ -212,10 +213,14 @@ void call_hvd_or(struct call *call, const char *method,
 		 call_fail_fn fail)
 {
 	struct link *link = client_link(call->client);
+	int rc;
 
 	call->step = step;
 	call->fail = fail;
-	if (link_call(link, method, params, on_hvd, call) < 0) {
+	rc = link_call(link, method, params, on_hvd, call);
+	if (rc == -ENOMEM) {
+		call_no_memory(call);
+	} else if (rc < 0) {
 		call_error_hvd(call, hvd_last_error(link_conn(link)));
 	}
 }
@@ -262,8 +267,8 @@ bool call_only_flags(struct call *call, uint32_t flags, uint32_t known)
 	return true;
 }
 
-void call_get_zone(struct call *call, bool with_flags, uint32_t known,
-		   call_step_fn step)
+void call_domain(struct call *call, bool with_flags, uint32_t known,
+		 const char *method, call_step_fn step)
 {
 	struct domain_ref ref;
 	uint32_t flags = 0;
@@ -273,8 +278,14 @@ void call_get_zone(struct call *call, bool with_flags, uint32_t known,
 		flags = xdr_get_u32(&call->args);
 	}
 	if (call_args_end(call) && call_only_flags(call, flags, known)) {
-		call_hvd(call, "zone.get", domain_params(&ref), step);
+		call_hvd(call, method, domain_params(&ref), step);
 	}
+}
+
+void call_get_zone(struct call *call, bool with_flags, uint32_t known,
+		   call_step_fn step)
+{
+	call_domain(call, with_flags, known, "zone.get", step);
 }
 
 struct json_object *domain_params(const struct domain_ref *ref)

@@ -97,8 +97,11 @@ void call_get_domain(struct call *call, struct domain_ref *ret_ref);
 
 /*
  * For procedures whose arguments are a domain, and flags if it has some: reads
- * them, then asks hvd for the zone (zone.get).
+ * them, then calls a method of hvd whose only parameter is the zone.
  */
+void call_domain(struct call *call, bool with_flags, uint32_t known,
+		 const char *method, call_step_fn step);
+/* The method is zone.get. */
 void call_get_zone(struct call *call, bool with_flags, uint32_t known,
 		   call_step_fn step);
 

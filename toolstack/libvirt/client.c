@@ -25,6 +25,7 @@ struct client {
 	uv_pipe_t pipe;
 	uv_idle_t resume; /* takes up packets left over when calls finish */
 	unsigned int open_handles;
+	struct quota *quota;
 	char name[48];
 	bool readonly; /* the socket is */
 	bool asked_readonly;
@@ -108,11 +109,11 @@ size_t client_output(struct client *client)
 
 /* ------------------------------------------------------- open and close */
 
+/* Who only asks for less has no need of a place on hvd's read-only socket. */
 int client_open(struct client *client, bool readonly)
 {
-	bool narrow = readonly || client->readonly;
 	int rc = link_open(client->pipe.loop,
-			   server_hvd_socket(client->server, narrow),
+			   server_hvd_socket(client->server, client->readonly),
 			   &client->link);
 
 	if (rc == 0) {
@@ -152,6 +153,9 @@ void client_close(struct client *client)
 	}
 	client->owner->count--;
 	client->owner->held -= client->held;
+	if (client->quota) {
+		quota_leave(client->quota);
+	}
 	client_leave(client);
 	uv_close((uv_handle_t *)&client->pipe, on_handle_closed);
 	uv_close((uv_handle_t *)&client->resume, on_handle_closed);
@@ -481,19 +485,24 @@ static void check_output(struct client *client)
 
 /* --------------------------------------------------------------- accept */
 
-static void set_name(struct client *client)
+/* Who it is, and that there is one more of that user. */
+static int take_credentials(struct client *client)
 {
 	struct ucred credentials;
 	socklen_t len = sizeof(credentials);
 	int fd;
+	int rc = uv_fileno((uv_handle_t *)&client->pipe, &fd);
 
-	if (uv_fileno((uv_handle_t *)&client->pipe, &fd) == 0 &&
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) == 0) {
-		snprintf(client->name, sizeof(client->name), "pid %d, uid %u",
-			 (int)credentials.pid, (unsigned int)credentials.uid);
-	} else {
-		snprintf(client->name, sizeof(client->name), "unknown");
+	if (rc < 0) {
+		return rc;
 	}
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) < 0) {
+		return uv_translate_sys_error(errno);
+	}
+	snprintf(client->name, sizeof(client->name), "pid %d, uid %u",
+		 (int)credentials.pid, (unsigned int)credentials.uid);
+	client->quota = quota_join(&client->owner->quotas, credentials.uid, 0);
+	return client->quota ? 0 : UV_ENOMEM;
 }
 
 int client_accept(struct server *server, struct client_owner *owner,
@@ -521,11 +530,17 @@ int client_accept(struct server *server, struct client_owner *owner,
 	owner->clients = client;
 	owner->count++;
 	rc = uv_accept(listener, (uv_stream_t *)&client->pipe);
+	if (rc == 0) {
+		rc = take_credentials(client);
+	}
 	if (rc < 0 || full) {
 		client_close(client);
 		return rc;
 	}
-	set_name(client);
+	if (quota_exceeded(&owner->quotas, client->quota)) {
+		drop(client, "this user has too many connections");
+		return 0;
+	}
 	uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "protocol.h"
+#include "quota.h"
 #include "xdr.h"
 
 #define CLIENT_CALLS_MAX 32u
@@ -27,8 +28,12 @@ struct link;
 struct server;
 struct stream;
 
-/* The clients of one socket. */
+/*
+ * The clients of one socket.  hvd sees them as one user, this process: what a user
+ * may have there is therefore divided here.
+ */
 struct client_owner {
+	struct quota_table quotas; /* of connections */
 	struct client *clients;
 	unsigned int count;
 	size_t held; /* bytes: packets not complete, answers not read */

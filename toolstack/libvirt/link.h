@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A client's connection to hvd in the loop.  It has the rights of the client, not
- * of this process: a read-only client is one of hvd's read-only socket.  A hvd
+ * of this process: who comes by the read-only socket is sent to hvd's.  A hvd
  * that ended is looked for again at the next call.
  */
 #ifndef ZV_TOOLSTACK_LIBVIRT_LINK_H
@@ -25,8 +25,8 @@ void link_close(struct link *link);
 
 /*
  * params are used up (NULL: out of memory, or none).  fn is called once, never
- * from within this function.  A negative errno value: it was not sent, and
- * hvd_last_error() of link_conn() says why.
+ * from within this function.  A negative errno value: it was not sent, and,
+ * unless it is -ENOMEM, hvd_last_error() of link_conn() says why.
  */
 int link_call(struct link *link, const char *method, struct json_object *params,
 	      link_reply_fn fn, void *arg);

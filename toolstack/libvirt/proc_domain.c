@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zv/abi.h>
 
 #include "call.h"
 #include "domain_state.h"
@@ -249,11 +250,6 @@ static void count_defined(struct call *call)
 
 /* -------------------------------------------------------------- lookups */
 
-struct lookup {
-	int32_t id;
-	char name[64];
-};
-
 static void looked_up(struct call *call, struct json_object *zone)
 {
 	put_domain(&call->reply, zone);
@@ -274,66 +270,79 @@ static void lookup_by_uuid(struct call *call)
 	call_hvd(call, "zone.get", domain_params(&ref), looked_up);
 }
 
-static void looked_up_name(struct call *call, struct json_object *zones)
+static void not_found(struct call *call)
 {
-	const struct lookup *lookup = call->state;
-
-	for (size_t i = 0; i < json_object_array_length(zones); i++) {
-		struct json_object *zone = json_object_array_get_idx(zones, i);
-
-		if (lookup->name[0]
-			    ? json_is(zone, "name", lookup->name)
-			    : json_number(zone, "id", -1) == lookup->id) {
-			looked_up(call, zone);
-			return;
-		}
-	}
 	call_error(call, VIR_ERR_NO_DOMAIN, "no domain with matching %s",
 		   call->subject);
 }
 
-/* Names that are uuids are taken for these by zone.get: not so here. */
+/* zone.get takes a uuid for a name, too: no domain is called so. */
+static void looked_up_name(struct call *call, struct json_object *zone)
+{
+	if (json_is(zone, "name", call->state)) {
+		looked_up(call, zone);
+	} else {
+		not_found(call);
+	}
+}
+
 static void lookup_by_name(struct call *call)
 {
 	const char *name = xdr_get_string(&call->args, PACKET_STRING_MAX);
-	struct lookup *lookup;
+	struct json_object *params;
+	char *kept;
 
 	if (!call_args_end(call)) {
 		return;
 	}
 	snprintf(call->subject, sizeof(call->subject), "name '%s'", name);
-	lookup = call_keep(call, sizeof(*lookup), free);
-	if (!lookup) {
+	if (strlen(name) >= ZV_NAME_MAX) {
+		not_found(call);
 		return;
 	}
-	if (!name[0] || strlen(name) >= sizeof(lookup->name)) {
-		call_error(call, VIR_ERR_NO_DOMAIN,
-			   "no domain with matching %s", call->subject);
+	kept = call_keep(call, ZV_NAME_MAX, free);
+	if (!kept) {
 		return;
 	}
-	strcpy(lookup->name, name);
-	call_hvd(call, "zone.list", NULL, looked_up_name);
+	strcpy(kept, name);
+	params = json_object_new_object();
+	json_put(params, "name", json_object_new_string(name));
+	call_hvd(call, "zone.get", params, looked_up_name);
+}
+
+static void looked_up_id(struct call *call, struct json_object *zones)
+{
+	const int32_t *id = call->state;
+
+	for (size_t i = 0; i < json_object_array_length(zones); i++) {
+		struct json_object *zone = json_object_array_get_idx(zones, i);
+
+		if (json_number(zone, "id", -1) == *id) {
+			looked_up(call, zone);
+			return;
+		}
+	}
+	not_found(call);
 }
 
 static void lookup_by_id(struct call *call)
 {
 	int32_t id = xdr_get_i32(&call->args);
-	struct lookup *lookup;
+	int32_t *kept;
 
 	if (!call_args_end(call)) {
-		return;
-	}
-	snprintf(call->subject, sizeof(call->subject), "id %d", id);
-	lookup = call_keep(call, sizeof(*lookup), free);
-	if (!lookup) {
 		return;
 	}
 	if (id < 0) {
 		call_error(call, VIR_ERR_INVALID_ARG, "an id is not negative");
 		return;
 	}
-	lookup->id = id;
-	call_hvd(call, "zone.list", NULL, looked_up_name);
+	snprintf(call->subject, sizeof(call->subject), "id %d", id);
+	kept = call_keep(call, sizeof(*kept), free);
+	if (kept) {
+		*kept = id;
+		call_hvd(call, "zone.list", NULL, looked_up_id);
+	}
 }
 
 /* ---------------------------------------------------------------- state */
@@ -417,20 +426,10 @@ static void get_os_type(struct call *call)
 
 /* ----------------------------------------------------------------- life */
 
-/* A domain, perhaps flags, then one method of hvd. */
 static void life(struct call *call, bool with_flags, uint32_t known,
 		 const char *method)
 {
-	struct domain_ref ref;
-	uint32_t flags = 0;
-
-	call_get_domain(call, &ref);
-	if (with_flags) {
-		flags = xdr_get_u32(&call->args);
-	}
-	if (call_args_end(call) && call_only_flags(call, flags, known)) {
-		call_hvd(call, method, domain_params(&ref), call_step_done);
-	}
+	call_domain(call, with_flags, known, method, call_step_done);
 }
 
 static void create(struct call *call)

@@ -24,7 +24,9 @@
 
 /* Each socket has a limit of its own: who may only look cannot lock out. */
 #define CLIENTS_MAX 1024u
-#define CLIENTS_READONLY_MAX 256u
+/* Of those that hvd lets a user have there, some are left for this process. */
+#define CLIENTS_READONLY_MAX 48u
+#define CLIENTS_READONLY_USER_MAX 16u
 #define BACKLOG 1024
 
 struct listener {
@@ -141,6 +143,12 @@ struct server *server_open(uv_loop_t *loop,
 	}
 	server->loop = loop;
 	server->options = *options;
+	quota_table_init(&server_clients(server, false)->quotas,
+			 &(struct quota_limits){ .connections = CLIENTS_MAX });
+	quota_table_init(&server_clients(server, true)->quotas,
+			 &(struct quota_limits){
+				 .by_user = true,
+				 .connections = CLIENTS_READONLY_USER_MAX });
 	server->lock_fd = lock(options->socket_dir);
 	if (server->lock_fd < 0) {
 		free(server);
@@ -174,6 +182,9 @@ void server_close(struct server *server)
 
 void server_free(struct server *server)
 {
+	for (int i = 0; i < 2; i++) {
+		quota_table_fini(&server->listeners[i].clients.quotas);
+	}
 	close(server->lock_fd);
 	free(server);
 }
