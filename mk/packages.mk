@@ -7,9 +7,11 @@ host-packages := \
 	bc bison clang clang-format cpio device-tree-compiler e2fsprogs flex gcc \
 	gcc-aarch64-linux-gnu iproute2 kmod libc6-dev libc6-dev-arm64-cross \
 	libclang-rt-14-dev libcmocka-dev libedit-dev libfdt-dev libjson-c-dev \
-	libnbd-dev liburing-dev libuv1-dev libvirt-clients libvirt-dev make nbdkit \
-	pkg-config python3 python3-jsonschema python3-libvirt python3-pexpect \
-	python3-prometheus-client python3-pytest qemu-system-arm qemu-utils u-boot-tools xz-utils zsh
+	libnbd-dev liburing-dev libuv1-dev libvirt-clients libvirt-dev \
+	libxml2-dev libxml2-utils make nbdkit pkg-config python3 \
+	python3-jsonschema python3-libvirt python3-pexpect \
+	python3-prometheus-client python3-pytest qemu-system-arm qemu-utils \
+	u-boot-tools xz-utils zsh
 
 # To make a Debian root file system for aarch64, which only tests use.
 debian-host-packages := \
@@ -34,8 +36,8 @@ nested-packages := qemu-system-arm
 # is for those of tests.
 sysroot-packages := \
 	libc6-dev libedit-dev libfdt-dev libjson-c-dev libnbd-dev liburing-dev \
-	libuv1-dev \
+	libuv1-dev libxml2-dev \
 	bash busybox-static nbdkit ncurses-base passt
 
 # Libraries that fragments may name in *-libs. libfdt has no pkg-config file.
-pkg-config-names := cmocka json-c libedit liburing libuv
+pkg-config-names := cmocka json-c libedit liburing libuv libxml-2.0

@@ -30,6 +30,7 @@ $2/$(notdir $1)/%.c.o: %.c $$(call recorded,$2/$(notdir $1)/.flags,$$($2/$(notdi
 	@mkdir -p $$(@D)
 	$$(Q)$$($2/$(notdir $1)-cc) $$(depflags) -c -o $$@ $$<
 $$(filter %/openrpc.c.o,$$($2/$(notdir $1)-objs)): toolstack/daemon/openrpc.json
+$$(filter $2/$(notdir $1)/toolstack/libvirt/%,$$($2/$(notdir $1)-objs)): | $(O)/libvirt-include/libvirt
 $2/$(notdir $1)/$(notdir $1): $$($2/$(notdir $1)-objs) \
 		$$(call recorded,$2/$(notdir $1)/.link,$$($2/$(notdir $1)-link))
 	$$(call say,LD,$$@)

@@ -296,6 +296,22 @@ hvd_rpc_fuzz-src := toolstack/daemon/rpc.c toolstack/daemon/frame.c $(zcommon-y)
 hvd_rpc_fuzz-cflags := -Itoolstack/daemon
 hvd_rpc_fuzz-libs := json-c libfdt
 
+# Zones in libvirt's XML.
+domain-xml-src := $(domain-xml-y) $(zcommon-y) toolstack/libvirt/vir_error.c \
+	toolstack/libvirt/xdr.c
+unit-tests-y += tests/unit/toolstack/test_domain_xml
+test_domain_xml-src := $(domain-xml-src)
+test_domain_xml-cflags := -Itoolstack/libvirt
+test_domain_xml-libs := json-c libfdt $(domain-xml-libs)
+native-tools-y += tests/native/domain_xml_tool
+domain_xml_tool-src := $(domain-xml-src)
+domain_xml_tool-cflags := -Itoolstack/libvirt
+domain_xml_tool-libs := json-c libfdt $(domain-xml-libs)
+fuzzers-y += tests/fuzz/domain_xml_fuzz
+domain_xml_fuzz-src := $(domain-xml-src)
+domain_xml_fuzz-cflags := -Itoolstack/libvirt
+domain_xml_fuzz-libs := json-c libfdt $(domain-xml-libs)
+
 # The hypervisor's core on the fake architecture.
 core-whole := $(hv-core-y) $(hv-fake-y)
 unit-tests-y += tests/unit/core/test_frame

@@ -158,6 +158,21 @@ zcommon-y += $(zdef-y) \
 # The daemon over a hypervisor made of files, for tests.
 hvd-fake-y += $(hvd-y) $(zcommon-y) tests/unit/toolstack/fake_privcmd.c
 
+# Zones in libvirt's XML, and what it says of the machine.
+domain-xml-y += \
+	toolstack/libvirt/capabilities.c \
+	toolstack/libvirt/domain_xml.c \
+	toolstack/libvirt/domain_xml_device.c \
+	toolstack/libvirt/domain_xml_disk.c \
+	toolstack/libvirt/domain_xml_domain.c \
+	toolstack/libvirt/domain_xml_interface.c \
+	toolstack/libvirt/domain_xml_kinds.c \
+	toolstack/libvirt/domain_xml_metadata.c \
+	toolstack/libvirt/domain_xml_read.c \
+	toolstack/libvirt/domain_xml_walk.c \
+	toolstack/libvirt/domain_xml_write.c
+domain-xml-libs += libxml-2.0
+
 # hvd for libvirt's clients.
 virthvdd-y += \
 	backends/core/rate.c \

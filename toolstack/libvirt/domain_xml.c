@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "domain_xml.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "domain_xml_rows.h"
+
+/* --------------------------------------------------------------- reading */
+
+static int refuse_root(const xmlNode *root, const char *wanted,
+		       struct vir_error_text *ret_error)
+{
+	struct xml_place at = {
+		.group = &domain_xml_domain,
+		.node = root,
+		.path = "",
+		.error = ret_error,
+	};
+
+	return xml_refuse(&at, VIR_ERR_XML_ERROR,
+			  "the document is a <%.64s>%s: %s is wanted",
+			  (const char *)root->name,
+			  root->ns ? " of a namespace" : "", wanted);
+}
+
+static int take_domain(const xmlNode *root, struct json_object **ret,
+		       struct vir_error_text *ret_error)
+{
+	struct json_object *definition = json_object_new_object();
+	struct xml_place at = { .object = definition, .error = ret_error };
+
+	if (root->ns || strcmp((const char *)root->name, "domain") != 0) {
+		json_object_put(definition);
+		return refuse_root(root, "a <domain>", ret_error);
+	}
+	if (!definition) {
+		return xml_out_of_memory(ret_error);
+	}
+	if (xml_set_member(&at, "devices", json_object_new_array()) < 0 ||
+	    xml_walk(&domain_xml_domain, root, definition, ret_error) < 0) {
+		json_object_put(definition);
+		return -1;
+	}
+	*ret = definition;
+	return 0;
+}
+
+int domain_xml_parse(const char *xml, size_t len,
+		     struct json_object **ret_definition,
+		     struct vir_error_text *ret_error)
+{
+	xmlDoc *doc = xml_read(xml, len, ret_error);
+	int rc;
+
+	if (!doc) {
+		return -1;
+	}
+	rc = take_domain(xmlDocGetRootElement(doc), ret_definition, ret_error);
+	xmlFreeDoc(doc);
+	return rc;
+}
+
+static int take_device(const xmlNode *root, struct json_object **ret,
+		       struct vir_error_text *ret_error)
+{
+	const struct xml_group *group =
+		root->ns ? NULL : domain_xml_group((const char *)root->name);
+	struct json_object *device;
+
+	if (!group) {
+		/* for the row that says what to do instead */
+		struct domain_xml_support row;
+		char path[DOMAIN_XML_PATH_MAX];
+
+		snprintf(path, sizeof(path), "devices/%s",
+			 (const char *)root->name);
+		for (size_t i = 0; domain_xml_support(i, &row); i++) {
+			if (strcmp(row.path, path) == 0 &&
+			    row.status == DOMAIN_XML_REFUSED) {
+				struct xml_place at = {
+					.group = &domain_xml_domain,
+					.node = root,
+					.path = path,
+					.error = ret_error,
+				};
+
+				return xml_refuse(&at,
+						  VIR_ERR_CONFIG_UNSUPPORTED,
+						  "not supported: %s", row.how);
+			}
+		}
+		return refuse_root(root, "a device such as <disk>", ret_error);
+	}
+	device = xml_take_device(group, root, ret_error);
+	if (!device) {
+		return -1;
+	}
+	if (!group->type) {
+		json_object_put(device);
+		return refuse_root(root, "a device that can be added",
+				   ret_error);
+	}
+	*ret = device;
+	return 0;
+}
+
+int domain_xml_parse_device(const char *xml, size_t len,
+			    struct json_object **ret_device,
+			    struct vir_error_text *ret_error)
+{
+	xmlDoc *doc = xml_read(xml, len, ret_error);
+	int rc;
+
+	if (!doc) {
+		return -1;
+	}
+	rc = take_device(xmlDocGetRootElement(doc), ret_device, ret_error);
+	xmlFreeDoc(doc);
+	return rc;
+}
+
+/* --------------------------------------------------------------- writing */
+
+/* A transient zone has none that is kept, and zone0 none at all. */
+static struct json_object *definition_of(struct json_object *detail,
+					 bool inactive)
+{
+	struct json_object *kept = xml_member(detail, "definition");
+	struct json_object *running = xml_member(detail, "running_definition");
+
+	if (inactive ? !kept : running != NULL) {
+		kept = running;
+	}
+	return kept ? kept : detail;
+}
+
+static bool runs(struct json_object *detail)
+{
+	return xml_member(detail, "id") != NULL;
+}
+
+char *domain_xml_format(struct json_object *detail, bool inactive)
+{
+	struct xml_out out = {
+		.detail = detail,
+		.live = !inactive && runs(detail),
+	};
+	xmlDoc *doc = xmlNewDoc((const xmlChar *)"1.0");
+	xmlNode *root =
+		doc ? xmlNewDocNode(doc, NULL, (const xmlChar *)"domain", NULL)
+		    : NULL;
+	char *text = NULL;
+
+	if (root) {
+		xmlDocSetRootElement(doc, root);
+		xml_give(&out, &domain_xml_domain, root,
+			 definition_of(detail, inactive || !runs(detail)));
+		text = out.failed ? NULL : xml_print(root);
+	}
+	xmlFreeDoc(doc);
+	return text;
+}
