@@ -33,6 +33,10 @@ zone0-adds := \
 # Nothing is linked with it, so it does not come along by itself.
 zone0-adds += $(if $(filter 1,$(ZONE0_NBD)),\
 	$(call adds,$(sysroot)/$(libnbd),$(dir $(libnbd))))
+# ICU's data, which nothing needs, but which would more than double the image.
+icu-version := $(patsubst libicudata.so.%,%,$(notdir $(firstword $(wildcard $(sysroot)/$(dir $(libnbd))libicudata.so.??))))
+icudata := $(images)/libicudata.so.$(icu-version)
+zone0-adds += $(call adds,$(icudata),$(dir $(libnbd)))
 test-adds := $(call adds,$(guest-bins) $(zone0-tools) $(io-steps),var/lib/hvd/images/tests/)
 mkinitramfs := CROSS_COMPILE=$(CROSS_COMPILE) scripts/mkinitramfs
 
@@ -46,7 +50,13 @@ $(guest-initrd): $(call tree,$(recipes)/guest) $(kernel-stamp) $(sysroot-stamp) 
 	$(Q)$(mkinitramfs) --out $@ --recipe $(recipes)/guest \
 		--sysroot $(sysroot) --kernel $(kernel)
 
-$(zone0-initrd): $(call tree,$(recipes)/zone0) $(zone-files) $(guest-initrd) \
+$(icudata): $(recipes)/zone0/icudata.c $(sysroot-stamp)
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(warnings) -O2 -fPIC -shared -nostdlib -DICUDATA=icudt$(icu-version)_dat \
+		-Wl,-soname,$(@F) -o $@ $<
+
+$(zone0-initrd): $(icudata) $(call tree,$(recipes)/zone0) $(zone-files) $(guest-initrd) \
 		$(ZONE0_FILES) \
 		$(kernel-stamp) $(kernel-image) \
 		$(zonevisor-ko) $(aarch64-programs) $(images)/libhvd.so.0 \

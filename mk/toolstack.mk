@@ -83,7 +83,7 @@ $(O)/$1/user/toolstack/daemon/openrpc.c.o: toolstack/daemon/openrpc.json
 $(call program,$1,hvd-io,$(hvio-y) $(backends-y) $(privcmd-y) $(zcommon-y),$(user-libs) $(hvio-libs))
 $(call program,$1,hvd-backend,$(hvbackend-y) $(backends-y) $(privcmd-y) $(zcommon-y),$(user-libs) $(hvio-libs))
 $(call program,$1,hvsh,$(hvsh-y),json-c $(hvsh-libs),y)
-$(call program,$1,virthvdd,$(virthvdd-y),json-c libuv,y)
+$(call program,$1,virthvdd,$(virthvdd-y),json-c libuv $(domain-xml-libs),y)
 endef
 
 $(eval $(call toolchain,aarch64))

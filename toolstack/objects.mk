@@ -176,6 +176,7 @@ domain-xml-libs += libxml-2.0
 # hvd for libvirt's clients.
 virthvdd-y += \
 	backends/core/rate.c \
+virthvdd-y += $(domain-xml-y) \
 	toolstack/common/size.c \
 	toolstack/common/text.c \
 	toolstack/common/uuid.c \
