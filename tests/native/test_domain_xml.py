@@ -125,6 +125,10 @@ def test_what_virt_install_sends():
   <clock offset="utc"/>
   <devices>
     <emulator>/usr/sbin/hvd</emulator>
+    <disk type="file" device="disk">
+      <source file="/tmp/x.img"/>
+      <target dev="sda" bus="sd"/>
+    </disk>
     <interface type="bridge">
       <source bridge="br0"/>
       <mac address="00:16:3e:02:e0:6a"/>
@@ -136,6 +140,7 @@ def test_what_virt_install_sends():
     definition = json.loads(run("parse", xml))
     assert definition["memory"] == "256M" and definition["vcpus"] == 2
     assert definition["devices"] == [
+        {"type": "disk", "name": "sda", "path": "/tmp/x.img"},
         {"type": "net", "bridge": "br0", "mac": "00:16:3e:02:e0:6a"}]
     assert list(definition["metadata"]) == [
         "http://libosinfo.org/xmlns/libvirt/domain/1.0"]

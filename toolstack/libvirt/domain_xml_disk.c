@@ -336,6 +336,12 @@ static const struct xml_word drivers[] = {
 	{ "qemu", NULL },
 	{ NULL, NULL },
 };
+/* virt-install writes "sd" for all of aarch64 that is not QEMU. */
+static const struct xml_word buses[] = {
+	{ "virtio", NULL },
+	{ "sd", NULL },
+	{ NULL, NULL },
+};
 static const struct xml_word devices[] = { { "disk", NULL }, { NULL, NULL } };
 static const struct xml_word io_modes[] = {
 	{ "io_uring", NULL },
@@ -415,7 +421,8 @@ static const struct xml_row rows[] = {
 	XML_LATER("source/host/@port", "`nbd.port`"),
 	XML_TRUE("backingStore", "empty"),
 	XML_TEXT("target/@dev", "name"),
-	XML_SAID("target/@bus", xml_virtio, "`virtio`"),
+	XML_SAID("target/@bus", buses,
+		 "`virtio`; `sd`, which virt-install writes, is taken for it"),
 	XML_FIXED("model", xml_virtio, "`virtio`"),
 	{ "blockio/@logical_block_size", DOMAIN_XML_USED, "`block-size`",
 	  "block-size", NULL, xml_take_int, give_block_size, 0 },

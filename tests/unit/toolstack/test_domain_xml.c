@@ -223,6 +223,9 @@ static void test_devices(void **state)
 		  "{\"type\":\"disk\",\"name\":\"vdb\",\"path\":\"/dev/sda\","
 		  "\"block-size\":4096,\"limits\":{\"total-bytes-sec\":\"977K\""
 		  ",\"write-iops-sec\":50}}" },
+		{ "<disk type='file' device='disk'><source file='/i'/><target "
+		  "dev='sda' bus='sd'/></disk>",
+		  "{\"type\":\"disk\",\"name\":\"sda\",\"path\":\"/i\"}" },
 		{ "<disk type='network'><driver cache='directsync'/><source "
 		  "protocol='nbd' name='e'><host transport='unix' "
 		  "socket='/s'/></source><target dev='vda'/></disk>",
