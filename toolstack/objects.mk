@@ -174,9 +174,8 @@ domain-xml-y += \
 domain-xml-libs += libxml-2.0
 
 # hvd for libvirt's clients.
-virthvdd-y += \
-	backends/core/rate.c \
 virthvdd-y += $(domain-xml-y) \
+	backends/core/rate.c \
 	toolstack/common/size.c \
 	toolstack/common/text.c \
 	toolstack/common/uuid.c \
@@ -193,6 +192,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/main.c \
 	toolstack/libvirt/proc_connect.c \
 	toolstack/libvirt/proc_domain.c \
+	toolstack/libvirt/proc_xml.c \
 	toolstack/libvirt/procedures.c \
 	toolstack/libvirt/server.c \
 	toolstack/libvirt/stream.c \

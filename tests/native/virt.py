@@ -15,6 +15,8 @@ from test_hvd import HVD, Program, machine, wait  # noqa: F401 (machine is a fix
 
 VIRTHVDD = HVD.parent / "virthvdd"
 SECONDS = 60
+# Freed memory is not kept for long, so that growth of the process means something.
+ASAN_OPTIONS = "detect_leaks=1:quarantine_size_mb=16"
 
 built = pytest.mark.skipif(not (HVD.exists() and VIRTHVDD.exists()),
                            reason="virthvdd is not built: make host")
@@ -41,7 +43,7 @@ class Virt(Program):
         self.process = subprocess.Popen(
             [VIRTHVDD, "--socket-dir", self.folder, "--hvd-dir",
              self.machine.run_dir, "--log-level", "debug", *args],
-            stderr=self.log, env=dict(os.environ, ASAN_OPTIONS="detect_leaks=1"))
+            stderr=self.log, env=dict(os.environ, ASAN_OPTIONS=ASAN_OPTIONS))
         wait(lambda: self.readonly.exists() or self.ended())
 
     def ended(self):

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <zv/version.h>
 
+#include "domain_xml.h"
 #include "log.h"
 #include "procedures.h"
 #include "server.h"
@@ -26,6 +27,7 @@ static const char usage[] =
 	"]\n"
 	"      --log-level=LEVEL  error, warning, info or debug [info]\n"
 	"      --list=WHAT        print what is supported and exit: procedures\n"
+	"                         or elements (of domains' documents)\n"
 	"      --help             print this and exit\n"
 	"      --version          print the version and exit\n";
 
@@ -35,13 +37,41 @@ static int bad_usage(const char *what)
 	return 2;
 }
 
+/* "<" begins an element in Markdown, too. */
+static void print_text(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '<') {
+			fputs("&lt;", out);
+		} else {
+			fputc(*text, out);
+		}
+	}
+}
+
+static void print_elements(FILE *out)
+{
+	struct domain_xml_support row;
+
+	fputs("| Below `<domain>` | | How |\n|---|---|---|\n", out);
+	for (size_t i = 0; domain_xml_support(i, &row); i++) {
+		fprintf(out, "| `%s` | %s | ", row.path,
+			domain_xml_status_name(row.status));
+		print_text(out, row.how);
+		fputs(" |\n", out);
+	}
+}
+
 static int list(const char *what)
 {
 	if (strcmp(what, "procedures") == 0) {
 		procedures_print(stdout);
-		return 0;
+	} else if (strcmp(what, "elements") == 0) {
+		print_elements(stdout);
+	} else {
+		return bad_usage("--list: neither procedures nor elements");
 	}
-	return bad_usage("--list: not procedures");
+	return 0;
 }
 
 static void set_hvd_dir(struct server_options *o, const char *dir)

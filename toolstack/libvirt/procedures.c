@@ -6,6 +6,7 @@
 static const struct procedure_group *const groups[] = {
 	&connect_procedures,
 	&domain_procedures,
+	&xml_procedures,
 };
 
 /* There are about a hundred: found faster than a packet is read. */
