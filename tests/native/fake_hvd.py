@@ -402,7 +402,9 @@ class FakeHvd:
     def emit(self, name, event):
         self.events.append({"seq": len(self.events) + 1,
                             "time": 1767323045.5,
-                            "kind": "lifecycle", "zone": name, "event": event})
+                            "kind": "lifecycle", "zone": name,
+                            "uuid": UUID,
+                            "event": event})
         for connection in self.subscribers:
             self.send_event(connection, self.events[-1])
 

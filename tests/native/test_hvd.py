@@ -554,7 +554,9 @@ def test_define_replace_undefine(machine, hvd):
     detail = hvd.call("zone.get", name="z1")
     assert detail["definition"]["vcpus"] == 2
     assert detail["state"] == "defined"
-    hvd.event("z1", "defined")
+    event = hvd.event("z1", "defined")
+    assert "reason" not in event and event["uuid"] == first["uuid"]
+    assert hvd.event("z1", "defined")["reason"] == "changed"
     fails("ZONE_EXISTS", hvd, "zone.define",
           definition=machine.definition("other", uuid=first["uuid"]))
     fails("ZONE_EXISTS", hvd, "zone.define", definition=machine.definition(
@@ -1151,7 +1153,7 @@ def test_start_loads_the_guest(machine, hvd):
             hvd.call("host.info")["cpus"][cpu]["vcpus"]
             for cpu in range(4)] == [False, True, True, False]
     assert detail["info"]["vcpus_on"] == 1
-    hvd.event("z1", "started")
+    assert hvd.event("z1", "started")["id"] == 1
     memory = (machine.fake / "zone-1.mem").read_bytes()
     assert memory[0x200000:0x200000 + 5064] == arm64_image()
     assert memory[0x600000:0x600000 + 6000] == b"initrd" * 1000
@@ -1314,7 +1316,10 @@ def test_definitions_are_read_again(machine, hvd):
     assert changed["definition"]["vcpus"] == 2
     assert changed["definition"]["uuid"] == changed["uuid"]
     assert changed["running_definition"]["vcpus"] == 1
-    assert hvd.event("changed", "defined")["seq"]
+    changes = []
+    while "changed: read again" not in changes:
+        changes.append(hvd.event("changed", "defined").get("reason"))
+    assert hvd.event("new", "defined")["reason"] == "read again"
     assert state(hvd, "new") == "defined"
     gone = hvd.call("zone.get", name="gone")
     assert gone["definition"] is None and gone["state"] == "running"

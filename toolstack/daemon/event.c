@@ -7,6 +7,8 @@
 
 #include "log.h"
 #include "rpc.h"
+#include "uuid.h"
+#include "zone.h"
 
 void event_log_fini(struct event_log *log)
 {
@@ -17,13 +19,15 @@ void event_log_fini(struct event_log *log)
 }
 
 static struct json_object *make_params(uint64_t seq, const char *kind,
-				       const char *zone, const char *event,
+				       const struct zone *z, const char *event,
 				       const char *reason)
 {
 	struct json_object *params = json_object_new_object();
+	char uuid[UUID_TEXT_SIZE];
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
+	uuid_format(z->uuid, uuid);
 	json_object_object_add(params, "seq",
 			       json_object_new_int64((int64_t)seq));
 	json_object_object_add(
@@ -31,7 +35,12 @@ static struct json_object *make_params(uint64_t seq, const char *kind,
 		json_object_new_double((double)now.tv_sec +
 				       (double)(now.tv_nsec / 1000000) / 1e3));
 	json_object_object_add(params, "kind", json_object_new_string(kind));
-	json_object_object_add(params, "zone", json_object_new_string(zone));
+	json_object_object_add(params, "zone", json_object_new_string(z->name));
+	json_object_object_add(params, "uuid", json_object_new_string(uuid));
+	if (z->id >= 0) {
+		json_object_object_add(params, "id",
+				       json_object_new_int64(z->id));
+	}
 	json_object_object_add(params, "event", json_object_new_string(event));
 	if (reason) {
 		json_object_object_add(params, "reason",
@@ -58,35 +67,34 @@ static void publish(struct event_log *log, struct json_object *params)
 	}
 }
 
-void event_publish(struct event_log *log, const char *zone, const char *event,
-		   const char *reason)
+void event_publish(struct event_log *log, const struct zone *z,
+		   const char *event, const char *reason)
 {
-	log_info("%s: %s%s%s", zone, event, reason ? ": " : "",
+	log_info("%s: %s%s%s", z->name, event, reason ? ": " : "",
 		 reason ? reason : "");
-	publish(log,
-		make_params(log->seq + 1, "lifecycle", zone, event, reason));
+	publish(log, make_params(log->seq + 1, "lifecycle", z, event, reason));
 }
 
-void event_publish_device(struct event_log *log, const char *zone,
+void event_publish_device(struct event_log *log, const struct zone *z,
 			  const char *device, const char *event,
 			  const char *reason)
 {
 	struct json_object *params =
-		make_params(log->seq + 1, "device", zone, event, reason);
+		make_params(log->seq + 1, "device", z, event, reason);
 
-	log_info("%s: device %s: %s%s%s", zone, device, event,
+	log_info("%s: device %s: %s%s%s", z->name, device, event,
 		 reason ? ": " : "", reason ? reason : "");
 	json_object_object_add(params, "device",
 			       json_object_new_string(device));
 	publish(log, params);
 }
 
-void event_publish_job(struct event_log *log, const char *zone,
+void event_publish_job(struct event_log *log, const struct zone *z,
 		       struct json_object *job, const char *event,
 		       const char *reason)
 {
 	struct json_object *params =
-		make_params(log->seq + 1, "job", zone, event, reason);
+		make_params(log->seq + 1, "job", z, event, reason);
 
 	json_object_object_add(params, "job", job);
 	publish(log, params);

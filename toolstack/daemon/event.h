@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct json_object;
+struct zone;
 
 #define EVENT_HISTORY 1024u
 
@@ -30,16 +31,16 @@ struct event_log {
 void event_log_fini(struct event_log *log);
 
 /* Of kind "lifecycle"; reason may be NULL. */
-void event_publish(struct event_log *log, const char *zone, const char *event,
-		   const char *reason);
+void event_publish(struct event_log *log, const struct zone *z,
+		   const char *event, const char *reason);
 
 /* Of kind "device", about one of the zone's. */
-void event_publish_device(struct event_log *log, const char *zone,
+void event_publish_device(struct event_log *log, const struct zone *z,
 			  const char *device, const char *event,
 			  const char *reason);
 
 /* Of kind "job"; takes job over, which tells what it is. */
-void event_publish_job(struct event_log *log, const char *zone,
+void event_publish_job(struct event_log *log, const struct zone *z,
 		       struct json_object *job, const char *event,
 		       const char *reason);
 

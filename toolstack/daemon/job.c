@@ -119,8 +119,8 @@ struct json_object *job_list(struct daemon *daemon)
 static void tell(struct zone *z, struct job *job, bool over, const char *event,
 		 const char *reason)
 {
-	event_publish_job(&z->daemon->events, z->name,
-			  job_to_json(z, job, over), event, reason);
+	event_publish_job(&z->daemon->events, z, job_to_json(z, job, over),
+			  event, reason);
 	job->told = job->progress.done;
 }
 

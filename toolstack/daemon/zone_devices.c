@@ -30,7 +30,7 @@ static void tell_state(struct zone *z, uint32_t index)
 {
 	const struct device_status *status = &z->io.status[index];
 
-	event_publish_device(&z->daemon->events, z->name,
+	event_publish_device(&z->daemon->events, z,
 			     z->running_def->devices[index].name,
 			     device_state_name(status->state),
 			     status->error[0] ? status->error : NULL);
@@ -42,7 +42,7 @@ static void tell_size(struct zone *z, uint32_t index)
 
 	snprintf(reason, sizeof(reason), "%llu bytes",
 		 (unsigned long long)z->io.status[index].size);
-	event_publish_device(&z->daemon->events, z->name,
+	event_publish_device(&z->daemon->events, z,
 			     z->running_def->devices[index].name, "resized",
 			     reason);
 }

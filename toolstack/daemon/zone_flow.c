@@ -25,7 +25,7 @@ void zone_set_reason(struct zone *z, const char *reason)
 
 void zone_publish(struct zone *z, const char *event, const char *reason)
 {
-	event_publish(&z->daemon->events, z->name, event, reason);
+	event_publish(&z->daemon->events, z, event, reason);
 }
 
 static bool is_live(enum zone_state state)

@@ -57,6 +57,7 @@ static void take(struct zone *z, struct zone_def *def)
 	};
 	char *text = zone_record_text(&record);
 	struct zerror error;
+	bool changed;
 
 	if (!text ||
 	    store_save(z->daemon->zones_dir, z->name, text, &error) < 0) {
@@ -64,12 +65,14 @@ static void take(struct zone *z, struct zone_def *def)
 			    z->name);
 	}
 	free(text);
+	changed = z->def;
 	zone_def_destroy(z->def);
 	z->def = def;
 	zone_about_follow(z);
 	z->generation = record.generation;
 	memcpy(z->uuid, def->uuid, sizeof(z->uuid));
-	zone_publish(z, "defined", "read again");
+	zone_publish(z, "defined",
+		     changed ? "changed: read again" : "read again");
 }
 
 /* Of a zone that is known.  Takes def over.  NULL, or why it is of no use. */

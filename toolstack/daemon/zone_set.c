@@ -141,7 +141,7 @@ void zone_after_set(struct zone *z, struct zone_job *job)
 		z->set.def = NULL;
 		z->generation++;
 	}
-	event_publish_device(&z->daemon->events, z->name,
+	event_publish_device(&z->daemon->events, z,
 			     z->running_def->devices[z->set.device].name,
 			     "changed", NULL);
 	if (error) {

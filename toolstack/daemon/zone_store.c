@@ -82,23 +82,26 @@ static void renamed(struct zone *z, struct store_job *job)
 
 static void stored(struct zone *z, struct store_job *job)
 {
+	bool changed;
+
 	if (job->to) {
 		renamed(z, job);
 		return;
 	}
+	changed = z->def;
 	zone_def_destroy(z->def);
 	z->def = job->def;
 	job->def = NULL;
 	zone_about_follow(z);
 	if (job->device[0]) {
 		z->generation++;
-		event_publish_device(&z->daemon->events, z->name, job->device,
+		event_publish_device(&z->daemon->events, z, job->device,
 				     "changed", NULL);
 		rpc_result(job->call, NULL);
 	} else if (z->def) {
 		z->generation++;
 		memcpy(z->uuid, z->def->uuid, sizeof(z->uuid));
-		zone_publish(z, "defined", NULL);
+		zone_publish(z, "defined", changed ? "changed" : NULL);
 		rpc_result(job->call, zone_defined_result(z));
 	} else {
 		zone_publish(z, "undefined",

@@ -37,6 +37,8 @@ void hvd__event_dispatch(struct hvd_conn *conn, struct json_object *params)
 		.job_kind = hvd__json_string(job, "kind"),
 		.job_done = hvd__json_u64(progress, "done", 0),
 		.job_total = hvd__json_u64(progress, "total", 0),
+		.uuid = hvd__json_string(params, "uuid"),
+		.id = hvd__json_i64(params, "id", -1),
 	};
 	hvd_event_fn cb;
 	void *arg;
@@ -44,6 +46,7 @@ void hvd__event_dispatch(struct hvd_conn *conn, struct json_object *params)
 	event.kind = event.kind != NULL ? event.kind : "";
 	event.zone = event.zone != NULL ? event.zone : "";
 	event.event = event.event != NULL ? event.event : "";
+	event.uuid = event.uuid != NULL ? event.uuid : "";
 	event.json = json_object_to_json_string_ext(
 		params,
 		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);

@@ -507,6 +507,8 @@ struct hvd_event {
 	const char *job_kind; /* kind "job": "start", ...; or NULL */
 	uint64_t job_done;
 	uint64_t job_total; /* 0: how far it is is not known */
+	const char *uuid; /* the zone's */
+	int64_t id; /* the zone's, or -1 */
 };
 
 typedef void (*hvd_event_fn)(struct hvd_conn *conn,
