@@ -185,6 +185,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/daemon/unix_socket.c \
 	toolstack/libvirt/call.c \
 	toolstack/libvirt/client.c \
+	toolstack/libvirt/domain_event.c \
 	toolstack/libvirt/domain_state.c \
 	toolstack/libvirt/event.c \
 	toolstack/libvirt/json.c \
@@ -193,6 +194,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/proc_connect.c \
 	toolstack/libvirt/proc_domain.c \
 	toolstack/libvirt/proc_xml.c \
+	toolstack/libvirt/proc_event.c \
 	toolstack/libvirt/procedures.c \
 	toolstack/libvirt/server.c \
 	toolstack/libvirt/stream.c \

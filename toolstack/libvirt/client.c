@@ -198,7 +198,7 @@ static void account(struct client *client)
 	}
 }
 
-static void drop(struct client *client, const char *why)
+void client_drop(struct client *client, const char *why)
 {
 	log_info("client %s is dropped: %s", client->name, why);
 	client_close(client);
@@ -244,7 +244,7 @@ static void queue(struct client *client, uint8_t *data, size_t done, size_t len)
 
 	if (!out) {
 		free(data);
-		drop(client, "out of memory");
+		client_drop(client, "out of memory");
 		return;
 	}
 	out->client = client;
@@ -267,7 +267,8 @@ void client_send(struct client *client, struct xdr_writer *w)
 	if (client->closing || w->failed) {
 		xdr_writer_fini(w);
 		if (!client->closing) {
-			drop(client, "out of memory, or an answer too long");
+			client_drop(client,
+				    "out of memory, or an answer too long");
 		}
 		return;
 	}
@@ -331,7 +332,8 @@ static void handle_packet(struct client *client, uint8_t *packet, size_t len)
 	} else if (header.type == PACKET_STREAM) {
 		stream_packet(client, &header, packet, len);
 	} else {
-		drop(client, "a packet of a type that clients do not send");
+		client_drop(client,
+			    "a packet of a type that clients do not send");
 	}
 }
 
@@ -347,9 +349,10 @@ static size_t packet_size(struct client *client)
 	xdr_reader_init(&r, client->input + client->input_start, sizeof(size));
 	size = xdr_get_u32(&r);
 	if (size < PACKET_HEADER_SIZE || size > PACKET_IN_MAX) {
-		drop(client, size < PACKET_HEADER_SIZE
-				     ? "what it sent is no packet of libvirt's"
-				     : "a packet too long");
+		client_drop(client,
+			    size < PACKET_HEADER_SIZE
+				    ? "what it sent is no packet of libvirt's"
+				    : "a packet too long");
 		return 0;
 	}
 	return size;
@@ -409,7 +412,7 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
 		return;
 	}
 	if (!input_add(client, buf->base, (size_t)len)) {
-		drop(client, "out of memory");
+		client_drop(client, "out of memory");
 		return;
 	}
 	handle_input(client);
@@ -538,7 +541,7 @@ int client_accept(struct server *server, struct client_owner *owner,
 		return rc;
 	}
 	if (quota_exceeded(&owner->quotas, client->quota)) {
-		drop(client, "this user has too many connections");
+		client_drop(client, "this user has too many connections");
 		return 0;
 	}
 	uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read);

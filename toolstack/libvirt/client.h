@@ -43,6 +43,8 @@ struct client_owner {
 int client_accept(struct server *server, struct client_owner *owner,
 		  uv_stream_t *listener, bool readonly, bool full);
 void client_close(struct client *client);
+/* The same, after logging why. */
+void client_drop(struct client *client, const char *why);
 void client_close_all(struct client_owner *owner);
 
 struct server *client_server(struct client *client);

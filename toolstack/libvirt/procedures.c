@@ -7,6 +7,7 @@ static const struct procedure_group *const groups[] = {
 	&connect_procedures,
 	&domain_procedures,
 	&xml_procedures,
+	&event_procedures,
 };
 
 /* There are about a hundred: found faster than a packet is read. */

@@ -39,5 +39,6 @@ void procedures_print(FILE *to);
 extern const struct procedure_group connect_procedures;
 extern const struct procedure_group domain_procedures;
 extern const struct procedure_group xml_procedures;
+extern const struct procedure_group event_procedures;
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_PROCEDURES_H */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "event.h"
 #include "log.h"
 #include "service.h"
 #include "unix_socket.h"
@@ -43,6 +44,7 @@ struct server {
 	uv_loop_t *loop;
 	struct server_options options;
 	int lock_fd;
+	struct event_hub *events;
 	struct listener listeners[2]; /* by readonly */
 };
 
@@ -55,6 +57,11 @@ const char *server_hvd_socket(struct server *server, bool readonly)
 struct client_owner *server_clients(struct server *server, bool readonly)
 {
 	return &server->listeners[readonly].clients;
+}
+
+struct event_hub *server_events(struct server *server)
+{
+	return server->events;
 }
 
 static void on_connection(uv_stream_t *stream, int status)
@@ -154,7 +161,12 @@ struct server *server_open(uv_loop_t *loop,
 		free(server);
 		return NULL;
 	}
-	if (listen_on(server, false) < 0 || listen_on(server, true) < 0) {
+	server->events = event_hub_new(loop, options->hvd_readonly_socket);
+	if (!server->events) {
+		log_error("out of memory");
+	}
+	if (!server->events || listen_on(server, false) < 0 ||
+	    listen_on(server, true) < 0) {
 		server_close(server);
 		uv_run(loop, UV_RUN_DEFAULT);
 		server_free(server);
@@ -178,6 +190,8 @@ void server_close(struct server *server)
 			l->open = false;
 		}
 	}
+	event_hub_close(server->events);
+	server->events = NULL;
 }
 
 void server_free(struct server *server)

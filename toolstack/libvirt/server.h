@@ -8,6 +8,7 @@
 #include <uv.h>
 
 struct client_owner;
+struct event_hub;
 struct server;
 
 struct server_options {
@@ -25,5 +26,6 @@ void server_free(struct server *server); /* after the loop has ended */
 
 const char *server_hvd_socket(struct server *server, bool readonly);
 struct client_owner *server_clients(struct server *server, bool readonly);
+struct event_hub *server_events(struct server *server);
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_SERVER_H */

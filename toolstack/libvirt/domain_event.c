@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "domain_event.h"
+
+#include <hvd.h>
+#include <libvirt/libvirt.h>
+#include <string.h>
+
+#include "event.h"
+#include "protocol.h"
+#include "typed_param.h"
+#include "uuid.h"
+#include "xdr.h"
+
+struct subject {
+	uint8_t uuid[UUID_SIZE];
+	struct xdr_writer body;
+};
+
+/*
+ * The first row whose word it is and whose beginning the reason has counts.  What
+ * has crashed and is cleaned up keeps the crash's reason, of which there are many.
+ */
+static const struct row {
+	const char *word;
+	const char *reason;
+	int event; /* virDomainEventType */
+	int detail;
+} rows[] = {
+	{ "defined", "changed", VIR_DOMAIN_EVENT_DEFINED,
+	  VIR_DOMAIN_EVENT_DEFINED_UPDATED },
+	{ "defined", "renamed from", VIR_DOMAIN_EVENT_DEFINED,
+	  VIR_DOMAIN_EVENT_DEFINED_RENAMED },
+	{ "defined", "", VIR_DOMAIN_EVENT_DEFINED,
+	  VIR_DOMAIN_EVENT_DEFINED_ADDED },
+	{ "undefined", "renamed to", VIR_DOMAIN_EVENT_UNDEFINED,
+	  VIR_DOMAIN_EVENT_UNDEFINED_RENAMED },
+	{ "undefined", "", VIR_DOMAIN_EVENT_UNDEFINED,
+	  VIR_DOMAIN_EVENT_UNDEFINED_REMOVED },
+	{ "started", "", VIR_DOMAIN_EVENT_STARTED,
+	  VIR_DOMAIN_EVENT_STARTED_BOOTED },
+	{ "paused", "", VIR_DOMAIN_EVENT_SUSPENDED,
+	  VIR_DOMAIN_EVENT_SUSPENDED_PAUSED },
+	{ "preserved", "", VIR_DOMAIN_EVENT_SUSPENDED,
+	  VIR_DOMAIN_EVENT_SUSPENDED_PAUSED },
+	{ "resumed", "", VIR_DOMAIN_EVENT_RESUMED,
+	  VIR_DOMAIN_EVENT_RESUMED_UNPAUSED },
+	{ "shutdown", "", VIR_DOMAIN_EVENT_SHUTDOWN,
+	  VIR_DOMAIN_EVENT_SHUTDOWN_GUEST },
+	{ "crashed", "", VIR_DOMAIN_EVENT_CRASHED,
+	  VIR_DOMAIN_EVENT_CRASHED_PANICKED },
+	{ "stopped", "powered off", VIR_DOMAIN_EVENT_STOPPED,
+	  VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN },
+	{ "stopped", "its last vCPU", VIR_DOMAIN_EVENT_STOPPED,
+	  VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN },
+	{ "stopped", "stopped", VIR_DOMAIN_EVENT_STOPPED,
+	  VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN },
+	{ "stopped", "reset", VIR_DOMAIN_EVENT_STOPPED,
+	  VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN },
+	{ "stopped", "destroyed", VIR_DOMAIN_EVENT_STOPPED,
+	  VIR_DOMAIN_EVENT_STOPPED_DESTROYED },
+	{ "stopped", "left half", VIR_DOMAIN_EVENT_STOPPED,
+	  VIR_DOMAIN_EVENT_STOPPED_DESTROYED },
+	{ "stopped", "start failed", VIR_DOMAIN_EVENT_STOPPED,
+	  VIR_DOMAIN_EVENT_STOPPED_FAILED },
+	{ "stopped", "", VIR_DOMAIN_EVENT_STOPPED,
+	  VIR_DOMAIN_EVENT_STOPPED_CRASHED },
+};
+
+static const char *reason_of(const struct hvd_event *event)
+{
+	return event->reason ? event->reason : "";
+}
+
+static const struct row *find(const struct hvd_event *event)
+{
+	const char *reason = reason_of(event);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(event->event, rows[i].word) == 0 &&
+		    strncmp(reason, rows[i].reason, strlen(rows[i].reason)) ==
+			    0) {
+			return &rows[i];
+		}
+	}
+	return NULL;
+}
+
+/* Each begins with the domain. */
+static void begin(struct subject *subject, const struct hvd_event *event)
+{
+	memset(subject->uuid, 0, UUID_SIZE);
+	uuid_parse(event->uuid, subject->uuid);
+	xdr_writer_init(&subject->body, PACKET_STRING_MAX);
+	xdr_put_string(&subject->body, event->zone);
+	xdr_put_fixed(&subject->body, subject->uuid, UUID_SIZE);
+	xdr_put_i32(&subject->body, (int32_t)event->id);
+}
+
+static void end(struct event_hub *hub, struct subject *subject, int32_t event)
+{
+	event_tell(hub, subject->uuid, event, &subject->body);
+	xdr_writer_fini(&subject->body);
+}
+
+static void tell_lifecycle(struct event_hub *hub, const struct hvd_event *event)
+{
+	const struct row *row = find(event);
+	struct subject subject;
+
+	if (row) {
+		begin(&subject, event);
+		xdr_put_i32(&subject.body, row->event);
+		xdr_put_i32(&subject.body, row->detail);
+		end(hub, &subject, VIR_DOMAIN_EVENT_ID_LIFECYCLE);
+	} else if (strcmp(event->event, "rebooted") == 0) {
+		begin(&subject, event);
+		end(hub, &subject, VIR_DOMAIN_EVENT_ID_REBOOT);
+	}
+}
+
+/* Which file it is about is in the domain's XML, at the alias. */
+static void tell_error(struct event_hub *hub, const struct hvd_event *event,
+		       int32_t action)
+{
+	struct subject subject;
+
+	for (int with_reason = 0; with_reason < 2; with_reason++) {
+		begin(&subject, event);
+		xdr_put_string(&subject.body, "");
+		xdr_put_string(&subject.body, event->device);
+		xdr_put_i32(&subject.body, action);
+		if (with_reason) {
+			xdr_put_string(&subject.body, reason_of(event));
+		}
+		end(hub, &subject,
+		    with_reason ? VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON
+				: VIR_DOMAIN_EVENT_ID_IO_ERROR);
+	}
+}
+
+static void tell_device(struct event_hub *hub, const struct hvd_event *event)
+{
+	if (!event->device) {
+		return;
+	}
+	if (strcmp(event->event, "error") == 0) {
+		tell_error(hub, event, VIR_DOMAIN_EVENT_IO_ERROR_REPORT);
+	} else if (strcmp(event->event, "paused") == 0) {
+		tell_error(hub, event, VIR_DOMAIN_EVENT_IO_ERROR_PAUSE);
+	}
+}
+
+/* Jobs in libvirt's sense: of those it knows there are dumps. */
+static void tell_job(struct event_hub *hub, const struct hvd_event *event)
+{
+	bool done = strcmp(event->event, "done") == 0;
+	struct typed_list list;
+	struct subject subject;
+
+	if (!event->job_kind || strcmp(event->job_kind, "dump") != 0 ||
+	    (!done && strcmp(event->event, "failed") != 0 &&
+	     strcmp(event->event, "cancelled") != 0)) {
+		return;
+	}
+	begin(&subject, event);
+	typed_begin(&list, &subject.body);
+	typed_put_int(&list, VIR_DOMAIN_JOB_OPERATION,
+		      VIR_DOMAIN_JOB_OPERATION_DUMP);
+	typed_put_ullong(&list, VIR_DOMAIN_JOB_MEMORY_TOTAL, event->job_total);
+	typed_put_ullong(&list, VIR_DOMAIN_JOB_MEMORY_PROCESSED,
+			 event->job_done);
+	typed_put_bool(&list, VIR_DOMAIN_JOB_SUCCESS, done);
+	typed_end(&list);
+	end(hub, &subject, VIR_DOMAIN_EVENT_ID_JOB_COMPLETED);
+}
+
+void domain_event_tell(struct event_hub *hub, const struct hvd_event *event)
+{
+	if (strcmp(event->kind, "lifecycle") == 0) {
+		tell_lifecycle(hub, event);
+	} else if (strcmp(event->kind, "device") == 0) {
+		tell_device(hub, event);
+	} else if (strcmp(event->kind, "job") == 0) {
+		tell_job(hub, event);
+	}
+}
