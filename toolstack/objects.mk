@@ -192,6 +192,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/link.c \
 	toolstack/libvirt/main.c \
 	toolstack/libvirt/proc_connect.c \
+	toolstack/libvirt/proc_console.c \
 	toolstack/libvirt/proc_domain.c \
 	toolstack/libvirt/proc_xml.c \
 	toolstack/libvirt/proc_event.c \

@@ -13,9 +13,13 @@ What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
   linger: what it works on stays open for a while after its end, as with I/O
     under way: until $ZV_FAKE_DIR/linger-ZONE is removed
   error, paused, broken: disk0 gets into that state at the start
+  deaf: its consoles take no input
+  mute: they do not answer the greeting
   noisy: tells of 100000 changes of it, as fast as it can, when it is ready
 Of a network over a stream it says error when that has ended, as hvd-io does, and
 of a disk when its NBD server has gone.
+Its consoles are one, which says what it is told; its output is kept in
+$ZV_FAKE_DIR/console-ZONE.
 It appends each line it gets to $ZV_FAKE_DIR/io-ZONE.log, and of the fds that
 come with a configuration a line each: {"fd": N, "path": …, "flags": …}.
 """
@@ -112,6 +116,71 @@ def make_noise():
              "error": f"number {number}"})
 
 
+class Console:
+    """What the first line of a client is about, see docs/reference/rpc.md."""
+
+    def __init__(self, zone, words):
+        self.fd = os.open(f"{DIR}/console-{zone}",
+                          os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        self.words = words
+        self.grown = threading.Condition()
+        self.writer = None
+
+    def serve(self):
+        while True:
+            select.select([console], [], [])
+            client, _ = console.accept()
+            threading.Thread(target=self.attend, args=(client,),
+                             daemon=True).start()
+
+    def attend(self, client):
+        line = b""
+        while not line.endswith(b"\n"):
+            line += client.recv(1) or b"\n"
+        if "mute" in self.words or not line.strip():
+            return
+        hello = json.loads(line)
+        size = os.fstat(self.fd).st_size
+        at = {"start": 0, "end": size}.get(hello["from"], hello["from"])
+        with self.grown:
+            if hello["write"] and (hello["force"] or not self.writer):
+                self.writer = client
+        client.sendall(json.dumps(
+            {"ok": True, "device": hello["device"], "offset": at,
+             "writer": self.writer is client}).encode() + b"\n")
+        threading.Thread(target=self.listen, args=(client,),
+                         daemon=True).start()
+        with contextlib.suppress(OSError):
+            self.speak(client, at)
+
+    def speak(self, client, at):
+        while client.fileno() >= 0:
+            data = os.pread(self.fd, 65536, at)
+            if data:
+                client.sendall(data)
+                at += len(data)
+                continue
+            with self.grown:
+                if os.fstat(self.fd).st_size == at:
+                    self.grown.wait()
+
+    def listen(self, client):
+        while "deaf" in self.words:
+            select.select([], [], [])
+        data = b"?"
+        while data:
+            try:
+                data = client.recv(65536)
+            except OSError:
+                data = b""
+            with self.grown:
+                if self.writer is client:
+                    os.write(self.fd, data)
+                    self.writer = client if data else None
+                self.grown.notify_all()
+        client.close()
+
+
 def power_off():
     os.pwrite(4, struct.pack("<I", GUEST_OFF), REASON)
     os.pwrite(4, struct.pack("<I", OFF), STATE)
@@ -130,6 +199,7 @@ def main():
     except FileNotFoundError:
         words = []
     log = open(f"{DIR}/io-{zone}.log", "a", buffering=1)
+    threading.Thread(target=Console(zone, words).serve, daemon=True).start()
     log.write(first)
     given = {d["name"]: d for d in config["devices"] if "fd" in d}
     for device in given.values():

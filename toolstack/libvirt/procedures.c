@@ -8,6 +8,7 @@ static const struct procedure_group *const groups[] = {
 	&domain_procedures,
 	&xml_procedures,
 	&event_procedures,
+	&console_procedures,
 };
 
 /* There are about a hundred: found faster than a packet is read. */
