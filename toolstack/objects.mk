@@ -196,6 +196,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/proc_domain.c \
 	toolstack/libvirt/proc_xml.c \
 	toolstack/libvirt/proc_event.c \
+	toolstack/libvirt/proc_host.c \
 	toolstack/libvirt/procedures.c \
 	toolstack/libvirt/server.c \
 	toolstack/libvirt/stream.c \

@@ -3,13 +3,17 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+/* One a line. */
+/* clang-format off */
 static const struct procedure_group *const groups[] = {
 	&connect_procedures,
 	&domain_procedures,
 	&xml_procedures,
 	&event_procedures,
 	&console_procedures,
+	&host_procedures,
 };
+/* clang-format on */
 
 /* There are about a hundred: found faster than a packet is read. */
 const struct procedure *procedure_find(int32_t number)

@@ -41,5 +41,6 @@ extern const struct procedure_group domain_procedures;
 extern const struct procedure_group xml_procedures;
 extern const struct procedure_group event_procedures;
 extern const struct procedure_group console_procedures;
+extern const struct procedure_group host_procedures;
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_PROCEDURES_H */

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""virthvdd: the machine, as stock clients ask for it."""
+# pylint: disable=redefined-outer-name
+
+import re
+import struct
+
+from virt import built, machine, string, virt, wire  # noqa: F401
+
+pytestmark = built
+RPC, INVALID_ARG = 39, 8
+
+
+def host(virt):
+    client = virt.machine.client()
+    info = client.call("host.info")
+    client.close()
+    return info
+
+
+def test_node(virt):
+    info = host(virt)
+    cpus, kib = info["pcpus"], info["memory"]["total"] // 1024
+    text = virt.virsh("nodeinfo")
+    for pattern in (r"CPU model: +aarch64\n", rf"CPU\(s\): +{cpus}\n",
+                    rf"Core\(s\) per socket: +{cpus}\n",
+                    rf"Memory size: +{kib} KiB"):
+        assert re.search(pattern, text), text
+    text = virt.virsh("nodecpumap")
+    assert re.search(rf"CPUs present: +{cpus}\n", text)
+    assert re.search(rf"CPUs online: +{cpus}\n", text)
+    assert text.endswith("y" * cpus)
+    assert virt.virsh("maxvcpus", readonly=True) == "32"
+    connection = virt.connect(readonly=True)
+    assert connection.getInfo() == ["aarch64", kib // 1024, cpus, 0, 1, 1,
+                                    cpus, 1]
+    assert connection.getMaxVcpus(None) == 32
+    assert connection.getCPUMap() == (cpus, [True] * cpus, cpus)
+    assert connection.getSecurityModel() == ["", ""]
+    connection.close()
+
+
+def test_memory(virt):
+    free = host(virt)["memory"]["free"]
+    total = host(virt)["memory"]["total"]
+    assert virt.virsh("freecell").split()[1:] == [str(free // 1024), "KiB"]
+    text = virt.virsh("nodememstats")
+    assert re.search(rf"total *: +{total // 1024} KiB", text), text
+    assert re.search(rf"free *: +{free // 1024} KiB", text), text
+    connection = virt.connect()
+    assert connection.getFreeMemory() == free
+    assert connection.getCellsFreeMemory(0, 4) == [free]
+    assert connection.getMemoryStats(0) == connection.getMemoryStats(-1) == {
+        "total": total // 1024, "free": free // 1024}
+    connection.close()
+
+
+def test_arguments(wire):
+    for procedure, body in ((6, b"\0\0\0\0"), (293, bytes(8)), (228, bytes(8)),
+                            (102, b"\0\0\0\0"), (101, bytes(4)), (5, b""),
+                            (122, bytes(4))):
+        assert wire.call(procedure, body)[0] == RPC, procedure
+    for procedure, body in ((293, struct.pack(">iiI", 1, 1, 1)),
+                            (228, struct.pack(">iiI", 0, 1, 0)),
+                            (228, struct.pack(">iiI", -1, 0, 0)),
+                            (228, struct.pack(">iiI", 0, 0, 1)),
+                            (101, struct.pack(">ii", 1, 1)),
+                            (101, struct.pack(">ii", 0, 0))):
+        assert wire.call(procedure, body)[0] == INVALID_ARG, procedure
+    # one of two is asked for
+    assert wire.call(228, struct.pack(">iiI", 1, -1, 0))[:16] == \
+        struct.pack(">I", 1) + string("total")
