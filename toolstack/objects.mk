@@ -186,6 +186,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/call.c \
 	toolstack/libvirt/client.c \
 	toolstack/libvirt/domain_event.c \
+	toolstack/libvirt/definition_edit.c \
 	toolstack/libvirt/domain_state.c \
 	toolstack/libvirt/event.c \
 	toolstack/libvirt/json.c \
@@ -197,6 +198,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/proc_xml.c \
 	toolstack/libvirt/proc_event.c \
 	toolstack/libvirt/proc_host.c \
+	toolstack/libvirt/proc_tune.c \
 	toolstack/libvirt/procedures.c \
 	toolstack/libvirt/server.c \
 	toolstack/libvirt/stream.c \

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "definition_edit.h"
 #include "json.h"
 #include "link.h"
 #include "log.h"
@@ -22,6 +23,7 @@ static void call_free(struct call *call)
 	if (call->next) {
 		call->next->link = call->link;
 	}
+	definition_edit_fini(call);
 	if (call->state) {
 		call->free_state(call->state);
 	}

@@ -18,12 +18,17 @@
 #include "xdr.h"
 
 struct call;
+struct definition_wait;
 struct hvd_error;
 struct json_object;
 struct procedure;
 
 typedef void (*call_step_fn)(struct call *call, struct json_object *result);
 typedef void (*call_fail_fn)(struct call *call, const struct hvd_error *error);
+/* Changes a definition; 0, or -1 with the error set. */
+typedef int (*definition_edit_fn)(struct call *call,
+				  struct json_object *definition,
+				  struct vir_error_text *ret_error);
 
 struct call {
 	struct call *next;
@@ -42,6 +47,12 @@ struct call {
 	uint64_t hvd_id; /* 0: hvd is not asked */
 	call_step_fn step;
 	call_fail_fn fail; /* NULL: what hvd says is the answer */
+	struct {
+		definition_edit_fn fn;
+		unsigned int tries;
+		struct definition_wait *wait;
+		char uuid[UUID_TEXT_SIZE];
+	} edit; /* definition_edit.h */
 	char subject[96]; /* the domain it is about, for messages */
 	uint8_t body[];
 };

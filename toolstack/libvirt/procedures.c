@@ -12,6 +12,7 @@ static const struct procedure_group *const groups[] = {
 	&event_procedures,
 	&console_procedures,
 	&host_procedures,
+	&tune_procedures,
 };
 /* clang-format on */
 

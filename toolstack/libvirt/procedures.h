@@ -42,5 +42,6 @@ extern const struct procedure_group xml_procedures;
 extern const struct procedure_group event_procedures;
 extern const struct procedure_group console_procedures;
 extern const struct procedure_group host_procedures;
+extern const struct procedure_group tune_procedures;
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_PROCEDURES_H */
