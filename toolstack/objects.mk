@@ -199,6 +199,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/proc_event.c \
 	toolstack/libvirt/proc_host.c \
 	toolstack/libvirt/proc_tune.c \
+	toolstack/libvirt/proc_vcpu.c \
 	toolstack/libvirt/procedures.c \
 	toolstack/libvirt/server.c \
 	toolstack/libvirt/stream.c \

@@ -123,6 +123,13 @@ void call_edit_definition(struct call *call, const struct domain_ref *ref,
 	begin(call);
 }
 
+struct json_object *definition_of_run(struct json_object *zone)
+{
+	struct json_object *running = json_get(zone, "running_definition");
+
+	return running ? running : json_get(zone, "definition");
+}
+
 bool call_impact(struct call *call, struct json_object *zone, uint32_t flags,
 		 bool *ret_live, bool *ret_config)
 {
@@ -156,16 +163,17 @@ bool call_one_definition(struct call *call, struct json_object *zone,
 	bool live;
 	bool config;
 
-	if (!call_impact(call, zone, flags, &live, &config)) {
-		return false;
-	}
-	if (live && config) {
+	if ((flags & VIR_DOMAIN_AFFECT_LIVE) &&
+	    (flags & VIR_DOMAIN_AFFECT_CONFIG)) {
 		call_error(call, VIR_ERR_INVALID_ARG,
 			   "flags 'VIR_DOMAIN_AFFECT_LIVE' and "
 			   "'VIR_DOMAIN_AFFECT_CONFIG' are mutually exclusive");
 		return false;
 	}
+	if (!call_impact(call, zone, flags, &live, &config)) {
+		return false;
+	}
 	*ret_definition =
-		json_get(zone, live ? "running_definition" : "definition");
+		live ? definition_of_run(zone) : json_get(zone, "definition");
 	return true;
 }

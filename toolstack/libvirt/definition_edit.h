@@ -20,6 +20,12 @@ void call_edit_definition(struct call *call, const struct domain_ref *ref,
 void definition_edit_fini(struct call *call);
 
 /*
+ * What a zone of zone.get runs with, which hvd tells only if it differs.  NULL if
+ * there is none (zone0, or hvd does not know).
+ */
+struct json_object *definition_of_run(struct json_object *zone);
+
+/*
  * What flags (AFFECT_CURRENT, _LIVE, _CONFIG) mean for a zone of zone.get: its
  * run, its definition or both.  False: the call is answered.
  */

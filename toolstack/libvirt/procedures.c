@@ -13,6 +13,7 @@ static const struct procedure_group *const groups[] = {
 	&console_procedures,
 	&host_procedures,
 	&tune_procedures,
+	&vcpu_procedures,
 };
 /* clang-format on */
 

@@ -43,5 +43,6 @@ extern const struct procedure_group event_procedures;
 extern const struct procedure_group console_procedures;
 extern const struct procedure_group host_procedures;
 extern const struct procedure_group tune_procedures;
+extern const struct procedure_group vcpu_procedures;
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_PROCEDURES_H */
