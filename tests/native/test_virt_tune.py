@@ -114,6 +114,76 @@ def test_lifecycle(virt, z1):
                                     "destroy", status=1)
 
 
+def schedinfo(virt, *words):
+    lines = virt.virsh("schedinfo", *words).splitlines()
+    return {key.strip(): value.strip()
+            for key, value in (line.split(":") for line in lines)}
+
+
+def test_scheduler(virt, z1):
+    own = {"Scheduler": "priority", "priority": "8", "slice_us": "0"}
+    assert schedinfo(virt, "z1") == own
+    assert schedinfo(virt, "z1", "--set", "priority=9", "--config") == \
+        dict(own, priority="9")
+    assert schedinfo(virt, "z1", "--set", "slice_us=500") == \
+        dict(own, priority="9", slice_us="500")
+    assert definition(z1)["priority"] == 9
+    assert definition(z1)["slice"] == "500us"
+    assert "priority is a number, 0 to 31" in virt.virsh(
+        "schedinfo", "z1", "--set", "priority=32", status=1)
+    assert "unsupported configuration" in virt.virsh(
+        "schedinfo", "z1", "--set", "slice_us=1", status=1)
+    virt.virsh("start", "z1")
+    assert "the scheduling of a domain that runs is fixed" in virt.virsh(
+        "schedinfo", "z1", "--set", "priority=3", status=1)
+    virt.virsh("schedinfo", "z1", "--set", "slice_us=0", "--config")
+    assert "slice" not in definition(z1)
+    assert schedinfo(virt, "z1", "--live")["slice_us"] == "500"
+    connection = virt.connect()
+    dom = connection.lookupByName("z1")
+    assert dom.schedulerType() == ("priority", 2)
+    assert dom.schedulerParameters() == {"priority": 9, "slice_us": 500}
+    assert dom.schedulerParametersFlags(2) == {"priority": 9, "slice_us": 0}
+    dom.destroy()
+    dom.setSchedulerParameters({"priority": 4})
+    assert definition(z1)["priority"] == 4
+    assert connection.lookupByName("zone0").schedulerParameters() == {}
+    connection.close()
+
+
+def test_scheduler_arguments(wire, z1):
+    dom = domain(z1)
+
+    def param(name, kind, data):
+        return string(name) + struct.pack(">i", kind) + data
+
+    one = param("priority", 2, struct.pack(">I", 5))
+    for procedure, body, code in (
+            (56, bytes(4), RPC), (57, b"", RPC), (223, bytes(4), RPC),
+            (58, bytes(3), RPC), (219, bytes(4), RPC),
+            (58, struct.pack(">I", 3) + one * 3, RPC),
+            (58, struct.pack(">I", 1) + param("priority", 9, bytes(4)), RPC),
+            (57, struct.pack(">i", -1), INVALID_ARG),
+            (223, struct.pack(">iI", 2, 8), INVALID_ARG),
+            (223, struct.pack(">iI", 2, 3), INVALID_ARG),
+            (219, struct.pack(">I", 1) + one + struct.pack(">I", 8),
+             INVALID_ARG),
+            (58, struct.pack(">I", 1) + param("weight", 2, bytes(4)),
+             INVALID_ARG),
+            (58, struct.pack(">I", 1) + param("priority", 7, string("3")),
+             INVALID_ARG),
+            (58, struct.pack(">I", 1) + param("priority", 1, b"\xff" * 4),
+             INVALID_ARG),
+            (58, struct.pack(">I", 1) + param("slice_us", 4, b"\xff" * 8),
+             INVALID_ARG)):
+        assert wire.call(procedure, dom + body)[0] == code, (procedure, body)
+    # one of two is asked for
+    assert wire.call(57, dom + struct.pack(">i", 1)) == \
+        struct.pack(">I", 1) + param("priority", 2, struct.pack(">I", 8))
+    assert wire.call(58, dom + struct.pack(">I", 1) + one) == b""
+    assert definition(z1)["priority"] == 5
+
+
 def test_many_at_a_time(virt, z1):
     """All read the same definition; none undoes what another has changed."""
     clients = [Wire(virt.socket) for _ in range(4)]

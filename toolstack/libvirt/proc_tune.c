@@ -5,11 +5,14 @@
 #include <libvirt/libvirt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "call.h"
 #include "definition_edit.h"
 #include "json.h"
 #include "procedures.h"
+#include "size.h"
+#include "typed_param.h"
 
 #define KIB_UNIT 2048u /* memory is a multiple of 2 MiB */
 #define KIB_MAX (1ull << 40)
@@ -21,6 +24,8 @@ struct change {
 	uint64_t value;
 	uint32_t flags;
 	uint32_t type;
+	int64_t priority; /* -1: as it is */
+	int64_t slice_us; /* -1: as it is */
 	const char *what; /* for messages: it cannot change while it runs */
 	definition_edit_fn edit;
 };
@@ -254,6 +259,178 @@ static void set_lifecycle_action(struct call *call)
 	begin_change(call, &change);
 }
 
+/* ------------------------------------------------------------- scheduler */
+
+#define SCHEDULER_PARAMS 2u
+#define PRIORITY_MAX 31u
+#define PRIORITY_DEFAULT 8
+
+static void got_scheduler_type(struct call *call, struct json_object *zone)
+{
+	(void)zone;
+	xdr_put_string(&call->reply, "priority");
+	xdr_put_i32(&call->reply, SCHEDULER_PARAMS);
+	call_reply(call);
+}
+
+static void get_scheduler_type(struct call *call)
+{
+	call_get_zone(call, false, 0, got_scheduler_type);
+}
+
+static uint64_t slice_of(struct json_object *definition)
+{
+	uint64_t us = 0;
+
+	return size_parse_duration(json_text(definition, "slice"), &us) ? 0
+									: us;
+}
+
+/* slice_us 0: the hypervisor's own.  zone0 has another priority, and no definition. */
+static void got_scheduler(struct call *call, struct json_object *zone)
+{
+	const struct change *change = call->state;
+	struct json_object *definition;
+	struct typed_list list;
+
+	if (!call_one_definition(call, zone, change->flags, &definition)) {
+		return;
+	}
+	typed_begin(&list, &call->reply);
+	if (change->value > 0 && definition) {
+		typed_put_uint(&list, "priority",
+			       (uint32_t)json_number(definition, "priority",
+						     PRIORITY_DEFAULT));
+	}
+	if (change->value > 1 && definition) {
+		typed_put_ullong(&list, "slice_us", slice_of(definition));
+	}
+	typed_end(&list);
+	call_reply(call);
+}
+
+static void get_scheduler_with(struct call *call, bool with_flags)
+{
+	struct change change = { 0 };
+	struct change *kept;
+	int32_t count;
+
+	call_get_domain(call, &change.ref);
+	count = xdr_get_i32(&call->args);
+	change.flags = with_flags ? xdr_get_u32(&call->args) : 0;
+	/* clients say themselves that they understand strings */
+	change.flags &= ~(uint32_t)VIR_TYPED_PARAM_STRING_OKAY;
+	if (!call_args_end(call) ||
+	    !call_only_flags(call, change.flags, IMPACT)) {
+		return;
+	}
+	if (count < 0) {
+		call_error(call, VIR_ERR_INVALID_ARG,
+			   "there are no %d parameters", count);
+		return;
+	}
+	change.value = (uint64_t)count;
+	kept = call_keep(call, sizeof(*kept), free);
+	if (kept) {
+		*kept = change;
+		call_hvd(call, "zone.get", domain_params(&change.ref),
+			 got_scheduler);
+	}
+}
+
+static void get_scheduler(struct call *call)
+{
+	get_scheduler_with(call, false);
+}
+
+static void get_scheduler_flags(struct call *call)
+{
+	get_scheduler_with(call, true);
+}
+
+static int edit_scheduler(struct call *call, struct json_object *definition,
+			  struct vir_error_text *ret_error)
+{
+	const struct change *change = call->state;
+	char text[32];
+
+	(void)ret_error;
+	if (change->priority >= 0) {
+		json_put(definition, "priority",
+			 json_object_new_int64(change->priority));
+	}
+	if (change->slice_us == 0) {
+		json_object_object_del(definition, "slice");
+	} else if (change->slice_us > 0) {
+		snprintf(text, sizeof(text), "%" PRId64 "us", change->slice_us);
+		json_put(definition, "slice", json_object_new_string(text));
+	}
+	return 0;
+}
+
+/* One parameter; false: the call is answered. */
+static bool take_param(struct call *call, const struct typed_param *param,
+		       struct change *change)
+{
+	bool priority = strcmp(param->field, "priority") == 0;
+	bool slice = strcmp(param->field, "slice_us") == 0;
+	uint64_t value;
+
+	if (!priority && !slice) {
+		call_error(call, VIR_ERR_INVALID_ARG,
+			   "there is no parameter '%s': priority, slice_us",
+			   param->field);
+		return false;
+	}
+	if (!typed_number(param, &value) ||
+	    value > (priority ? PRIORITY_MAX : INT32_MAX)) {
+		call_error(call, VIR_ERR_INVALID_ARG, "%s is a number, %s",
+			   param->field,
+			   priority ? "0 to 31" : "of microseconds");
+		return false;
+	}
+	if (priority) {
+		change->priority = (int64_t)value;
+	} else {
+		change->slice_us = (int64_t)value;
+	}
+	return true;
+}
+
+static void set_scheduler_with(struct call *call, bool with_flags)
+{
+	struct change change = { .what = "the scheduling",
+				 .priority = -1,
+				 .slice_us = -1,
+				 .edit = edit_scheduler };
+	struct typed_param params[SCHEDULER_PARAMS];
+	uint32_t count;
+
+	call_get_domain(call, &change.ref);
+	count = typed_get(&call->args, params, SCHEDULER_PARAMS);
+	change.flags = with_flags ? xdr_get_u32(&call->args) : 0;
+	if (!call_args_end(call) ||
+	    !call_only_flags(call, change.flags, IMPACT)) {
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		if (!take_param(call, &params[i], &change)) {
+			return;
+		}
+	}
+	begin_change(call, &change);
+}
+
+static void set_scheduler(struct call *call)
+{
+	set_scheduler_with(call, false);
+}
+
+static void set_scheduler_flags(struct call *call)
+{
+	set_scheduler_with(call, true);
+}
+
 static const struct procedure rows[] = {
 	{ 29, "DomainSetAutostart", set_autostart, 0, NULL },
 	{ 17, "DomainGetMaxMemory", get_max_memory, PROC_READ, NULL },
@@ -262,6 +439,16 @@ static const struct procedure rows[] = {
 	  "refused: memory is fixed while it runs" },
 	{ 204, "DomainSetMemoryFlags", set_memory_flags, 0,
 	  "`CONFIG`; memory and its maximum are one number" },
+	{ 56, "DomainGetSchedulerType", get_scheduler_type, PROC_READ,
+	  "`priority`" },
+	{ 57, "DomainGetSchedulerParameters", get_scheduler, PROC_READ,
+	  "`priority`, `slice_us`; none of zone0's" },
+	{ 223, "DomainGetSchedulerParametersFlags", get_scheduler_flags,
+	  PROC_READ, "`LIVE`, `CONFIG`" },
+	{ 58, "DomainSetSchedulerParameters", set_scheduler, 0,
+	  "while it is shut off" },
+	{ 219, "DomainSetSchedulerParametersFlags", set_scheduler_flags, 0,
+	  "`CONFIG`; `slice_us` 0: the hypervisor's own" },
 	{ 358, "DomainRename", rename_domain, 0, NULL },
 	{ 390, "DomainSetLifecycleAction", set_lifecycle_action, 0,
 	  "`CONFIG`; `DESTROY`, `RESTART`, `PRESERVE`" },
