@@ -47,6 +47,8 @@ def test_memory(virt):
     text = virt.virsh("nodememstats")
     assert re.search(rf"total *: +{total // 1024} KiB", text), text
     assert re.search(rf"free *: +{free // 1024} KiB", text), text
+    assert virt.virsh("freepages", "--cellno", "0", "--pagesize", "4").split(
+    )[-1] == str(free // 4096)
     connection = virt.connect()
     assert connection.getFreeMemory() == free
     assert connection.getCellsFreeMemory(0, 4) == [free]
@@ -58,12 +60,18 @@ def test_memory(virt):
 def test_arguments(wire):
     for procedure, body in ((6, b"\0\0\0\0"), (293, bytes(8)), (228, bytes(8)),
                             (102, b"\0\0\0\0"), (101, bytes(4)), (5, b""),
-                            (122, bytes(4))):
+                            (122, bytes(4)), (340, bytes(4)),
+                            (340, struct.pack(">I", 65) + bytes(300))):
         assert wire.call(procedure, body)[0] == RPC, procedure
     for procedure, body in ((293, struct.pack(">iiI", 1, 1, 1)),
                             (228, struct.pack(">iiI", 0, 1, 0)),
                             (228, struct.pack(">iiI", -1, 0, 0)),
                             (228, struct.pack(">iiI", 0, 0, 1)),
+                            (340, bytes(16)),
+                            (340, struct.pack(">IIiII", 1, 2048, 0, 1, 0)),
+                            (340, struct.pack(">IIiII", 1, 4, 1, 1, 0)),
+                            (340, struct.pack(">IIiII", 1, 4, 0, 2, 0)),
+                            (340, struct.pack(">IIiII", 1, 4, 0, 1, 1)),
                             (101, struct.pack(">ii", 1, 1)),
                             (101, struct.pack(">ii", 0, 0))):
         assert wire.call(procedure, body)[0] == INVALID_ARG, procedure

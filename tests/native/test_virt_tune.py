@@ -114,6 +114,21 @@ def test_lifecycle(virt, z1):
                                     "destroy", status=1)
 
 
+def test_memory_limits(virt, wire, z1):
+    for name in ("z1", "zone0"):
+        assert [line.split(":")[1].strip() for line in
+                virt.virsh("memtune", name).splitlines()] == ["unlimited"] * 3
+    dom = domain(z1)
+    assert wire.call(198, dom + struct.pack(">iI", 1, 0))[:4] == \
+        struct.pack(">I", 1)
+    assert wire.call(198, dom + struct.pack(">iI", 0, 2)) == \
+        struct.pack(">Ii", 0, 3)
+    for body, code in ((bytes(4), RPC), (struct.pack(">iI", -1, 0), INVALID_ARG),
+                       (struct.pack(">iI", 0, 8), INVALID_ARG),
+                       (struct.pack(">iI", 0, 1), INVALID)):
+        assert wire.call(198, dom + body)[0] == code
+
+
 def schedinfo(virt, *words):
     lines = virt.virsh("schedinfo", *words).splitlines()
     return {key.strip(): value.strip()

@@ -11,6 +11,8 @@
 
 #define MODEL_CHARS 32u
 #define VCPUS_MAX 32 /* of a zone */
+#define PAGE_KIB 4u
+#define PAGE_SIZES_MAX 64u
 
 static void no_args(struct call *call, call_step_fn step)
 {
@@ -181,6 +183,40 @@ static void get_cells_free_memory(struct call *call)
 	call_hvd(call, "host.info", NULL, got_cells);
 }
 
+/* All memory is handed out in pages of 4 KiB, whatever they are mapped as. */
+static void got_pages(struct call *call, struct json_object *host)
+{
+	xdr_put_u32(&call->reply, 1);
+	xdr_put_u64(&call->reply, memory_of(host, "memory.free") / 4096);
+	call_reply(call);
+}
+
+static void get_free_pages(struct call *call)
+{
+	uint32_t count = xdr_get_count(&call->args, PAGE_SIZES_MAX);
+	bool known = count == 1;
+	uint32_t cells;
+	uint32_t flags;
+	int32_t start;
+
+	for (uint32_t i = 0; i < count; i++) {
+		known &= xdr_get_u32(&call->args) == PAGE_KIB;
+	}
+	start = xdr_get_i32(&call->args);
+	cells = xdr_get_u32(&call->args);
+	flags = xdr_get_u32(&call->args);
+	if (!call_args_end(call) || !call_only_flags(call, flags, 0)) {
+		return;
+	}
+	if (!known || (start != 0 && start != -1) || cells != 1) {
+		call_error(call, VIR_ERR_INVALID_ARG,
+			   "there is one cell, 0, with pages of %u KiB",
+			   PAGE_KIB);
+		return;
+	}
+	call_hvd(call, "host.info", NULL, got_pages);
+}
+
 /* ---------------------------------------------------------------- limits */
 
 static void get_max_vcpus(struct call *call)
@@ -213,6 +249,7 @@ static const struct procedure rows[] = {
 	{ 102, "NodeGetFreeMemory", get_free_memory, PROC_READ, NULL },
 	{ 101, "NodeGetCellsFreeMemory", get_cells_free_memory, PROC_READ,
 	  "one cell" },
+	{ 340, "NodeGetFreePages", get_free_pages, PROC_READ, "of 4 KiB" },
 	{ 5, "ConnectGetMaxVcpus", get_max_vcpus, PROC_READ, NULL },
 	{ 122, "NodeGetSecurityModel", get_security_model, PROC_READ, "none" },
 };

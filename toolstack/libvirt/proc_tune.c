@@ -62,6 +62,35 @@ static void begin_change(struct call *call, const struct change *wanted)
 	call_hvd(call, "zone.get", domain_params(&change->ref), changed_later);
 }
 
+/* How many parameters of a domain a client wants: value. */
+static void get_params(struct call *call, bool with_flags, call_step_fn step)
+{
+	struct change change = { 0 };
+	struct change *kept;
+	int32_t count;
+
+	call_get_domain(call, &change.ref);
+	count = xdr_get_i32(&call->args);
+	change.flags = with_flags ? xdr_get_u32(&call->args) : 0;
+	/* clients say themselves that they understand strings */
+	change.flags &= ~(uint32_t)VIR_TYPED_PARAM_STRING_OKAY;
+	if (!call_args_end(call) ||
+	    !call_only_flags(call, change.flags, IMPACT)) {
+		return;
+	}
+	if (count < 0) {
+		call_error(call, VIR_ERR_INVALID_ARG,
+			   "there are no %d parameters", count);
+		return;
+	}
+	change.value = (uint64_t)count;
+	kept = call_keep(call, sizeof(*kept), free);
+	if (kept) {
+		*kept = change;
+		call_hvd(call, "zone.get", domain_params(&change.ref), step);
+	}
+}
+
 /* ------------------------------------------------------------ autostart */
 
 static int edit_autostart(struct call *call, struct json_object *definition,
@@ -179,6 +208,37 @@ static void got_max_memory(struct call *call, struct json_object *zone)
 static void get_max_memory(struct call *call)
 {
 	call_get_zone(call, false, 0, got_max_memory);
+}
+
+/* A zone's memory is its own from its start to its end: there are no limits. */
+static void got_memory_limits(struct call *call, struct json_object *zone)
+{
+	static const char *const limits[] = {
+		VIR_DOMAIN_MEMORY_HARD_LIMIT,
+		VIR_DOMAIN_MEMORY_SOFT_LIMIT,
+		VIR_DOMAIN_MEMORY_SWAP_HARD_LIMIT,
+	};
+	const uint64_t all = sizeof(limits) / sizeof(limits[0]);
+	const struct change *change = call->state;
+	struct json_object *definition;
+	struct typed_list list;
+
+	if (!call_one_definition(call, zone, change->flags, &definition)) {
+		return;
+	}
+	typed_begin(&list, &call->reply);
+	for (uint64_t i = 0; i < all && i < change->value; i++) {
+		typed_put_ullong(&list, limits[i],
+				 VIR_DOMAIN_MEMORY_PARAM_UNLIMITED);
+	}
+	typed_end(&list);
+	xdr_put_i32(&call->reply, (int32_t)(change->value ? list.count : all));
+	call_reply(call);
+}
+
+static void get_memory_limits(struct call *call)
+{
+	get_params(call, true, got_memory_limits);
 }
 
 /* --------------------------------------------------------- other members */
@@ -309,43 +369,14 @@ static void got_scheduler(struct call *call, struct json_object *zone)
 	call_reply(call);
 }
 
-static void get_scheduler_with(struct call *call, bool with_flags)
-{
-	struct change change = { 0 };
-	struct change *kept;
-	int32_t count;
-
-	call_get_domain(call, &change.ref);
-	count = xdr_get_i32(&call->args);
-	change.flags = with_flags ? xdr_get_u32(&call->args) : 0;
-	/* clients say themselves that they understand strings */
-	change.flags &= ~(uint32_t)VIR_TYPED_PARAM_STRING_OKAY;
-	if (!call_args_end(call) ||
-	    !call_only_flags(call, change.flags, IMPACT)) {
-		return;
-	}
-	if (count < 0) {
-		call_error(call, VIR_ERR_INVALID_ARG,
-			   "there are no %d parameters", count);
-		return;
-	}
-	change.value = (uint64_t)count;
-	kept = call_keep(call, sizeof(*kept), free);
-	if (kept) {
-		*kept = change;
-		call_hvd(call, "zone.get", domain_params(&change.ref),
-			 got_scheduler);
-	}
-}
-
 static void get_scheduler(struct call *call)
 {
-	get_scheduler_with(call, false);
+	get_params(call, false, got_scheduler);
 }
 
 static void get_scheduler_flags(struct call *call)
 {
-	get_scheduler_with(call, true);
+	get_params(call, true, got_scheduler);
 }
 
 static int edit_scheduler(struct call *call, struct json_object *definition,
@@ -439,6 +470,8 @@ static const struct procedure rows[] = {
 	  "refused: memory is fixed while it runs" },
 	{ 204, "DomainSetMemoryFlags", set_memory_flags, 0,
 	  "`CONFIG`; memory and its maximum are one number" },
+	{ 198, "DomainGetMemoryParameters", get_memory_limits, PROC_READ,
+	  "without limits" },
 	{ 56, "DomainGetSchedulerType", get_scheduler_type, PROC_READ,
 	  "`priority`" },
 	{ 57, "DomainGetSchedulerParameters", get_scheduler, PROC_READ,
