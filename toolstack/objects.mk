@@ -200,6 +200,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/proc_host.c \
 	toolstack/libvirt/proc_tune.c \
 	toolstack/libvirt/proc_vcpu.c \
+	toolstack/libvirt/proc_empty.c \
 	toolstack/libvirt/procedures.c \
 	toolstack/libvirt/server.c \
 	toolstack/libvirt/stream.c \

@@ -14,6 +14,7 @@ static const struct procedure_group *const groups[] = {
 	&host_procedures,
 	&tune_procedures,
 	&vcpu_procedures,
+	&empty_procedures,
 };
 /* clang-format on */
 

@@ -44,5 +44,6 @@ extern const struct procedure_group console_procedures;
 extern const struct procedure_group host_procedures;
 extern const struct procedure_group tune_procedures;
 extern const struct procedure_group vcpu_procedures;
+extern const struct procedure_group empty_procedures;
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_PROCEDURES_H */
