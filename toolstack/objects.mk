@@ -187,7 +187,10 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/client.c \
 	toolstack/libvirt/domain_event.c \
 	toolstack/libvirt/definition_edit.c \
+	toolstack/libvirt/device_stats.c \
+	toolstack/libvirt/domain_filter.c \
 	toolstack/libvirt/domain_state.c \
+	toolstack/libvirt/domain_stats.c \
 	toolstack/libvirt/event.c \
 	toolstack/libvirt/json.c \
 	toolstack/libvirt/link.c \
@@ -201,6 +204,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/proc_tune.c \
 	toolstack/libvirt/proc_vcpu.c \
 	toolstack/libvirt/proc_empty.c \
+	toolstack/libvirt/proc_stats.c \
 	toolstack/libvirt/procedures.c \
 	toolstack/libvirt/server.c \
 	toolstack/libvirt/stream.c \

@@ -9,6 +9,7 @@
 #include <zv/abi.h>
 
 #include "call.h"
+#include "domain_filter.h"
 #include "domain_state.h"
 #include "json.h"
 #include "procedures.h"
@@ -22,107 +23,13 @@ struct listing {
 	bool active; /* of the lists by id or name */
 };
 
-struct filter {
-	uint32_t yes;
-	uint32_t no;
-	bool (*is)(struct json_object *zone);
-};
-
-static bool is_running(struct json_object *zone)
-{
-	return domain_state(zone, NULL) == VIR_DOMAIN_RUNNING;
-}
-
-static bool is_paused(struct json_object *zone)
-{
-	return domain_state(zone, NULL) == VIR_DOMAIN_PAUSED;
-}
-
-static bool is_shutoff(struct json_object *zone)
-{
-	return domain_state(zone, NULL) == VIR_DOMAIN_SHUTOFF;
-}
-
-static bool is_other(struct json_object *zone)
-{
-	return !is_running(zone) && !is_paused(zone) && !is_shutoff(zone);
-}
-
-static bool is_persistent(struct json_object *zone)
-{
-	return json_flag(zone, "persistent");
-}
-
-static bool is_autostart(struct json_object *zone)
-{
-	return json_flag(zone, "autostart");
-}
-
-/* Saved states, snapshots and checkpoints: there are none. */
-static bool never(struct json_object *zone)
-{
-	(void)zone;
-	return false;
-}
-
-/* Does the state match one of those that are asked for, if any are? */
-static bool state_matches(struct json_object *zone, uint32_t flags)
-{
-	static const struct {
-		uint32_t flag;
-		bool (*is)(struct json_object *zone);
-	} rows[] = {
-		{ VIR_CONNECT_LIST_DOMAINS_RUNNING, is_running },
-		{ VIR_CONNECT_LIST_DOMAINS_PAUSED, is_paused },
-		{ VIR_CONNECT_LIST_DOMAINS_SHUTOFF, is_shutoff },
-		{ VIR_CONNECT_LIST_DOMAINS_OTHER, is_other },
-	};
-	uint32_t asked = 0;
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		asked |= flags & rows[i].flag;
-		if ((flags & rows[i].flag) && rows[i].is(zone)) {
-			return true;
-		}
-	}
-	return !asked;
-}
-
-/* Flags come in groups: none or all of one mean that it does not matter. */
-static bool matches(struct json_object *zone, uint32_t flags)
-{
-	static const struct filter rows[] = {
-		{ VIR_CONNECT_LIST_DOMAINS_ACTIVE,
-		  VIR_CONNECT_LIST_DOMAINS_INACTIVE, domain_is_active },
-		{ VIR_CONNECT_LIST_DOMAINS_PERSISTENT,
-		  VIR_CONNECT_LIST_DOMAINS_TRANSIENT, is_persistent },
-		{ VIR_CONNECT_LIST_DOMAINS_AUTOSTART,
-		  VIR_CONNECT_LIST_DOMAINS_NO_AUTOSTART, is_autostart },
-		{ VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE,
-		  VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE, never },
-		{ VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT,
-		  VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT, never },
-		{ VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT,
-		  VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT, never },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		bool yes = flags & rows[i].yes;
-		bool no = flags & rows[i].no;
-
-		if (yes != no && rows[i].is(zone) != yes) {
-			return false;
-		}
-	}
-	return state_matches(zone, flags);
-}
-
 static uint32_t count_matches(struct json_object *zones, uint32_t flags)
 {
 	uint32_t count = 0;
 
 	for (size_t i = 0; i < json_object_array_length(zones); i++) {
-		count += matches(json_object_array_get_idx(zones, i), flags);
+		count += domain_matches(json_object_array_get_idx(zones, i),
+					flags);
 	}
 	return count;
 }
@@ -141,7 +48,8 @@ static void listed_all(struct call *call, struct json_object *zones)
 	for (size_t i = 0; i < json_object_array_length(zones); i++) {
 		struct json_object *zone = json_object_array_get_idx(zones, i);
 
-		if (listing->want_results && matches(zone, listing->flags)) {
+		if (listing->want_results &&
+		    domain_matches(zone, listing->flags)) {
 			put_domain(&call->reply, zone);
 		}
 	}
@@ -178,7 +86,7 @@ static void listed_old(struct call *call, struct json_object *zones)
 	for (size_t i = 0; left > 0; i++) {
 		struct json_object *zone = json_object_array_get_idx(zones, i);
 
-		if (!matches(zone, listing->flags)) {
+		if (!domain_matches(zone, listing->flags)) {
 			continue;
 		}
 		left--;
@@ -392,7 +300,7 @@ static void get_active(struct call *call)
 
 static void got_persistent(struct call *call, struct json_object *zone)
 {
-	xdr_put_i32(&call->reply, is_persistent(zone));
+	xdr_put_i32(&call->reply, json_flag(zone, "persistent"));
 	call_reply(call);
 }
 
@@ -403,7 +311,7 @@ static void get_persistent(struct call *call)
 
 static void got_autostart(struct call *call, struct json_object *zone)
 {
-	xdr_put_i32(&call->reply, is_autostart(zone));
+	xdr_put_i32(&call->reply, json_flag(zone, "autostart"));
 	call_reply(call);
 }
 

@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * hvd is asked about one domain after the other, and of each only what the groups
+ * that the client wants need.  A domain that is gone meanwhile is left out; what a
+ * device does not tell (its I/O process is being started) is left out, too.
+ */
+#include "domain_stats.h"
+
+#include <hvd.h>
+#include <json-c/json.h>
+#include <libvirt/libvirt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+#include "device_stats.h"
+#include "domain_filter.h"
+#include "domain_state.h"
+#include "json.h"
+#include "typed_param.h"
+
+#define FILTERS                                         \
+	(VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE |     \
+	 VIR_CONNECT_GET_ALL_DOMAINS_STATS_INACTIVE |   \
+	 VIR_CONNECT_GET_ALL_DOMAINS_STATS_PERSISTENT | \
+	 VIR_CONNECT_GET_ALL_DOMAINS_STATS_TRANSIENT |  \
+	 VIR_CONNECT_GET_ALL_DOMAINS_STATS_RUNNING |    \
+	 VIR_CONNECT_GET_ALL_DOMAINS_STATS_PAUSED |     \
+	 VIR_CONNECT_GET_ALL_DOMAINS_STATS_SHUTOFF |    \
+	 VIR_CONNECT_GET_ALL_DOMAINS_STATS_OTHER)
+#define FLAGS                                                 \
+	(FILTERS | VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT | \
+	 VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING |          \
+	 VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS)
+#define GROUPS                                                 \
+	(VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL | \
+	 VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_VCPU |    \
+	 VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK)
+
+struct all_stats {
+	uint32_t groups;
+	uint32_t flags;
+	uint8_t (*uuids)[UUID_SIZE];
+	uint32_t count;
+	uint32_t next;
+	/* Of the answer. */
+	size_t offset;
+	uint32_t records;
+	/* Of the domain that it is about now. */
+	struct domain_ref ref;
+	struct json_object *zone;
+	struct typed_list list;
+	const char *type; /* of device: NULL: not begun */
+	size_t device;
+	uint32_t number;
+};
+
+static void free_stats(void *state)
+{
+	struct all_stats *stats = state;
+
+	json_object_put(stats->zone);
+	free(stats->uuids);
+	free(stats);
+}
+
+static void next_domain(struct call *call);
+static void next_device(struct call *call);
+
+/* "net.0.rx.bytes" */
+static const char *field(char buffer[static TYPED_FIELD_MAX], const char *group,
+			 uint32_t number, const char *name)
+{
+	snprintf(buffer, TYPED_FIELD_MAX, "%s.%u.%s", group, number, name);
+	return buffer;
+}
+
+static void put_numbered(struct all_stats *stats, const char *group,
+			 uint32_t number, const char *name, uint64_t value)
+{
+	char buffer[TYPED_FIELD_MAX];
+
+	typed_put_ullong(&stats->list, field(buffer, group, number, name),
+			 value);
+}
+
+static void put_text(struct all_stats *stats, const char *group,
+		     const char *name, const char *value)
+{
+	char buffer[TYPED_FIELD_MAX];
+
+	typed_put_string(&stats->list,
+			 field(buffer, group, stats->number, name), value);
+}
+
+/* -------------------------------------------------------------- devices */
+
+static void put_disk(struct all_stats *stats, struct json_object *device)
+{
+	const char *path = json_text(device, "path");
+	uint64_t size = (uint64_t)json_number(device, "size", 0);
+
+	put_text(stats, "block", "name", json_text(device, "name"));
+	if (path[0]) {
+		put_text(stats, "block", "path", path);
+	}
+	put_numbered(stats, "block", stats->number, "allocation", size);
+	put_numbered(stats, "block", stats->number, "capacity", size);
+	put_numbered(stats, "block", stats->number, "physical", size);
+}
+
+static void put_disk_counters(struct all_stats *stats,
+			      struct json_object *answer)
+{
+	struct disk_stats disk = { 0 };
+
+	disk_stats_add(&disk, answer);
+	const struct {
+		const char *name;
+		int64_t value;
+	} rows[] = {
+		{ "rd.reqs", disk.reads },
+		{ "rd.bytes", disk.read_bytes },
+		{ "rd.times", disk.read_ns },
+		{ "wr.reqs", disk.writes },
+		{ "wr.bytes", disk.write_bytes },
+		{ "wr.times", disk.write_ns },
+		{ "fl.reqs", disk.flushes },
+		{ "fl.times", disk.flush_ns },
+		{ "errors", disk.errors },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		put_numbered(stats, "block", stats->number, rows[i].name,
+			     (uint64_t)rows[i].value);
+	}
+}
+
+static void put_net(struct all_stats *stats, struct json_object *device)
+{
+	const char *tap = json_text(device, "tap");
+
+	put_text(stats, "net", "name",
+		 tap[0] ? tap : json_text(device, "name"));
+}
+
+static void put_net_counters(struct all_stats *stats,
+			     struct json_object *answer)
+{
+	struct net_stats net;
+
+	net_stats_get(&net, answer);
+	const struct {
+		const char *name;
+		int64_t value;
+	} rows[] = {
+		{ "rx.bytes", net.rx_bytes }, { "rx.pkts", net.rx_packets },
+		{ "rx.errs", net.rx_errors }, { "rx.drop", net.rx_dropped },
+		{ "tx.bytes", net.tx_bytes }, { "tx.pkts", net.tx_packets },
+		{ "tx.errs", net.tx_errors }, { "tx.drop", net.tx_dropped },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		put_numbered(stats, "net", stats->number, rows[i].name,
+			     (uint64_t)rows[i].value);
+	}
+}
+
+static void device_told(struct call *call, struct json_object *answer)
+{
+	struct all_stats *stats = call->state;
+
+	if (strcmp(stats->type, "disk") == 0) {
+		put_disk_counters(stats, answer);
+	} else {
+		put_net_counters(stats, answer);
+	}
+	stats->number++;
+	next_device(call);
+}
+
+static void device_silent(struct call *call, const struct hvd_error *error)
+{
+	struct all_stats *stats = call->state;
+
+	(void)error;
+	stats->number++;
+	next_device(call);
+}
+
+static uint32_t count_devices(struct json_object *zone, const char *type)
+{
+	struct json_object *devices = json_get(zone, "devices");
+	uint32_t count = 0;
+
+	for (size_t i = 0; devices && i < json_object_array_length(devices);
+	     i++) {
+		count += json_is(json_object_array_get_idx(devices, i), "type",
+				 type);
+	}
+	return count;
+}
+
+/* The other type, if that is wanted; false: both are over. */
+static bool next_type(struct all_stats *stats)
+{
+	bool begun = stats->type != NULL;
+
+	if (!begun && (stats->groups & VIR_DOMAIN_STATS_INTERFACE)) {
+		stats->type = "net";
+		typed_put_uint(&stats->list, "net.count",
+			       count_devices(stats->zone, "net"));
+	} else if ((!begun || strcmp(stats->type, "net") == 0) &&
+		   (stats->groups & VIR_DOMAIN_STATS_BLOCK)) {
+		stats->type = "disk";
+		typed_put_uint(&stats->list, "block.count",
+			       count_devices(stats->zone, "disk"));
+	} else {
+		return false;
+	}
+	stats->device = 0;
+	stats->number = 0;
+	return true;
+}
+
+/* The device to go on with; NULL: there are no more of its type. */
+static struct json_object *find_device(struct all_stats *stats)
+{
+	struct json_object *devices = json_get(stats->zone, "devices");
+
+	while (stats->type && devices &&
+	       stats->device < json_object_array_length(devices)) {
+		struct json_object *device =
+			json_object_array_get_idx(devices, stats->device++);
+
+		if (json_is(device, "type", stats->type)) {
+			return device;
+		}
+	}
+	return NULL;
+}
+
+static void next_device(struct call *call)
+{
+	struct all_stats *stats = call->state;
+	struct json_object *device = find_device(stats);
+	struct json_object *params;
+
+	while (!device && next_type(stats)) {
+		device = find_device(stats);
+	}
+	if (!device) {
+		typed_end(&stats->list);
+		next_domain(call);
+		return;
+	}
+	if (strcmp(stats->type, "disk") == 0) {
+		put_disk(stats, device);
+	} else {
+		put_net(stats, device);
+	}
+	params = domain_params(&stats->ref);
+	json_put(params, "device",
+		 json_object_new_string(json_text(device, "name")));
+	call_hvd_or(call, "device.counters", params, device_told,
+		    device_silent);
+}
+
+/* -------------------------------------------------------------- domains */
+
+static void put_vcpus(struct all_stats *stats, struct json_object *counters)
+{
+	struct json_object *vcpus = json_get(counters, "vcpus");
+	uint32_t count = (uint32_t)json_number(stats->zone, "vcpus", 0);
+	uint32_t on = (uint32_t)json_number(stats->zone, "info.vcpus_on", 0);
+	char buffer[TYPED_FIELD_MAX];
+
+	for (uint32_t i = 0; vcpus && i < json_object_array_length(vcpus);
+	     i++) {
+		struct json_object *vcpu = json_object_array_get_idx(vcpus, i);
+
+		/* Which of them are off is not known. */
+		if (on == count) {
+			typed_put_int(&stats->list,
+				      field(buffer, "vcpu", i, "state"),
+				      VIR_VCPU_RUNNING);
+		}
+		put_numbered(stats, "vcpu", i, "time",
+			     (uint64_t)json_number(vcpu, "guest_ns", 0));
+		put_numbered(stats, "vcpu", i, "wait",
+			     (uint64_t)json_number(vcpu, "steal_ns", 0));
+	}
+}
+
+static void vcpus_told(struct call *call, struct json_object *counters)
+{
+	put_vcpus(call->state, counters);
+	next_device(call);
+}
+
+static void vcpus_silent(struct call *call, const struct hvd_error *error)
+{
+	(void)error;
+	next_device(call);
+}
+
+static void put_simple(struct all_stats *stats, struct json_object *zone)
+{
+	uint64_t kib = (uint64_t)json_number(zone, "memory", 0) / 1024;
+	int reason;
+	int state = domain_state(zone, &reason);
+
+	if (stats->groups & VIR_DOMAIN_STATS_STATE) {
+		typed_put_int(&stats->list, "state.state", state);
+		typed_put_int(&stats->list, "state.reason", reason);
+	}
+	if ((stats->groups & VIR_DOMAIN_STATS_CPU_TOTAL) &&
+	    domain_is_active(zone)) {
+		typed_put_ullong(
+			&stats->list, "cpu.time",
+			(uint64_t)json_number(zone, "info.cpu_time_ns", 0));
+	}
+	if (stats->groups & VIR_DOMAIN_STATS_BALLOON) {
+		typed_put_ullong(&stats->list, "balloon.current", kib);
+		typed_put_ullong(&stats->list, "balloon.maximum", kib);
+	}
+	if (stats->groups & VIR_DOMAIN_STATS_VCPU) {
+		uint32_t vcpus = (uint32_t)json_number(zone, "vcpus", 0);
+
+		typed_put_uint(
+			&stats->list, "vcpu.current",
+			(uint32_t)json_number(zone, "info.vcpus_on", vcpus));
+		typed_put_uint(&stats->list, "vcpu.maximum", vcpus);
+	}
+}
+
+static void got_domain(struct call *call, struct json_object *zone)
+{
+	struct all_stats *stats = call->state;
+	struct json_object *params;
+
+	if (!domain_matches(zone, stats->flags & FILTERS)) {
+		next_domain(call);
+		return;
+	}
+	json_object_put(stats->zone);
+	stats->zone = json_object_get(zone);
+	stats->type = NULL;
+	stats->device = 0;
+	stats->records++;
+	put_domain(&call->reply, zone);
+	typed_begin(&stats->list, &call->reply);
+	put_simple(stats, zone);
+	if (!(stats->groups & VIR_DOMAIN_STATS_VCPU) ||
+	    !domain_is_active(zone)) {
+		next_device(call);
+		return;
+	}
+	params = json_object_new_object();
+	json_put(params, "zone", json_object_new_string(stats->ref.uuid_text));
+	call_hvd_or(call, "host.counters", params, vcpus_told, vcpus_silent);
+}
+
+static void domain_failed(struct call *call, const struct hvd_error *error)
+{
+	if (error->code == HVD_ERROR_ZONE_NOT_FOUND) {
+		next_domain(call);
+	} else {
+		call_error_hvd(call, error);
+	}
+}
+
+static void next_domain(struct call *call)
+{
+	struct all_stats *stats = call->state;
+
+	if (stats->next == stats->count) {
+		xdr_patch_u32(&call->reply, stats->offset, stats->records);
+		call_reply(call);
+		return;
+	}
+	uuid_format(stats->uuids[stats->next++], stats->ref.uuid_text);
+	call_hvd_or(call, "zone.get", domain_params(&stats->ref), got_domain,
+		    domain_failed);
+}
+
+/* Room for the uuids; false: the call is answered. */
+static bool make_room(struct call *call, size_t count)
+{
+	struct all_stats *stats = call->state;
+
+	stats->uuids = calloc(count ? count : 1, UUID_SIZE);
+	if (!stats->uuids) {
+		call_no_memory(call);
+	}
+	return stats->uuids != NULL;
+}
+
+static void listed(struct call *call, struct json_object *zones)
+{
+	struct all_stats *stats = call->state;
+	size_t count = json_object_array_length(zones);
+
+	if (!make_room(call, count)) {
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *zone = json_object_array_get_idx(zones, i);
+
+		if (domain_matches(zone, stats->flags & FILTERS)) {
+			uuid_parse(json_text(zone, "uuid"),
+				   stats->uuids[stats->count++]);
+		}
+	}
+	next_domain(call);
+}
+
+/* False: the call is answered. */
+static bool read_domains(struct call *call)
+{
+	struct all_stats *stats = call->state;
+	uint32_t count = xdr_get_count(&call->args, LIST_MAX);
+	struct domain_ref ref;
+
+	if (!make_room(call, count)) {
+		return false;
+	}
+	for (uint32_t i = 0; i < count && !call->args.failed; i++) {
+		call_get_domain(call, &ref);
+		memcpy(stats->uuids[i], ref.uuid, UUID_SIZE);
+	}
+	call->subject[0] = '\0';
+	stats->count = count;
+	return true;
+}
+
+void all_domain_stats(struct call *call)
+{
+	struct all_stats *stats = call_keep(call, sizeof(*stats), free_stats);
+
+	if (!stats || !read_domains(call)) {
+		return;
+	}
+	stats->groups = xdr_get_u32(&call->args);
+	stats->flags = xdr_get_u32(&call->args);
+	if (!call_args_end(call) ||
+	    !call_only_flags(call, stats->flags, FLAGS)) {
+		return;
+	}
+	if ((stats->flags & VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS) &&
+	    (stats->groups & ~(uint32_t)GROUPS)) {
+		call_error(call, VIR_ERR_ARGUMENT_UNSUPPORTED,
+			   "statistics 0x%x are not kept",
+			   stats->groups & ~(uint32_t)GROUPS);
+		return;
+	}
+	if (!stats->groups) {
+		stats->groups = GROUPS;
+	}
+	stats->offset = call->reply.len;
+	xdr_put_u32(&call->reply, 0);
+	if (stats->count) {
+		next_domain(call);
+		return;
+	}
+	free(stats->uuids);
+	stats->uuids = NULL;
+	call_hvd(call, "zone.list", NULL, listed);
+}
