@@ -15,6 +15,7 @@ static const struct procedure_group *const groups[] = {
 	&tune_procedures,
 	&vcpu_procedures,
 	&empty_procedures,
+	&job_procedures,
 	&stats_procedures,
 };
 /* clang-format on */
