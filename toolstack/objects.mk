@@ -205,6 +205,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/proc_vcpu.c \
 	toolstack/libvirt/proc_empty.c \
 	toolstack/libvirt/proc_job.c \
+	toolstack/libvirt/proc_limits.c \
 	toolstack/libvirt/proc_stats.c \
 	toolstack/libvirt/procedures.c \
 	toolstack/libvirt/server.c \

@@ -16,6 +16,7 @@ static const struct procedure_group *const groups[] = {
 	&vcpu_procedures,
 	&empty_procedures,
 	&job_procedures,
+	&limits_procedures,
 	&stats_procedures,
 };
 /* clang-format on */

@@ -46,6 +46,7 @@ extern const struct procedure_group tune_procedures;
 extern const struct procedure_group vcpu_procedures;
 extern const struct procedure_group empty_procedures;
 extern const struct procedure_group job_procedures;
+extern const struct procedure_group limits_procedures;
 extern const struct procedure_group stats_procedures;
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_PROCEDURES_H */
