@@ -13,6 +13,7 @@ What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
   linger: what it works on stays open for a while after its end, as with I/O
     under way: until $ZV_FAKE_DIR/linger-ZONE is removed
   error, paused, broken: disk0 gets into that state at the start
+  no-space: it is paused, for that reason
   deaf: its consoles take no input
   mute: they do not answer the greeting
   noisy: tells of 100000 changes of it, as fast as it can, when it is ready
@@ -231,6 +232,9 @@ def main():
         if word in ("error", "paused", "broken"):
             say({"event": "device", "device": "disk0", "state": word,
                  "error": "for a test"})
+        elif word == "no-space":
+            say({"event": "device", "device": "disk0", "state": "paused",
+                 "error": "write at 4096: No space left on device"})
     if "slow" in words:
         time.sleep(11)
     if "silent" not in words:

@@ -100,9 +100,25 @@ def test_domblkinfo(virt, z1):
                    for key in ("Capacity", "Allocation", "Physical")}
 
 
-def test_a_disk_in_error(virt, z1):
+def test_no_disk_in_error(virt, z1):
     assert virt.virsh("domblkerror", "z1") == "No errors found"
     assert z1
+
+
+@pytest.mark.parametrize("word,shown", [
+    ("error", "unspecified error"), ("paused", "unspecified error"),
+    ("no-space", "no space")])
+def test_a_disk_in_error(virt, word, shown):
+    virt.machine.inject("io-z1", word)
+    client = virt.machine.client()
+    client.call("zone.define", definition=virt.machine.definition(
+        devices=[disk_of(virt.machine.disk("one.img")),
+                 disk_of(virt.machine.disk("two.img"))]))
+    client.call("zone.start", name="z1")
+    wait(lambda: client.call("zone.get", name="z1")["devices"][0]["state"]
+         != "ok")
+    assert virt.virsh("domblkerror", "z1") == f"disk0: {shown}"
+    client.close()
 
 
 def test_blockresize(virt, z1):
@@ -240,3 +256,17 @@ def test_wrong_arguments_of_domstats(wire, z1):
     assert wire.call(344, struct.pack(">I", 1) + nobody + tail) == bytes(4)
     assert wire.call(344, struct.pack(">I", 1) + of + tail)[:12] == \
         struct.pack(">I", 1) + string("z1")
+
+
+def test_numbers_that_are_too_large(virt):
+    """They stay at the most that libvirt can show: none becomes negative."""
+    client = virt.machine.client()
+    client.call("zone.define", definition=virt.machine.definition(
+        devices=[disk_of(virt.machine.disk(name)) for name in ("1", "2")]))
+    client.call("zone.start", name="z1")
+    counters = client.call("device.counters", name="z1", device="disk0")
+    assert counters["counters"]["read-bytes"] >= 1 << 63
+    for words in (("disk0",), ()):
+        got = values(virt.virsh("domblkstat", "z1", *words))
+        assert got["rd_bytes"] == str((1 << 63) - 1)
+    client.close()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Statistics of one domain.  Those of all of them are in proc_all_stats.c. */
+#include <errno.h>
 #include <json-c/json.h>
 #include <libvirt/libvirt.h>
 #include <stdlib.h>
@@ -285,6 +286,17 @@ static void block_resize(struct call *call)
 	call_hvd(call, "zone.get", domain_params(&dc->ref), look_at_size);
 }
 
+/* The reason has errno's words, as hvd-io gives them. */
+static int disk_error(struct json_object *device)
+{
+	const char *reason = json_text(device, "error");
+
+	return strstr(reason, strerror(ENOSPC)) ||
+			       strstr(reason, strerror(EDQUOT))
+		       ? VIR_DOMAIN_DISK_ERROR_NO_SPACE
+		       : VIR_DOMAIN_DISK_ERROR_UNSPEC;
+}
+
 static void got_disk_errors(struct call *call, struct json_object *zone)
 {
 	const struct device_call *dc = call->state;
@@ -310,7 +322,7 @@ static void got_disk_errors(struct call *call, struct json_object *zone)
 		    failed < (uint32_t)dc->max) {
 			failed++;
 			xdr_put_string(&call->reply, json_text(device, "name"));
-			xdr_put_i32(&call->reply, VIR_DOMAIN_DISK_ERROR_UNSPEC);
+			xdr_put_i32(&call->reply, disk_error(device));
 		}
 	}
 	xdr_patch_u32(&call->reply, offset, failed);
