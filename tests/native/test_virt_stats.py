@@ -176,14 +176,20 @@ def test_domstats_of_some(virt, z1):
     assert "block.count=0" in virt.virsh("domstats", "z1")
 
 
-def test_domstats_while_a_device_is_silent(virt, z1):
-    """What it has done is left out, the rest is there."""
-    virt.machine.inject("io-z2", "counters=5")
+def test_domstats_while_devices_are_silent(virt, z1):
+    """What they have done is left out, the rest is there, of others, too."""
+    virt.machine.inject("io-z0", "counters=5")
     z1.call("zone.define", definition=virt.machine.definition(
-        "z2", devices=[disk_of(virt.machine.disk("two.img"), name="vda")]))
-    z1.call("zone.start", name="z2")
-    text = virt.virsh("domstats", "z2", "--block")
-    assert "block.0.name=vda" in text and "rd.reqs" not in text
+        "z0", devices=[disk_of(virt.machine.disk(name), name=name)
+                       for name in ("one", "two")]))
+    z1.call("zone.start", name="z0")
+    text = virt.virsh("domstats", "--block", "z0", "z1")
+    first, second = text.split("Domain: ")[1:]
+    assert "block.count=2" in first and "rd.reqs" not in first
+    for line in ("block.0.name=one", "block.1.name=two",
+                 f"block.1.capacity={SIZE}"):
+        assert line in first
+    assert "block.0.rd.reqs=3" in second
 
 
 def test_domifstat(virt, net1):
@@ -270,3 +276,21 @@ def test_numbers_that_are_too_large(virt):
         got = values(virt.virsh("domblkstat", "z1", *words))
         assert got["rd_bytes"] == str((1 << 63) - 1)
     client.close()
+
+
+def test_zone0(virt):
+    """It is a domain, too, without devices of hvd's."""
+    assert values(virt.virsh("domblkstat", "zone0"))["rd_req"] == "0"
+    assert "has no disk vda" in virt.virsh("domblkstat", "zone0", "vda",
+                                           status=1)
+    assert virt.virsh("domblkerror", "zone0") == "No errors found"
+    assert "cpu_time" in virt.virsh("cpu-stats", "zone0", "--total")
+    assert "rss" in virt.virsh("dommemstat", "zone0")
+    got = values(virt.virsh("domstats", "zone0"))
+    assert got["block.count"] == got["net.count"] == "0"
+    assert got["state.state"] == "1" and "vcpu.0.time" in got
+    for words in (("dump", "zone0", virt.machine.tmp / "core"),
+                  ("blkdeviotune", "zone0", "vda"),
+                  ("domiftune", "zone0", "net0"),
+                  ("domjobabort", "zone0")):
+        assert virt.virsh(*words, status=1)

@@ -54,6 +54,7 @@ struct all_stats {
 	const char *type; /* of device: NULL: not begun */
 	size_t device;
 	uint32_t number;
+	bool silent; /* its I/O process: waited for once, not for each device */
 };
 
 static void free_stats(void *state)
@@ -185,6 +186,7 @@ static void device_silent(struct call *call, const struct hvd_error *error)
 	struct all_stats *stats = call->state;
 
 	(void)error;
+	stats->silent = true;
 	stats->number++;
 	next_device(call);
 }
@@ -241,24 +243,36 @@ static struct json_object *find_device(struct all_stats *stats)
 	return NULL;
 }
 
-static void next_device(struct call *call)
+/* The next device of either type; NULL: there are no more. */
+static struct json_object *begin_device(struct all_stats *stats)
 {
-	struct all_stats *stats = call->state;
 	struct json_object *device = find_device(stats);
-	struct json_object *params;
 
 	while (!device && next_type(stats)) {
 		device = find_device(stats);
+	}
+	if (device && strcmp(stats->type, "disk") == 0) {
+		put_disk(stats, device);
+	} else if (device) {
+		put_net(stats, device);
+	}
+	return device;
+}
+
+static void next_device(struct call *call)
+{
+	struct all_stats *stats = call->state;
+	struct json_object *device = begin_device(stats);
+	struct json_object *params;
+
+	while (device && stats->silent) {
+		stats->number++;
+		device = begin_device(stats);
 	}
 	if (!device) {
 		typed_end(&stats->list);
 		next_domain(call);
 		return;
-	}
-	if (strcmp(stats->type, "disk") == 0) {
-		put_disk(stats, device);
-	} else {
-		put_net(stats, device);
 	}
 	params = domain_params(&stats->ref);
 	json_put(params, "device",
@@ -348,6 +362,7 @@ static void got_domain(struct call *call, struct json_object *zone)
 	stats->zone = json_object_get(zone);
 	stats->type = NULL;
 	stats->device = 0;
+	stats->silent = false;
 	stats->records++;
 	put_domain(&call->reply, zone);
 	typed_begin(&stats->list, &call->reply);
