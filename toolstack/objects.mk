@@ -195,6 +195,8 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/json.c \
 	toolstack/libvirt/link.c \
 	toolstack/libvirt/main.c \
+	toolstack/libvirt/name_uuid.c \
+	toolstack/libvirt/network.c \
 	toolstack/libvirt/proc_connect.c \
 	toolstack/libvirt/proc_console.c \
 	toolstack/libvirt/proc_domain.c \
@@ -207,9 +209,11 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/proc_job.c \
 	toolstack/libvirt/proc_limits.c \
 	toolstack/libvirt/proc_stats.c \
+	toolstack/libvirt/proc_network.c \
 	toolstack/libvirt/procedures.c \
 	toolstack/libvirt/server.c \
 	toolstack/libvirt/stream.c \
 	toolstack/libvirt/typed_param.c \
 	toolstack/libvirt/vir_error.c \
-	toolstack/libvirt/xdr.c
+	toolstack/libvirt/xdr.c \
+	toolstack/libvirt/xml_text.c

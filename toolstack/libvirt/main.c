@@ -16,6 +16,7 @@
 #define DESCRIPTORS 8192
 #define SOCKET_DIR "/run/libvirt"
 #define HVD_DIR "/run/hvd"
+#define SYSFS "/sys"
 
 static const char usage[] =
 	"Usage: virthvdd [OPTION]...\n"
@@ -24,6 +25,8 @@ static const char usage[] =
 	"      --socket-dir=DIR   where clients connect: DIR/virthvdd-sock and\n"
 	"                         DIR/virthvdd-sock-ro [" SOCKET_DIR "]\n"
 	"      --hvd-dir=DIR      where hvd.sock and hvd-ro.sock are [" HVD_DIR
+	"]\n"
+	"      --sysfs=DIR        where zone0's bridges are looked for [" SYSFS
 	"]\n"
 	"      --log-level=LEVEL  error, warning, info or debug [info]\n"
 	"      --list=WHAT        print what is supported and exit: procedures\n"
@@ -86,6 +89,7 @@ static int parse_options(int argc, char **argv, struct server_options *ret)
 	static const struct option options[] = {
 		{ "socket-dir", required_argument, NULL, 's' },
 		{ "hvd-dir", required_argument, NULL, 'r' },
+		{ "sysfs", required_argument, NULL, 'f' },
 		{ "log-level", required_argument, NULL, 'l' },
 		{ "list", required_argument, NULL, 'i' },
 		{ "help", no_argument, NULL, 'h' },
@@ -105,6 +109,9 @@ static int parse_options(int argc, char **argv, struct server_options *ret)
 			break;
 		case 'r':
 			set_hvd_dir(ret, optarg);
+			break;
+		case 'f':
+			snprintf(ret->sysfs, PATH_MAX, "%s", optarg);
 			break;
 		case 'l':
 			if (log_parse_level(optarg, &level) < 0) {
@@ -160,7 +167,8 @@ static int serve(uv_loop_t *loop, const struct server_options *options)
 
 int main(int argc, char **argv)
 {
-	struct server_options options = { .socket_dir = SOCKET_DIR };
+	struct server_options options = { .socket_dir = SOCKET_DIR,
+					  .sysfs = SYSFS };
 	uv_loop_t loop;
 	int rc;
 

@@ -18,6 +18,7 @@ static const struct procedure_group *const groups[] = {
 	&job_procedures,
 	&limits_procedures,
 	&stats_procedures,
+	&network_procedures,
 };
 /* clang-format on */
 

@@ -48,5 +48,6 @@ extern const struct procedure_group empty_procedures;
 extern const struct procedure_group job_procedures;
 extern const struct procedure_group limits_procedures;
 extern const struct procedure_group stats_procedures;
+extern const struct procedure_group network_procedures;
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_PROCEDURES_H */

@@ -54,6 +54,11 @@ const char *server_hvd_socket(struct server *server, bool readonly)
 			: server->options.hvd_socket;
 }
 
+const char *server_sysfs(struct server *server)
+{
+	return server->options.sysfs;
+}
+
 struct client_owner *server_clients(struct server *server, bool readonly)
 {
 	return &server->listeners[readonly].clients;

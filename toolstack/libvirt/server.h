@@ -15,6 +15,7 @@ struct server_options {
 	char socket_dir[PATH_MAX];
 	char hvd_socket[PATH_MAX];
 	char hvd_readonly_socket[PATH_MAX];
+	char sysfs[PATH_MAX];
 };
 
 /* NULL after logging why. */
@@ -25,6 +26,7 @@ void server_close(struct server *server);
 void server_free(struct server *server); /* after the loop has ended */
 
 const char *server_hvd_socket(struct server *server, bool readonly);
+const char *server_sysfs(struct server *server);
 struct client_owner *server_clients(struct server *server, bool readonly);
 struct event_hub *server_events(struct server *server);
 
