@@ -32,6 +32,7 @@ zdef-y += \
 	toolstack/common/zone_device.c \
 	toolstack/common/zone_forward.c \
 	toolstack/common/zone_limits.c \
+	toolstack/common/zone_name.c \
 	toolstack/common/zone_nbd.c \
 	toolstack/common/zone_net.c
 
@@ -179,9 +180,12 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/common/size.c \
 	toolstack/common/text.c \
 	toolstack/common/uuid.c \
+	toolstack/common/zerror.c \
+	toolstack/common/zone_name.c \
 	toolstack/daemon/log.c \
 	toolstack/daemon/quota.c \
 	toolstack/daemon/service.c \
+	toolstack/daemon/store.c \
 	toolstack/daemon/unix_socket.c \
 	toolstack/libvirt/call.c \
 	toolstack/libvirt/client.c \
@@ -209,11 +213,15 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/proc_job.c \
 	toolstack/libvirt/proc_limits.c \
 	toolstack/libvirt/proc_stats.c \
+	toolstack/libvirt/pool.c \
 	toolstack/libvirt/proc_network.c \
+	toolstack/libvirt/proc_storage.c \
 	toolstack/libvirt/procedures.c \
 	toolstack/libvirt/server.c \
+	toolstack/libvirt/storage_call.c \
 	toolstack/libvirt/stream.c \
 	toolstack/libvirt/typed_param.c \
 	toolstack/libvirt/vir_error.c \
+	toolstack/libvirt/volume.c \
 	toolstack/libvirt/xdr.c \
 	toolstack/libvirt/xml_text.c

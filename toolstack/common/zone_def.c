@@ -42,25 +42,6 @@ static const char kernel_hint[] =
 	"the path of its image, as in \"/var/lib/hvd/images/vmlinuz\"";
 /* ---------------------------------------------------------- members */
 
-bool zone_def_name_valid(const char *name)
-{
-	size_t len = strlen(name);
-	uint8_t uuid[UUID_SIZE];
-
-	if (len == 0 || len >= ZV_NAME_MAX ||
-	    !isalnum((unsigned char)name[0]) || uuid_parse(name, uuid)) {
-		return false;
-	}
-	for (size_t i = 1; i < len; i++) {
-		unsigned char c = (unsigned char)name[i];
-
-		if (!isalnum(c) && c != '.' && c != '_' && c != '-') {
-			return false;
-		}
-	}
-	return true;
-}
-
 static int parse_name(struct def_parser *p, const char *path,
 		      struct json_object *value)
 {

@@ -71,8 +71,7 @@ static int take_title(const struct xml_place *at)
 
 /* --------------------------------------------------------------- memory */
 
-/* "KiB", "kb", "M": the letter in either case, as libvirt has it. */
-static bool scale_of(const char *unit, uint64_t *ret_scale)
+bool xml_scale(const char *unit, uint64_t *ret_scale)
 {
 	static const char letters[] = "kmgtpe";
 	static const char *const bytes[] = { "b", "byte", "bytes" };
@@ -110,7 +109,7 @@ static int read_memory(const struct xml_place *at, const char *name,
 	uint64_t scale;
 	uint64_t bytes;
 
-	if (!scale_of(unit ? unit : "KiB", &scale)) {
+	if (!xml_scale(unit ? unit : "KiB", &scale)) {
 		return xml_refuse_below(at, name, VIR_ERR_XML_ERROR,
 					"\"%.32s\" is no unit: as in KiB, MB",
 					unit);

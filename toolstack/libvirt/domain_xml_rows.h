@@ -191,6 +191,8 @@ const xmlNode *xml_next(const xmlNode *node, const char *name);
  * outlives.
  */
 const char *xml_value(const xmlNode *node, const char *path);
+/* Bytes of "KiB", "kb", "M": the letter in either case, as libvirt has it. */
+bool xml_scale(const char *unit, uint64_t *ret_scale);
 /* Decimal digits alone. */
 bool xml_number(const char *text, uint64_t *ret_number);
 

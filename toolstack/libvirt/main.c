@@ -17,6 +17,8 @@
 #define SOCKET_DIR "/run/libvirt"
 #define HVD_DIR "/run/hvd"
 #define SYSFS "/sys"
+#define CONFIG_DIR "/etc/hvd"
+#define IMAGES_DIR "/var/lib/hvd/images"
 
 static const char usage[] =
 	"Usage: virthvdd [OPTION]...\n"
@@ -25,6 +27,10 @@ static const char usage[] =
 	"      --socket-dir=DIR   where clients connect: DIR/virthvdd-sock and\n"
 	"                         DIR/virthvdd-sock-ro [" SOCKET_DIR "]\n"
 	"      --hvd-dir=DIR      where hvd.sock and hvd-ro.sock are [" HVD_DIR
+	"]\n"
+	"      --config-dir=DIR   storage pools are defined in DIR/pools [" CONFIG_DIR
+	"]\n"
+	"      --images-dir=DIR   folder of the pool 'default' [" IMAGES_DIR
 	"]\n"
 	"      --sysfs=DIR        where zone0's bridges are looked for [" SYSFS
 	"]\n"
@@ -83,12 +89,19 @@ static void set_hvd_dir(struct server_options *o, const char *dir)
 	snprintf(o->hvd_readonly_socket, PATH_MAX, "%s/hvd-ro.sock", dir);
 }
 
+static void set_config_dir(struct server_options *o, const char *dir)
+{
+	snprintf(o->pools.dir, POOL_PATH_MAX, "%s/pools", dir);
+}
+
 /* Returns -1 to go on, or the status to exit with. */
 static int parse_options(int argc, char **argv, struct server_options *ret)
 {
 	static const struct option options[] = {
 		{ "socket-dir", required_argument, NULL, 's' },
 		{ "hvd-dir", required_argument, NULL, 'r' },
+		{ "config-dir", required_argument, NULL, 'c' },
+		{ "images-dir", required_argument, NULL, 'm' },
 		{ "sysfs", required_argument, NULL, 'f' },
 		{ "log-level", required_argument, NULL, 'l' },
 		{ "list", required_argument, NULL, 'i' },
@@ -100,7 +113,7 @@ static int parse_options(int argc, char **argv, struct server_options *ret)
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (optarg && strlen(optarg) >= PATH_MAX - 32) {
+		if (optarg && strlen(optarg) >= POOL_PATH_MAX - 32) {
 			return bad_usage("an argument is too long");
 		}
 		switch (option) {
@@ -109,6 +122,13 @@ static int parse_options(int argc, char **argv, struct server_options *ret)
 			break;
 		case 'r':
 			set_hvd_dir(ret, optarg);
+			break;
+		case 'c':
+			set_config_dir(ret, optarg);
+			break;
+		case 'm':
+			snprintf(ret->pools.images, POOL_PATH_MAX, "%s",
+				 optarg);
 			break;
 		case 'f':
 			snprintf(ret->sysfs, PATH_MAX, "%s", optarg);
@@ -168,12 +188,14 @@ static int serve(uv_loop_t *loop, const struct server_options *options)
 int main(int argc, char **argv)
 {
 	struct server_options options = { .socket_dir = SOCKET_DIR,
-					  .sysfs = SYSFS };
+					  .sysfs = SYSFS,
+					  .pools = { .images = IMAGES_DIR } };
 	uv_loop_t loop;
 	int rc;
 
 	service_init();
 	set_hvd_dir(&options, HVD_DIR);
+	set_config_dir(&options, CONFIG_DIR);
 	rc = parse_options(argc, argv, &options);
 	if (rc >= 0) {
 		return rc;

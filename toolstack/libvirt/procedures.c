@@ -19,6 +19,7 @@ static const struct procedure_group *const groups[] = {
 	&limits_procedures,
 	&stats_procedures,
 	&network_procedures,
+	&storage_procedures,
 };
 /* clang-format on */
 

@@ -49,5 +49,6 @@ extern const struct procedure_group job_procedures;
 extern const struct procedure_group limits_procedures;
 extern const struct procedure_group stats_procedures;
 extern const struct procedure_group network_procedures;
+extern const struct procedure_group storage_procedures;
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_PROCEDURES_H */

@@ -54,6 +54,11 @@ const char *server_hvd_socket(struct server *server, bool readonly)
 			: server->options.hvd_socket;
 }
 
+const struct pool_store *server_pools(struct server *server)
+{
+	return &server->options.pools;
+}
+
 const char *server_sysfs(struct server *server)
 {
 	return server->options.sysfs;

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "pool.h"
+
 struct client_owner;
 struct event_hub;
 struct server;
@@ -16,6 +18,7 @@ struct server_options {
 	char hvd_socket[PATH_MAX];
 	char hvd_readonly_socket[PATH_MAX];
 	char sysfs[PATH_MAX];
+	struct pool_store pools;
 };
 
 /* NULL after logging why. */
@@ -26,6 +29,7 @@ void server_close(struct server *server);
 void server_free(struct server *server); /* after the loop has ended */
 
 const char *server_hvd_socket(struct server *server, bool readonly);
+const struct pool_store *server_pools(struct server *server);
 const char *server_sysfs(struct server *server);
 struct client_owner *server_clients(struct server *server, bool readonly);
 struct event_hub *server_events(struct server *server);

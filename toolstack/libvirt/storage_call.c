@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "storage_call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+#include "server.h"
+
+static void put_volume_name(struct call *call, const char *pool,
+			    const char *name)
+{
+	snprintf(call->subject, sizeof(call->subject), "%.40s/%.50s",
+		 pool ? pool : "", name ? name : "");
+}
+
+static void read_one(struct storage_call *s, struct xdr_reader *r, char kind)
+{
+	const char *name;
+
+	switch (kind) {
+	case 'p': /* the uuid counts */
+		name = xdr_get_string(r, PACKET_STRING_MAX);
+		snprintf(s->call->subject, sizeof(s->call->subject),
+			 "pool '%.60s'", name ? name : "");
+		s->uuid = xdr_get_fixed(r, UUID_SIZE);
+		break;
+	case 'u':
+		s->uuid = xdr_get_fixed(r, UUID_SIZE);
+		break;
+	case 'v':
+		s->volume_pool = xdr_get_string(r, PACKET_STRING_MAX);
+		s->volume = xdr_get_string(r, PACKET_STRING_MAX);
+		xdr_get_string(r, PACKET_STRING_MAX); /* its key */
+		put_volume_name(s->call, s->volume_pool, s->volume);
+		break;
+	case 's':
+		s->text = xdr_get_string(r, PACKET_STRING_MAX);
+		break;
+	case 'i':
+		s->number = xdr_get_i32(r);
+		break;
+	default:
+		s->flags = xdr_get_u32(r);
+	}
+}
+
+static void on_thread(uv_work_t *work)
+{
+	struct storage_call *s = work->data;
+
+	xdr_writer_init(&s->reply, PACKET_OUT_MAX - PACKET_HEADER_SIZE);
+	if (s->run(s) < 0) {
+		s->run = NULL;
+	}
+}
+
+static void answer(struct storage_call *s)
+{
+	struct call *call = s->call;
+
+	call->state = NULL;
+	if (!s->run) {
+		call_error_text(call, &s->error);
+	} else if (s->reply.failed) {
+		call_no_memory(call);
+	} else {
+		xdr_put_raw(&call->reply, s->reply.data, s->reply.len);
+		call_reply(call);
+	}
+}
+
+static void done(uv_work_t *work, int status)
+{
+	struct storage_call *s = work->data;
+
+	(void)status; /* nothing cancels it */
+	if (s->call) {
+		answer(s);
+	}
+	xdr_writer_fini(&s->reply);
+	free(s);
+}
+
+static void forget(void *state)
+{
+	((struct storage_call *)state)->call = NULL;
+}
+
+void storage_call(struct call *call, const char *arguments, uint32_t known,
+		  int (*run)(struct storage_call *s))
+{
+	size_t len = (size_t)(call->args.end - call->args.at);
+	struct storage_call *s = calloc(1, sizeof(*s) + len);
+	struct client *client = call->client;
+
+	if (!s) {
+		call_no_memory(call);
+		return;
+	}
+	memcpy(s->body, call->args.at, len);
+	xdr_reader_init(&call->args, s->body, len);
+	s->call = call;
+	s->run = run;
+	s->store = *server_pools(client_server(client));
+	for (; *arguments; arguments++) {
+		read_one(s, &call->args, *arguments);
+	}
+	if (!call_args_end(call) || !call_only_flags(call, s->flags, known)) {
+		free(s);
+		return;
+	}
+	s->work.data = s;
+	if (uv_queue_work(client_loop(client), &s->work, on_thread, done) < 0) {
+		free(s);
+		call_no_memory(call);
+		return;
+	}
+	call->state = s;
+	call->free_state = forget;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Calls about pools and volumes.  They wait for disks, so they are carried out on
+ * a thread of libuv's pool with copies of their arguments: a file system that hangs
+ * stops calls of this kind, nothing else.
+ */
+#ifndef ZV_TOOLSTACK_LIBVIRT_STORAGE_CALL_H
+#define ZV_TOOLSTACK_LIBVIRT_STORAGE_CALL_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "pool.h"
+#include "uuid.h"
+#include "vir_error.h"
+#include "xdr.h"
+
+struct call;
+
+struct storage_call {
+	uv_work_t work;
+	struct call *call; /* NULL: its client is gone */
+	/* On the thread: 0 with the answer in reply, or -1 with the error. */
+	int (*run)(struct storage_call *s);
+	struct pool_store store;
+	struct xdr_writer reply;
+	struct vir_error_text error;
+	/* Those of the arguments that there are. */
+	const uint8_t *uuid; /* of a pool */
+	const char *volume_pool; /* a volume's pool and name */
+	const char *volume;
+	const char *text;
+	int32_t number;
+	uint32_t flags;
+	uint8_t body[];
+};
+
+/*
+ * Reads the arguments and has run() carry it out.  Each letter of arguments is
+ * one: p a pool, v a volume, u a uuid, s a string, i a number, f flags, of which
+ * those in known may be set.
+ */
+void storage_call(struct call *call, const char *arguments, uint32_t known,
+		  int (*run)(struct storage_call *s));
+
+#endif /* ZV_TOOLSTACK_LIBVIRT_STORAGE_CALL_H */
