@@ -223,6 +223,36 @@ def test_create_and_delete(store):
     assert not path.exists()
 
 
+def test_clone(store):
+    path = image(store.images)
+    with open(path, "r+b") as f:
+        f.seek(300000)
+        f.write(b"data")
+    store.virsh("vol-clone", path, "b.img")
+    copy = store.images / "b.img"
+    assert copy.read_bytes() == path.read_bytes()
+    assert copy.stat().st_mode & 0o7777 == 0o600
+    assert copy.stat().st_blocks * 512 < 1 << 20
+    assert "exists already" in store.virsh("vol-clone", path, "b.img",
+                                           status=1)
+    with open(path, "rb") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        assert "in use" in store.virsh("vol-clone", path, "c.img", status=1)
+    with open(path, "r+b") as f:
+        f.write(b"QFI\xfb" + bytes(508))
+    assert "'raw' only" in store.virsh("vol-clone", path, "c.img", status=1)
+    conn = store.connect()
+    with pytest.raises(Exception, match="raw images only"):
+        conn.storagePoolLookupByName("default").createXMLFrom(
+            "<volume><name>c.img</name><capacity>1</capacity></volume>",
+            conn.storageVolLookupByPath(str(path)))
+    conn.close()
+    assert not (store.images / "c.img").exists()
+    empty = image(store.images, "empty.img", 512)
+    store.virsh("vol-clone", empty, "d.img")
+    assert (store.images / "d.img").read_bytes() == bytes(512)
+
+
 def test_disk_of_a_running_zone(store):
     disk = image(store.images)
     client = store.machine.client()
@@ -289,6 +319,8 @@ def test_read_only(store):
                          (80, pool), (82, pool), (83, pool + bytes(4)),
                          (90, pool + bytes(4)),
                          (93, pool + string("<volume/>") + bytes(4)),
+                         (125, pool + string("<volume/>") + string("default")
+                          + string("a") + string("k") + bytes(4)),
                          (94, string("default") + string("a") + string("k")
                           + bytes(4))):
         assert client.call(number, body)[0] == DENIED, number
@@ -324,7 +356,7 @@ def test_arguments_that_are_none(wire):
         assert wire.call(number, b"")[0] == RPC
     for number in (281, 84, 85, 86, 88, 87, 154, 155, 89, 90, 76, 77,
                    78, 79, 80, 82, 83, 91, 92, 282, 95, 96, 97, 98, 99, 100,
-                   93, 94):
+                   93, 94, 125):
         assert wire.call(number, b"\0\0\0\1")[0] == RPC, number
     pool = wire.call(84, string("default"))
     for number in (78, 79, 83):

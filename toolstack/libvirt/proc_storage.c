@@ -500,6 +500,31 @@ static int run_volume_create(struct storage_call *s)
 	return 0;
 }
 
+static int run_volume_clone(struct storage_call *s)
+{
+	struct volume_plan plan;
+	struct volume volume;
+	struct pool from;
+	struct pool pool;
+
+	if (get_pool(s, &pool) < 0 || get_volume(s, &from, &volume) < 0 ||
+	    volume_parse(s->text, &plan, &s->error) < 0) {
+		return -1;
+	}
+	if (volume.qcow2) {
+		return vir_error_set(&s->error, VIR_ERR_OPERATION_UNSUPPORTED,
+				     "storage vol '%s' is a qcow2 image: zones "
+				     "take raw images only",
+				     volume.path);
+	}
+	if (volume_clone(&pool, &plan, &from, volume.name, &s->gone,
+			 &s->error) < 0) {
+		return -1;
+	}
+	put_volume(s, &pool, plan.name);
+	return 0;
+}
+
 static int run_volume_delete(struct storage_call *s)
 {
 	struct volume volume;
@@ -674,6 +699,11 @@ static void on_volume_create(struct call *call)
 	storage_call(call, "psf", 0, run_volume_create);
 }
 
+static void on_volume_clone(struct call *call)
+{
+	storage_call(call, "psvf", 0, run_volume_clone);
+}
+
 static void on_volume_delete(struct call *call)
 {
 	storage_call(call, "vf", 0, run_volume_delete);
@@ -731,6 +761,8 @@ static const struct procedure rows[] = {
 	{ 100, "StorageVolGetPath", on_volume_path, PROC_READ, NULL },
 	{ 93, "StorageVolCreateXML", on_volume_create, 0,
 	  "`raw` files of mode 0600" },
+	{ 125, "StorageVolCreateXMLFrom", on_volume_clone, 0,
+	  "of a `raw` one that no running domain writes to; holes stay" },
 	{ 94, "StorageVolDelete", on_volume_delete, 0,
 	  "not of a running domain" },
 };

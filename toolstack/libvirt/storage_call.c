@@ -85,7 +85,10 @@ static void done(uv_work_t *work, int status)
 
 static void forget(void *state)
 {
-	((struct storage_call *)state)->call = NULL;
+	struct storage_call *s = state;
+
+	s->call = NULL;
+	atomic_store(&s->gone, true);
 }
 
 void storage_call(struct call *call, const char *arguments, uint32_t known,

@@ -7,6 +7,7 @@
 #ifndef ZV_TOOLSTACK_LIBVIRT_STORAGE_CALL_H
 #define ZV_TOOLSTACK_LIBVIRT_STORAGE_CALL_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -20,6 +21,7 @@ struct call;
 struct storage_call {
 	uv_work_t work;
 	struct call *call; /* NULL: its client is gone */
+	atomic_bool gone; /* the same for the thread */
 	/* On the thread: 0 with the answer in reply, or -1 with the error. */
 	int (*run)(struct storage_call *s);
 	struct pool_store store;

@@ -6,10 +6,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libxml/tree.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@
 #include "xml_text.h"
 
 #define SECTOR 512u
+#define COPY_SIZE ((size_t)1 << 20)
 #define CAPACITY_MAX (1ull << 62) /* offsets are signed */
 
 static int fail(struct vir_error_text *ret_error, const struct pool *pool,
@@ -197,8 +200,14 @@ static int sync_dir(int dir, int rc)
 	return rc == 0 && fsync(dir) < 0 ? -errno : rc;
 }
 
+/* Where a new one's contents come from. */
+struct source {
+	int fd;
+	const atomic_bool *gone;
+};
+
 /* What is wanted at once is there at once; the rest comes when it is written. */
-static int fill(int fd, const struct volume_plan *plan)
+static int reserve(int fd, const struct volume_plan *plan)
 {
 	uint64_t now = plan->allocation < plan->capacity ? plan->allocation
 							 : plan->capacity;
@@ -206,41 +215,115 @@ static int fill(int fd, const struct volume_plan *plan)
 	if (now > 0 && fallocate(fd, 0, 0, (off_t)now) < 0) {
 		return -errno;
 	}
-	if (ftruncate(fd, (off_t)plan->capacity) < 0 || fsync(fd) < 0) {
-		return -errno;
+	return 0;
+}
+
+static int copy_part(int fd, const struct source *source, char *buffer,
+		     off_t at, off_t end)
+{
+	while (at < end) {
+		size_t want = end - at < (off_t)COPY_SIZE ? (size_t)(end - at)
+							  : COPY_SIZE;
+		ssize_t got = pread(source->fd, buffer, want, at);
+
+		if (atomic_load(source->gone)) {
+			return -ECANCELED;
+		}
+		if (got < 0 && errno == EINTR) {
+			continue;
+		}
+		if (got <= 0) {
+			return got < 0 ? -errno : -EIO; /* it was cut short */
+		}
+		for (ssize_t done = 0; done < got;) {
+			ssize_t put = pwrite(fd, buffer + done,
+					     (size_t)(got - done), at + done);
+
+			if (put < 0 && errno != EINTR) {
+				return -errno;
+			}
+			done += put > 0 ? put : 0;
+		}
+		at += got;
 	}
 	return 0;
 }
 
-int volume_create(const struct pool *pool, const struct volume_plan *plan,
-		  struct vir_error_text *ret_error)
+/* Holes stay holes. */
+static int copy(int fd, const struct source *source)
 {
-	int dir = open_pool(pool, ret_error);
-	int rc;
-	int fd;
+	char *buffer;
+	off_t end = 0;
+	int rc = 0;
 
-	if (dir < 0) {
-		return -1;
+	if (ioctl(fd, FICLONE, source->fd) == 0) {
+		return 0;
 	}
-	fd = openat(dir, plan->name,
-		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	buffer = malloc(COPY_SIZE);
+	if (!buffer) {
+		return -ENOMEM;
+	}
+	while (rc == 0) {
+		off_t at = lseek(source->fd, end, SEEK_DATA);
+
+		end = at < 0 ? at : lseek(source->fd, at, SEEK_HOLE);
+		if (end < 0) {
+			rc = errno == ENXIO ? 0 : -errno; /* no more data */
+			break;
+		}
+		rc = copy_part(fd, source, buffer, at, end);
+	}
+	free(buffer);
+	return rc;
+}
+
+static int fill(int fd, const struct volume_plan *plan,
+		const struct source *source)
+{
+	int rc = source ? copy(fd, source) : reserve(fd, plan);
+
+	if (rc == 0 &&
+	    (ftruncate(fd, (off_t)plan->capacity) < 0 || fsync(fd) < 0)) {
+		rc = -errno;
+	}
+	return rc;
+}
+
+static int make_in(int dir, const struct volume_plan *plan,
+		   const struct source *source)
+{
+	int fd = openat(dir, plan->name,
+			O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			0600);
+	int rc;
+
 	if (fd < 0) {
-		rc = errno;
-		close(dir);
-		return rc == EEXIST
-			       ? vir_error_set(ret_error,
-					       VIR_ERR_STORAGE_VOL_EXIST,
-					       "storage vol '%s/%s' exists "
-					       "already",
-					       pool->path, plan->name)
-			       : fail(ret_error, pool, plan->name, rc);
+		return -errno;
 	}
-	rc = sync_dir(dir, fill(fd, plan));
+	rc = sync_dir(dir, fill(fd, plan, source));
 	close(fd);
 	if (rc < 0) {
 		unlinkat(dir, plan->name, 0);
 	}
+	return rc;
+}
+
+static int make(const struct pool *pool, const struct volume_plan *plan,
+		const struct source *source, struct vir_error_text *ret_error)
+{
+	int dir = open_pool(pool, ret_error);
+	int rc;
+
+	if (dir < 0) {
+		return -1;
+	}
+	rc = make_in(dir, plan, source);
 	close(dir);
+	if (rc == -EEXIST) {
+		return vir_error_set(ret_error, VIR_ERR_STORAGE_VOL_EXIST,
+				     "storage vol '%s/%s' exists already",
+				     pool->path, plan->name);
+	}
 	if (rc == -EOPNOTSUPP) {
 		return vir_error_set(
 			ret_error, VIR_ERR_OPERATION_UNSUPPORTED,
@@ -249,6 +332,65 @@ int volume_create(const struct pool *pool, const struct volume_plan *plan,
 			pool->path, plan->name);
 	}
 	return rc < 0 ? fail(ret_error, pool, plan->name, -rc) : 0;
+}
+
+int volume_create(const struct pool *pool, const struct volume_plan *plan,
+		  struct vir_error_text *ret_error)
+{
+	return make(pool, plan, NULL, ret_error);
+}
+
+static int in_use(struct vir_error_text *ret_error, const struct pool *pool,
+		  const char *name)
+{
+	return vir_error_set(ret_error, VIR_ERR_OPERATION_INVALID,
+			     "storage vol '%s/%s' is in use: stop the domain "
+			     "that has it",
+			     pool->path, name);
+}
+
+/* Of one that nobody writes to: it is locked while it is open. */
+static int open_source(const struct pool *pool, const char *name,
+		       struct volume_plan *plan,
+		       struct vir_error_text *ret_error)
+{
+	int dir = open_pool(pool, ret_error);
+	struct stat st;
+	int fd;
+
+	if (dir < 0) {
+		return -1;
+	}
+	fd = open_file(dir, name, &st);
+	close(dir);
+	if (fd < 0) {
+		return fail(ret_error, pool, name, -fd);
+	}
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0) {
+		close(fd);
+		return in_use(ret_error, pool, name);
+	}
+	if ((uint64_t)st.st_size > plan->capacity) {
+		plan->capacity = (uint64_t)st.st_size;
+	}
+	return fd;
+}
+
+int volume_clone(const struct pool *pool, const struct volume_plan *plan,
+		 const struct pool *from, const char *from_name,
+		 const atomic_bool *gone, struct vir_error_text *ret_error)
+{
+	struct volume_plan larger = *plan;
+	struct source source = { .gone = gone };
+	int rc;
+
+	source.fd = open_source(from, from_name, &larger, ret_error);
+	if (source.fd < 0) {
+		return -1;
+	}
+	rc = make(pool, &larger, &source, ret_error);
+	close(source.fd);
+	return rc;
 }
 
 /* hvd holds a lock on each disk of a running zone. */
@@ -287,10 +429,7 @@ int volume_delete(const struct pool *pool, const char *name,
 	rc = delete_in(dir, name);
 	close(dir);
 	if (rc == -EWOULDBLOCK) {
-		return vir_error_set(ret_error, VIR_ERR_OPERATION_INVALID,
-				     "storage vol '%s/%s' is in use: stop the "
-				     "domain that has it",
-				     pool->path, name);
+		return in_use(ret_error, pool, name);
 	}
 	return rc < 0 ? fail(ret_error, pool, name, -rc) : 0;
 }

@@ -8,6 +8,7 @@
 #define ZV_TOOLSTACK_LIBVIRT_VOLUME_H
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,6 +47,15 @@ int volume_parse(const char *xml, struct volume_plan *ret_plan,
 /* Only a raw one that is not there yet; on the disk afterwards, or not there. */
 int volume_create(const struct pool *pool, const struct volume_plan *plan,
 		  struct vir_error_text *ret_error);
+
+/*
+ * The same with the contents of another one, which no running zone may write to,
+ * and at least its size; what is not reserved there is not here.  It gives up when
+ * *gone becomes true.
+ */
+int volume_clone(const struct pool *pool, const struct volume_plan *plan,
+		 const struct pool *from, const char *from_name,
+		 const atomic_bool *gone, struct vir_error_text *ret_error);
 
 /* Not one that a running zone has. */
 int volume_delete(const struct pool *pool, const char *name,
