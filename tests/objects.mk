@@ -299,6 +299,12 @@ hvd_rpc_fuzz-libs := json-c libfdt
 # Zones in libvirt's XML.
 domain-xml-src := $(domain-xml-y) $(zcommon-y) toolstack/libvirt/vir_error.c \
 	toolstack/libvirt/xdr.c
+unit-tests-y += tests/unit/toolstack/test_volume
+test_volume-src := $(domain-xml-src) toolstack/daemon/log.c toolstack/daemon/store.c \
+	toolstack/libvirt/json.c toolstack/libvirt/name_uuid.c toolstack/libvirt/pool.c \
+	toolstack/libvirt/volume.c toolstack/libvirt/xml_text.c
+test_volume-cflags := -Itoolstack/libvirt -Itoolstack/daemon
+test_volume-libs := json-c libfdt $(domain-xml-libs)
 unit-tests-y += tests/unit/toolstack/test_domain_xml
 test_domain_xml-src := $(domain-xml-src)
 test_domain_xml-cflags := -Itoolstack/libvirt
