@@ -11,7 +11,7 @@ host-packages := \
 	libxml2-dev libxml2-utils make nbdkit pkg-config python3 \
 	python3-jsonschema python3-libvirt python3-pexpect \
 	python3-prometheus-client python3-pytest qemu-system-arm qemu-utils \
-	u-boot-tools xz-utils zsh
+	u-boot-tools virtinst xz-utils zsh
 
 # To make a Debian root file system for aarch64, which only tests use.
 debian-host-packages := \
