@@ -12,18 +12,22 @@ from virt import VIRTHVDD, built, machine, virt  # noqa: F401
 from test_virt_storage import image, rows, store  # noqa: F401
 
 
-def missing():
-    """Why these tests cannot be run."""
-    if not shutil.which("virt-install"):
-        return "virt-install is not installed (Debian's virtinst)"
+def lacking(*names):
+    """What virthvdd has not; None: nothing."""
     if not VIRTHVDD.exists():
         return "virthvdd is not built: make host"
     text = subprocess.run([VIRTHVDD, "--list=procedures"], text=True,
                           capture_output=True, check=True).stdout
-    names = ("ConnectGetCapabilities", "DomainCreateXML", "DomainDefineXML",
-             "DomainGetXMLDesc", "DomainUndefine")
-    lacking = [name for name in names if f"`{name}`" not in text]
-    return f"virthvdd has no {', '.join(lacking)}" if lacking else None
+    away = [name for name in names if f"`{name}`" not in text]
+    return f"virthvdd has no {', '.join(away)}" if away else None
+
+
+def missing():
+    """Why these tests cannot be run."""
+    if not shutil.which("virt-install"):
+        return "virt-install is not installed (Debian's virtinst)"
+    return lacking("ConnectGetCapabilities", "DomainCreateXML",
+                   "DomainDefineXML", "DomainGetXMLDesc", "DomainUndefine")
 
 
 pytestmark = [built, pytest.mark.skipif(missing() is not None,

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""virt-manager, as Debian has it, on a display that nobody sees. It is run where
+it is installed (apt install --no-install-recommends virt-manager xvfb x11-utils
+imagemagick dbus); what it showed stays in build/virt-manager."""
+# pylint: disable=redefined-outer-name
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from test_hvd import HVD, wait
+from test_virt_install import lacking
+from virt import built, machine, virt  # noqa: F401
+
+PROGRAMS = ("virt-manager", "Xvfb", "xwininfo", "import", "convert",
+            "dbus-run-session")
+PROCEDURES = ("NodeGetInfo", "ConnectGetCapabilities", "DomainGetXMLDesc",
+              "ConnectDomainEventRegisterAny")
+PICTURES = HVD.parent.parent / "virt-manager"
+
+
+def missing():
+    programs = [name for name in PROGRAMS if not shutil.which(name)]
+    if programs:
+        return f"not installed: {', '.join(programs)}"
+    return lacking(*PROCEDURES)
+
+
+pytestmark = [built, pytest.mark.skipif(missing() is not None,
+                                        reason=str(missing()))]
+
+
+@contextlib.contextmanager
+def process(*args, **more):
+    with subprocess.Popen(args, start_new_session=True, **more) as p:
+        try:
+            yield p
+        finally:
+            os.killpg(p.pid, signal.SIGTERM)
+
+
+@pytest.fixture
+def screen(virt):
+    """The environment of a display."""
+    read, write = os.pipe()
+    with process("Xvfb", "-displayfd", str(write), "-screen", "0",
+                 "1024x700x24", pass_fds=[write]):
+        os.close(write)
+        with os.fdopen(read) as numbers:
+            display = f":{numbers.readline().strip()}"
+        assert display != ":", "Xvfb has not begun"
+        yield dict(virt.env, DISPLAY=display, HOME=str(virt.machine.tmp),
+                   GSETTINGS_BACKEND="memory", NO_AT_BRIDGE="1")
+
+
+@contextlib.contextmanager
+def manager(virt, screen, *args):
+    with open(virt.machine.tmp / "virt-manager.log", "a") as log, \
+            process("dbus-run-session", "--", "virt-manager", "--no-fork",
+                    "--connect", virt.uri, *args, env=screen, stdout=log,
+                    stderr=log):
+        yield
+
+
+def windows(screen):
+    return subprocess.run(["xwininfo", "-root", "-tree"], env=screen,
+                          capture_output=True, text=True, check=True).stdout
+
+
+def running_icons(screen):
+    """Blue dots where the list has its icons: a running zone's is blue, one that
+    is off has a grey one."""
+    PICTURES.mkdir(exist_ok=True)
+    path = PICTURES / "zones.png"
+    subprocess.run(["import", "-window", "root", path], env=screen,
+                   check=True)
+    dots = subprocess.run(["convert", path, "-crop", "40x400+15+120", "-depth",
+                           "8", "rgb:-"], capture_output=True,
+                          check=True).stdout
+    return sum(dots[i + 2] > dots[i] + 60 for i in range(0, len(dots), 3))
+
+
+def test_list_of_zones(virt, screen):
+    client = virt.machine.client()
+    for name in ("web", "db"):
+        client.call("zone.define", definition=dict(
+            virt.machine.definition(), name=name))
+    with manager(virt, screen):
+        wait(lambda: "Virtual Machine Manager" in windows(screen))
+        wait(lambda: running_icons(screen) > 100)
+        only_zone0 = running_icons(screen)
+        # what happens is shown without anybody's doing
+        client.call("zone.start", name="web")
+        wait(lambda: running_icons(screen) > only_zone0 * 1.8)
+        client.call("zone.destroy", name="web")
+        wait(lambda: running_icons(screen) < only_zone0 * 1.2)
+        client.call("zone.start", name="web")
+        wait(lambda: running_icons(screen) > only_zone0 * 1.8)
+    client.close()
