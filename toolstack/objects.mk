@@ -189,9 +189,9 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/daemon/unix_socket.c \
 	toolstack/libvirt/call.c \
 	toolstack/libvirt/client.c \
-	toolstack/libvirt/domain_event.c \
 	toolstack/libvirt/definition_edit.c \
 	toolstack/libvirt/device_stats.c \
+	toolstack/libvirt/domain_event.c \
 	toolstack/libvirt/domain_filter.c \
 	toolstack/libvirt/domain_state.c \
 	toolstack/libvirt/domain_stats.c \
@@ -201,21 +201,22 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/main.c \
 	toolstack/libvirt/name_uuid.c \
 	toolstack/libvirt/network.c \
+	toolstack/libvirt/pool.c \
+	toolstack/libvirt/proc_capabilities.c \
 	toolstack/libvirt/proc_connect.c \
 	toolstack/libvirt/proc_console.c \
 	toolstack/libvirt/proc_domain.c \
-	toolstack/libvirt/proc_xml.c \
+	toolstack/libvirt/proc_empty.c \
 	toolstack/libvirt/proc_event.c \
 	toolstack/libvirt/proc_host.c \
-	toolstack/libvirt/proc_tune.c \
-	toolstack/libvirt/proc_vcpu.c \
-	toolstack/libvirt/proc_empty.c \
 	toolstack/libvirt/proc_job.c \
 	toolstack/libvirt/proc_limits.c \
-	toolstack/libvirt/proc_stats.c \
-	toolstack/libvirt/pool.c \
 	toolstack/libvirt/proc_network.c \
+	toolstack/libvirt/proc_stats.c \
 	toolstack/libvirt/proc_storage.c \
+	toolstack/libvirt/proc_tune.c \
+	toolstack/libvirt/proc_vcpu.c \
+	toolstack/libvirt/proc_xml.c \
 	toolstack/libvirt/procedures.c \
 	toolstack/libvirt/server.c \
 	toolstack/libvirt/storage_call.c \

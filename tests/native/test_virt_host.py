@@ -4,6 +4,11 @@
 
 import re
 import struct
+from pathlib import Path
+from xml.etree import ElementTree
+
+import libvirt
+import pytest
 
 from virt import built, machine, string, virt, wire  # noqa: F401
 
@@ -78,3 +83,40 @@ def test_arguments(wire):
     # one of two is asked for
     assert wire.call(228, struct.pack(">iiI", 1, -1, 0))[:16] == \
         struct.pack(">I", 1) + string("total")
+
+
+def test_capabilities(virt):
+    document = ElementTree.fromstring(virt.virsh("capabilities", readonly=True))
+    cells = document.findall("host/topology/cells/cell")
+    assert [cell.find("cpus").get("num") for cell in cells] == [
+        str(host(virt)["pcpus"])]
+    uuid = document.findtext("host/uuid") or ""
+    machine_id = Path("/etc/machine-id")
+    assert uuid.replace("-", "") == (
+        machine_id.read_text().strip() if machine_id.exists() else "")
+    guest = document.find("guest")
+    assert guest.findtext("os_type") == "hvm"
+    assert guest.find("arch").get("name") == "aarch64"
+    assert [d.get("type") for d in guest.findall("arch/domain")] == [
+        "hvd", "kvm"]
+
+
+def test_domain_capabilities(virt, wire):
+    document = ElementTree.fromstring(
+        virt.virsh("domcapabilities", "--virttype", "hvd"))
+    assert document.findtext("domain") == "hvd"
+    assert document.find("vcpu").get("max") == "32"
+    with virt.connect() as connection:
+        same = connection.getDomainCapabilities()
+        assert ElementTree.fromstring(same).findtext("arch") == "aarch64"
+        for words in (("/bin/qemu",), (None, "x86_64"), (None, None, "q35"),
+                      (None, None, None, "xen")):
+            with pytest.raises(libvirt.libvirtError) as error:
+                connection.getDomainCapabilities(*words)
+            assert error.value.get_error_code() == INVALID_ARG
+    wire.open()
+    # Four strings, and flags: a string too few, and a flag that nobody knows.
+    none = struct.pack(">I", 0)
+    assert wire.call(342, none * 4)[0] == RPC
+    assert wire.call(342, none * 4 + struct.pack(">I", 1))[0] == INVALID_ARG
+    assert wire.call(7, none)[0] == RPC

@@ -7,6 +7,7 @@
 /* clang-format off */
 static const struct procedure_group *const groups[] = {
 	&connect_procedures,
+	&capabilities_procedures,
 	&domain_procedures,
 	&xml_procedures,
 	&event_procedures,
