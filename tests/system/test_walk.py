@@ -314,7 +314,7 @@ HVSH = [
     Row("hvsh start w --console", "ready", keys=CTRL_RBRACKET,
         state="running"),
     Row("hvsh shutdown w --timeout 100", "w: shut off", state=OFF),
-    Row("hvsh events --since 0 --json", r'"zone": *"w", *"event": *"rebooted"',
+    Row("hvsh events --since 0 --json", r'"zone": *"w",.*"event": *"rebooted"',
         keys=CTRL_C),
     Row("hvsh events --since 0", "w +rebooted", keys=CTRL_C),
     Row("hvsh undefine w", "w"),
