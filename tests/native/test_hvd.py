@@ -2395,6 +2395,28 @@ def test_all_lost_nbd_servers_must_be_back(machine, hvd, nbd):
     other.stop()
 
 
+def test_an_nbd_server_that_is_lost_while_another_is_found(machine, hvd, nbd):
+    other = NbdServer(str(machine.tmp / "other.sock"))
+    start_with(machine, hvd, nbd_of(nbd), nbd_of(other))
+    nbd.stop()
+    hvd.event("z1", "error")
+    slow = NbdServer(nbd.address, b"")
+    wait(lambda: slow.clients)  # it is looked at, alone
+    other.stop()
+    hvd.event("z1", "error")
+    looks = slow.accepted
+    slow.greeting = nbd.greeting
+    for client in slow.clients:
+        with contextlib.suppress(OSError):
+            client.sendall(slow.greeting)
+    wait(lambda: slow.accepted > looks)
+    assert hvd.call("zone.get", name="z1")["io"]["restarts"] == 0
+    other.start()
+    hvd.event("z1", "io-restarted")
+    other.stop()
+    slow.stop()
+
+
 def test_zones_look_for_nbd_servers_in_turn(machine, hvd):
     """A server that hangs takes three seconds of a thread each time."""
     paths = [str(machine.tmp / name) for name in ("a.sock", "b.sock")]

@@ -55,6 +55,22 @@ static void on_work(uv_work_t *work)
 
 static void look_later(struct io_reconnect *reconnect);
 
+static uint32_t count_lost(const struct io_reconnect *reconnect)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < reconnect->def->device_count; i++) {
+		count += reconnect->status[i].lost;
+	}
+	return count;
+}
+
+/* One that was lost while the job looked for others may not be back. */
+static bool all_found(const struct io_reconnect *reconnect)
+{
+	return reconnect->found && count_lost(reconnect) == reconnect->count;
+}
+
 static void on_done(uv_work_t *work, int status)
 {
 	struct io_reconnect *reconnect = work->data;
@@ -65,7 +81,7 @@ static void on_done(uv_work_t *work, int status)
 	reconnect->working = looking = false;
 	if (reconnect->dropped) {
 		uv_close((uv_handle_t *)&reconnect->timer, on_closed);
-	} else if (reconnect->found) {
+	} else if (all_found(reconnect)) {
 		io_reconnect_drop(reconnect);
 		back(owner);
 	} else {
