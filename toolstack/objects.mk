@@ -202,6 +202,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/name_uuid.c \
 	toolstack/libvirt/network.c \
 	toolstack/libvirt/pool.c \
+	toolstack/libvirt/proc_address.c \
 	toolstack/libvirt/proc_capabilities.c \
 	toolstack/libvirt/proc_connect.c \
 	toolstack/libvirt/proc_console.c \

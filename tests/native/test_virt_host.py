@@ -120,3 +120,42 @@ def test_domain_capabilities(virt, wire):
     assert wire.call(342, none * 4)[0] == RPC
     assert wire.call(342, none * 4 + struct.pack(">I", 1))[0] == INVALID_ARG
     assert wire.call(7, none)[0] == RPC
+
+
+def test_cpu_time(virt, wire):
+    client = virt.machine.client()
+    used = client.call("zone.get", name="zone0")["info"]["cpu_time_ns"]
+    before = client.call("host.info")
+    with virt.connect(readonly=True) as connection:
+        stats = connection.getCPUStats(libvirt.VIR_NODE_CPU_STATS_ALL_CPUS)
+        assert set(stats) == {"user", "idle"} and stats["user"] >= used
+        total = before["uptime_ns"] * before["pcpus"]
+        after = client.call("host.info")
+        assert total <= stats["user"] + stats["idle"] <= \
+            after["uptime_ns"] * after["pcpus"]
+        with pytest.raises(libvirt.libvirtError) as error:
+            connection.getCPUStats(0)
+        assert error.value.get_error_code() == INVALID_ARG
+    assert re.search(r"idle: +\d", virt.virsh("nodecpustats", readonly=True))
+    client.close()
+    wire.open()
+    # Two values at most, a number that is none, flags, and too little.
+    assert len(wire.call(227, struct.pack(">iiI", -1, 1, 0))) == 24
+    assert wire.call(227, struct.pack(">iiI", -1, -1, 0))[0] == INVALID_ARG
+    assert wire.call(227, struct.pack(">iiI", -1, 0, 1))[0] == INVALID_ARG
+    assert wire.call(227, struct.pack(">ii", -1, 0))[0] == RPC
+
+
+def test_sysinfo(virt, wire):
+    document = ElementTree.fromstring(virt.virsh("sysinfo", readonly=True))
+    assert document.get("type") == "smbios"
+    entries = {e.get("name"): e.text for e in document.findall("system/entry")}
+    machine_id = Path("/etc/machine-id")
+    if machine_id.exists():
+        assert entries.pop("uuid").replace("-", "") == \
+            machine_id.read_text().strip()
+    model = Path("/proc/device-tree/model")
+    assert ("product" in entries) == model.exists()
+    wire.open()
+    assert wire.call(203, struct.pack(">I", 1))[0] == INVALID_ARG
+    assert wire.call(203, b"")[0] == RPC

@@ -108,7 +108,7 @@ def test_transient(virt, z1):
     assert tune(virt)["read_iops_sec"] == "3"
 
 
-def test_domiftune(virt, net1):
+def test_domiftune(net1, virt):
     virt.virsh("domiftune", "z1", "net0", "--inbound", 1000, "--outbound", 20)
     assert limits(net1, True) == {"rx-bytes-sec": "1000K",
                                   "tx-bytes-sec": "20K", "burst-ms": 100}

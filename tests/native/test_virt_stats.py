@@ -8,6 +8,7 @@ import re
 import struct
 import uuid
 
+import libvirt
 import pytest
 
 from test_hvd import LATENCY, disk_of, net, wait  # noqa: F401
@@ -192,7 +193,7 @@ def test_domstats_while_devices_are_silent(virt, z1):
     assert "block.0.rd.reqs=3" in second
 
 
-def test_domifstat(virt, net1):
+def test_domifstat(net1, virt):
     device = net1.call("zone.get", name="z1")["devices"][0]
     for name in (device["name"], device["tap"], device["mac"].upper()):
         got = {line.split()[1]: line.split()[2] for line in
@@ -210,6 +211,40 @@ def test_domifstat(virt, net1):
     assert got["net.count"] == "1" and got["net.0.name"] == device["tap"]
     assert got["net.0.rx.errs"] == "1" and got["net.0.rx.drop"] == "2"
     assert "block.count" not in got
+
+
+def test_domifaddr(net, net1, virt):  # noqa: F811
+    """What zone0's neighbours are, of the domain's devices."""
+    device = net1.call("zone.get", name="z1")["devices"][0]
+    assert virt.virsh("domifaddr", "z1", "--source", "arp") == ""
+    # Any link will do: where it is seen is not asked.
+    seen = device["tap"]
+    net.ip("neigh", "add", "192.0.2.7", "lladdr", device["mac"], "dev", seen)
+    net.ip("neigh", "add", "192.0.2.8", "lladdr", "02:00:00:00:00:08", "dev",
+           seen)
+    with virt.connect(readonly=True) as connection:
+        zone = connection.lookupByName("z1")
+        assert zone.interfaceAddresses(
+            libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP) == {
+                device["tap"]: {"hwaddr": device["mac"], "addrs": [
+                    {"addr": "192.0.2.7", "prefix": 0, "type": 0}]}}
+        assert zone.interfaceAddresses(
+            libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE) == {}
+    assert "no guest agent" in virt.virsh("domifaddr", "z1", "--source",
+                                          "agent", status=1)
+    net1.call("zone.destroy", name="z1")
+    assert "not running" in virt.virsh("domifaddr", "z1", status=1)
+
+
+def test_domifaddr_arguments(z1, wire):
+    wire.open()
+    whole = domain(z1) + struct.pack(">II", 2, 0)
+    assert wire.call(353, whole) == struct.pack(">I", 0)
+    assert wire.call(353, whole[:-4])[0] == RPC
+    assert wire.call(353, domain(z1) + struct.pack(">II", 3, 0))[0] == \
+        INVALID_ARG
+    assert wire.call(353, domain(z1) + struct.pack(">II", 2, 1))[0] == \
+        INVALID_ARG
 
 
 def test_off(virt, z1):

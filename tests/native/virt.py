@@ -41,7 +41,7 @@ class Virt(Program):
 
     def start(self, *args):
         self.process = subprocess.Popen(
-            [VIRTHVDD, "--socket-dir", self.folder, "--hvd-dir",
+            [*self.machine.prefix, VIRTHVDD, "--socket-dir", self.folder, "--hvd-dir",
              self.machine.run_dir, "--log-level", "debug", *args],
             stderr=self.log, env=dict(os.environ, ASAN_OPTIONS=ASAN_OPTIONS))
         wait(lambda: self.readonly.exists() or self.ended())

@@ -94,6 +94,71 @@ static void get_cpu_map(struct call *call)
 	}
 }
 
+/* -------------------------------------------------------- time of the CPUs */
+
+struct cpu_stats_wanted {
+	int32_t count;
+	uint64_t all_ns; /* that the CPUs have been on */
+};
+
+static void got_zones_times(struct call *call, struct json_object *zones)
+{
+	const struct cpu_stats_wanted *wanted = call->state;
+	uint64_t used = 0;
+	uint32_t given = wanted->count < 2 ? (uint32_t)wanted->count : 2;
+
+	for (size_t i = 0; i < json_object_array_length(zones); i++) {
+		used += (uint64_t)json_number(
+			json_object_array_get_idx(zones, i), "info.cpu_time_ns",
+			0);
+	}
+	used = used < wanted->all_ns ? used : wanted->all_ns;
+	xdr_put_u32(&call->reply, given);
+	if (given > 0) {
+		xdr_put_string(&call->reply, VIR_NODE_CPU_STATS_USER);
+		xdr_put_u64(&call->reply, used);
+	}
+	if (given > 1) {
+		xdr_put_string(&call->reply, VIR_NODE_CPU_STATS_IDLE);
+		xdr_put_u64(&call->reply, wanted->all_ns - used);
+	}
+	xdr_put_i32(&call->reply, (int32_t)(wanted->count ? given : 2));
+	call_reply(call);
+}
+
+static void got_host_time(struct call *call, struct json_object *host)
+{
+	struct cpu_stats_wanted *wanted = call->state;
+	struct json_object *params = json_object_new_object();
+
+	wanted->all_ns = (uint64_t)json_number(host, "uptime_ns", 0) *
+			 (uint64_t)json_number(host, "pcpus", 0);
+	json_put(params, "detail", json_object_new_boolean(true));
+	call_hvd(call, "zone.list", params, got_zones_times);
+}
+
+static void get_cpu_stats(struct call *call)
+{
+	int32_t cpu = xdr_get_i32(&call->args);
+	int32_t count = xdr_get_i32(&call->args);
+	uint32_t flags = xdr_get_u32(&call->args);
+	struct cpu_stats_wanted *wanted;
+
+	if (!call_args_end(call) || !call_only_flags(call, flags, 0)) {
+		return;
+	}
+	if (count < 0 || cpu != VIR_NODE_CPU_STATS_ALL_CPUS) {
+		call_error(call, VIR_ERR_INVALID_ARG,
+			   "the time of one CPU is not known: ask for all");
+		return;
+	}
+	wanted = call_keep(call, sizeof(*wanted), free);
+	if (wanted) {
+		wanted->count = count;
+		call_hvd(call, "host.info", NULL, got_host_time);
+	}
+}
+
 /* ---------------------------------------------------------------- memory */
 
 struct stats_wanted {
@@ -244,6 +309,9 @@ static const struct procedure rows[] = {
 	{ 6, "NodeGetInfo", get_info, PROC_READ,
 	  "as one socket; the clock is not known" },
 	{ 293, "NodeGetCPUMap", get_cpu_map, PROC_READ, NULL },
+	{ 227, "NodeGetCPUStats", get_cpu_stats, PROC_READ,
+	  "of all CPUs: `user` is what the zones that exist have used, `idle` "
+	  "the rest" },
 	{ 228, "NodeGetMemoryStats", get_memory_stats, PROC_READ,
 	  "`total`, `free`" },
 	{ 102, "NodeGetFreeMemory", get_free_memory, PROC_READ, NULL },

@@ -19,6 +19,7 @@ static const struct procedure_group *const groups[] = {
 	&job_procedures,
 	&limits_procedures,
 	&stats_procedures,
+	&address_procedures,
 	&network_procedures,
 	&storage_procedures,
 };

@@ -36,6 +36,7 @@ const struct procedure *procedure_find(int32_t number);
 /* The table of docs/libvirt.md. */
 void procedures_print(FILE *to);
 
+extern const struct procedure_group address_procedures;
 extern const struct procedure_group capabilities_procedures;
 extern const struct procedure_group connect_procedures;
 extern const struct procedure_group domain_procedures;
