@@ -206,12 +206,14 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/proc_capabilities.c \
 	toolstack/libvirt/proc_connect.c \
 	toolstack/libvirt/proc_console.c \
+	toolstack/libvirt/proc_device.c \
 	toolstack/libvirt/proc_domain.c \
 	toolstack/libvirt/proc_empty.c \
 	toolstack/libvirt/proc_event.c \
 	toolstack/libvirt/proc_host.c \
 	toolstack/libvirt/proc_job.c \
 	toolstack/libvirt/proc_limits.c \
+	toolstack/libvirt/proc_metadata.c \
 	toolstack/libvirt/proc_network.c \
 	toolstack/libvirt/proc_stats.c \
 	toolstack/libvirt/proc_storage.c \

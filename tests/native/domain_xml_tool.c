@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The functions of domain_xml.h and capabilities.h, from one text to another:
- * domain_xml_tool parse|device|format|live|capabilities|domain-capabilities|list
+ * domain_xml_tool parse|device|format|live|capabilities|domain-capabilities
  * takes XML or JSON from standard input.
  */
 #include <json-c/json.h>
@@ -44,17 +44,6 @@ static int show_error(const struct vir_error_text *error)
 	return 1;
 }
 
-static int list(void)
-{
-	struct domain_xml_support row;
-
-	for (size_t i = 0; domain_xml_support(i, &row); i++) {
-		printf("| `%s` | %s | %s |\n", row.path,
-		       domain_xml_status_name(row.status), row.how);
-	}
-	return 0;
-}
-
 static int run(const char *what, const char *text, size_t len)
 {
 	struct json_object *object = NULL;
@@ -92,7 +81,5 @@ int main(int argc, char **argv)
 	if (argc != 2) {
 		return 2;
 	}
-	return strcmp(argv[1], "list") == 0
-		       ? list()
-		       : run(argv[1], text, read_all(text, sizeof(text)));
+	return run(argv[1], text, read_all(text, sizeof(text)));
 }

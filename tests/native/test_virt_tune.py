@@ -129,46 +129,6 @@ def test_memory_limits(virt, wire, z1):
         assert wire.call(198, dom + body)[0] == code
 
 
-def test_title_and_description(virt, z1):
-    assert virt.virsh("desc", "z1", "--title") == ""
-    virt.virsh("desc", "z1", "--title", "A mail server")
-    virt.virsh("desc", "z1", "for\neverybody")
-    assert definition(z1)["title"] == "A mail server"
-    assert definition(z1)["description"] == "for\neverybody"
-    assert "A mail server" in virt.virsh("list", "--all", "--title",
-                                         readonly=True)
-    virt.virsh("start", "z1")
-    for flags in (["--live"], ["--config"], []):
-        virt.virsh("desc", "z1", *flags, "--title", "of " + "".join(flags))
-        assert virt.virsh("desc", "z1", "--live", "--title") == \
-            virt.virsh("desc", "z1", "--config", "--title") == \
-            ("of " + "".join(flags)).strip()
-    connection = virt.connect()
-    connection.lookupByName("z1").setMetadata(1, None, None, None, 2)
-    connection.close()
-    assert "title" not in definition(z1)
-    assert definition(z1)["description"] == "for\neverybody"
-    assert "unsupported configuration" in virt.virsh(
-        "desc", "z1", "--title", "x" * 256, status=1)
-    assert "no persistent configuration" in virt.virsh(
-        "desc", "zone0", "--title", "mine", status=1)
-
-
-def test_metadata_arguments(wire, z1):
-    dom, none = domain(z1), bytes(4)
-    kind = struct.pack(">i", 1)
-    for procedure, body, code in (
-            (265, kind, RPC), (264, kind, RPC),
-            (265, kind + none + struct.pack(">I", 4), INVALID_ARG),
-            (264, kind + none * 3 + struct.pack(">I", 4), INVALID_ARG),
-            (265, kind + none + struct.pack(">I", 1), INVALID),
-            (264, kind + none * 3 + struct.pack(">I", 1), INVALID),
-            (265, kind + none + none, 80),
-            (265, struct.pack(">i", 2) + none + none, UNSUPPORTED),
-            (264, struct.pack(">i", -1) + none * 4, UNSUPPORTED)):
-        assert wire.call(procedure, dom + body)[0] == code, (procedure, body)
-
-
 def schedinfo(virt, *words):
     lines = virt.virsh("schedinfo", *words).splitlines()
     return {key.strip(): value.strip()

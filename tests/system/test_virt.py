@@ -59,7 +59,7 @@ def machine():
               " mount -o bind /run/libvirt /mnt/run/libvirt &&"
               " mount -o bind /proc /mnt/proc &&"
               " mount -o bind /dev/pts /mnt/dev/pts &&"
-              " truncate -s 1M /tmp/web.img")
+              " truncate -s 1M /tmp/web.img /tmp/web2.img")
         for name, text in FILES.items():
             m.run(f"printf '%s' {shlex.quote(text)} >/mnt/tmp/{name}")
         yield m
@@ -126,6 +126,13 @@ ROWS = [
     ("vcpucount web --maximum --config", r"2", UNCHANGED),
     ("setvcpus web 1 --maximum --config", r"", UNCHANGED),
     ("vcpupin web 0 1 --config", r"", ("definition.cpus", [1])),
+    ("attach-disk web /tmp/web2.img vdb --config", r"attached",
+     ("definition.devices.2.path", "/tmp/web2.img")),
+    ("detach-disk web vdb --config", r"detached",
+     ("definition.devices.2", None)),
+    ("metadata web urn:a --key a --set '<x/>'", r"",
+     ("definition.metadata", {"urn:a": '<a:x xmlns:a="urn:a"/>'})),
+    ("metadata web urn:a --remove", r"", UNCHANGED),
     ("schedinfo web --config --set priority=9", r"priority *: 9",
      ("definition.priority", 9)),
     ("domjobinfo web", None, UNCHANGED),
@@ -153,6 +160,11 @@ ROWS = [
     ("blkdeviotune web vda --total-iops-sec 500", r"",
      ("definition.devices.0.limits.total-iops-sec", 500)),
     ("blkdeviotune web vda", r"total_iops_sec *: 500", UNCHANGED),
+    ("domif-setlink web 52:54:00:00:00:01 down", r"updated",
+     ("definition.devices.1.link", False)),
+    ("domif-setlink web 52:54:00:00:00:01 up", r"updated", UNCHANGED),
+    ("attach-disk web /tmp/web2.img vdb", None, UNCHANGED),
+    ("domifaddr web --source arp", r"", UNCHANGED),
     ("setmem web 16M", None, UNCHANGED),
     ("suspend web", r"suspended", ("state", "paused")),
     ("resume web", r"resumed", ("state", "running")),
@@ -176,6 +188,7 @@ COMPLAINTS = {
     "domjobinfo web": "not running",
     "setmem web 16M": "",
     "define /tmp/bad.xml": "color",
+    "attach-disk web /tmp/web2.img vdb": "use --config",
     "dominfo nobody": "failed to get domain 'nobody'",
 }
 
@@ -184,7 +197,10 @@ def at(value, path):
     for step in path.split("."):
         if value is None:
             return None
-        value = value[int(step)] if step.isdigit() else value.get(step)
+        if step.isdigit():
+            value = value[int(step)] if int(step) < len(value) else None
+        else:
+            value = value.get(step)
     return value
 
 

@@ -4,7 +4,7 @@
  * arguments alone, without a connection.
  *
  * What an element or an attribute becomes is a row of a table, and the same rows
- * read, write and make the table of docs/libvirt-xml.md.  What no row names is
+ * read, write and make the table of docs/libvirt.md.  What no row names is
  * an error and never dropped in silence: who writes it wants something.
  */
 #ifndef ZV_TOOLSTACK_LIBVIRT_DOMAIN_XML_H
@@ -40,6 +40,19 @@ int domain_xml_parse_device(const char *xml, size_t len,
  * NULL: out of memory.
  */
 char *domain_xml_format(struct json_object *detail, bool inactive);
+
+/*
+ * An element of <metadata> from a client's, which has no namespace: it and all in
+ * it are of the namespace uri, by the prefix key.  0 and the text to free(), or -1
+ * as domain_xml_parse().
+ */
+int domain_xml_metadata_make(const char *xml, const char *uri, const char *key,
+			     char **ret_text, struct vir_error_text *ret_error);
+/*
+ * The other way: text without its namespace, to free().  What is no element of it
+ * stays as it is.  NULL: out of memory.
+ */
+char *domain_xml_metadata_plain(const char *text, const char *uri);
 
 enum domain_xml_status {
 	DOMAIN_XML_USED, /* becomes part of the definition */

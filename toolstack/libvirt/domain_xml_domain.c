@@ -536,8 +536,9 @@ static const struct xml_row rows[] = {
 	  give_pins, XML_MANY },
 	XML_LATER("cputune/vcpupin/@vcpu", "which entry of `cpus`"),
 	XML_LATER("cputune/vcpupin/@cpuset", "one CPU"),
-	XML_REFUSED("cputune/shares",
-		    "set the priority: <zv:zone>, docs/libvirt-xml.md"),
+	XML_REFUSED(
+		"cputune/shares",
+		"set the priority: <zv:zone>, docs/reference/libvirt-xml.md"),
 	XML_REFUSED("cputune/emulatorpin",
 		    "hvd gives a zone's I/O process a CPU without vCPUs"),
 	XML_REFUSED("iothreads", "each zone has one process for its I/O"),

@@ -177,3 +177,112 @@ void xml_give_odd_metadata(struct xml_out *out, xmlNode *element,
 		give(out, element, all, true);
 	}
 }
+
+/* ------------------------------------------------------- one, by itself */
+
+static char *print(xmlNode *node)
+{
+	xmlBuffer *text = xmlBufferCreate();
+	char *copy = NULL;
+
+	if (text && xmlNodeDump(text, node->doc, node, 0, 0) >= 0) {
+		copy = strdup((const char *)xmlBufferContent(text));
+	}
+	xmlBufferFree(text);
+	return copy;
+}
+
+/* All that have no namespace; not deep, as xml_read() has seen to. */
+static void set_namespace(xmlNode *node, xmlNs *ns)
+{
+	if (node->type == XML_ELEMENT_NODE && !node->ns) {
+		xmlSetNs(node, ns);
+	}
+	for (xmlNode *n = node->children; n; n = n->next) {
+		set_namespace(n, ns);
+	}
+}
+
+int domain_xml_metadata_make(const char *xml, const char *uri, const char *key,
+			     char **ret_text, struct vir_error_text *ret_error)
+{
+	xmlDoc *doc = xml_read(xml, strlen(xml), ret_error);
+	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+	xmlNs *ns;
+
+	if (!root) {
+		return -1;
+	}
+	ns = xmlValidateNCName((const xmlChar *)key, 0) == 0
+		     ? xmlNewNs(root, (const xmlChar *)uri,
+				(const xmlChar *)key)
+		     : NULL;
+	if (!ns) {
+		xmlFreeDoc(doc);
+		return vir_error_set(ret_error, VIR_ERR_INVALID_ARG,
+				     "'%.64s' cannot be the prefix of the "
+				     "element's namespace",
+				     key);
+	}
+	set_namespace(root, ns);
+	*ret_text = print(root);
+	xmlFreeDoc(doc);
+	return *ret_text ? 0 : xml_out_of_memory(ret_error);
+}
+
+static bool is_of(const xmlNs *ns, const char *uri)
+{
+	return ns && ns->href && strcmp((const char *)ns->href, uri) == 0;
+}
+
+/* Whether an attribute still has the namespace. */
+static bool clear_namespace(xmlNode *node, const char *uri)
+{
+	bool used = false;
+
+	if (node->type != XML_ELEMENT_NODE) {
+		return false;
+	}
+	if (is_of(node->ns, uri)) {
+		node->ns = NULL;
+	}
+	for (const xmlAttr *a = node->properties; a; a = a->next) {
+		used |= is_of(a->ns, uri);
+	}
+	for (xmlNode *n = node->children; n; n = n->next) {
+		used |= clear_namespace(n, uri);
+	}
+	return used;
+}
+
+static void remove_declaration(xmlNode *root, const char *uri)
+{
+	for (xmlNs **at = &root->nsDef; *at; at = &(*at)->next) {
+		xmlNs *ns = *at;
+
+		if (is_of(ns, uri)) {
+			*at = ns->next;
+			xmlFreeNs(ns);
+			return;
+		}
+	}
+}
+
+char *domain_xml_metadata_plain(const char *text, const char *uri)
+{
+	struct vir_error_text error;
+	xmlDoc *doc = xml_read(text, strlen(text), &error);
+	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
+	char *plain;
+
+	if (!root || !is_of(root->ns, uri)) {
+		xmlFreeDoc(doc);
+		return strdup(text);
+	}
+	if (!clear_namespace(root, uri)) {
+		remove_declaration(root, uri);
+	}
+	plain = print(root);
+	xmlFreeDoc(doc);
+	return plain;
+}

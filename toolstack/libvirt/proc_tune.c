@@ -26,7 +26,6 @@ struct change {
 	uint32_t type;
 	int64_t priority; /* -1: as it is */
 	int64_t slice_us; /* -1: as it is */
-	const char *text; /* lives as long as the call */
 	const char *what; /* for messages: it cannot change while it runs */
 	definition_edit_fn edit;
 };
@@ -320,119 +319,6 @@ static void set_lifecycle_action(struct call *call)
 	begin_change(call, &change);
 }
 
-/* -------------------------------------------------- title and description */
-
-static const char *const words[] = {
-	[VIR_DOMAIN_METADATA_DESCRIPTION] = "description",
-	[VIR_DOMAIN_METADATA_TITLE] = "title",
-};
-
-/* Which is meant; false: the call is answered. */
-static bool check_words(struct call *call, uint32_t type)
-{
-	if (type < sizeof(words) / sizeof(words[0])) {
-		return true;
-	}
-	call_error(call, VIR_ERR_OPERATION_UNSUPPORTED,
-		   "only title and description are read and set one by one: "
-		   "define the domain with other metadata");
-	return false;
-}
-
-/* They are the zone's, not its run's: one text, whichever is asked for. */
-static void got_words(struct call *call, struct json_object *zone)
-{
-	const struct change *change = call->state;
-	struct json_object *definition;
-	const char *text;
-
-	if (!call_one_definition(call, zone, change->flags, &definition)) {
-		return;
-	}
-	definition = json_get(zone, "definition");
-	text = json_text(definition ? definition : definition_of_run(zone),
-			 words[change->type]);
-	if (!text[0]) {
-		call_error(call, VIR_ERR_NO_DOMAIN_METADATA,
-			   "metadata not found: requested metadata element is "
-			   "not present");
-		return;
-	}
-	xdr_put_string(&call->reply, text);
-	call_reply(call);
-}
-
-static void get_metadata(struct call *call)
-{
-	struct change change = { 0 };
-	struct change *kept;
-
-	call_get_domain(call, &change.ref);
-	change.type = xdr_get_u32(&call->args);
-	xdr_get_optional_string(&call->args, PACKET_STRING_MAX);
-	change.flags = xdr_get_u32(&call->args);
-	if (!call_args_end(call) ||
-	    !call_only_flags(call, change.flags, IMPACT) ||
-	    !check_words(call, change.type)) {
-		return;
-	}
-	kept = call_keep(call, sizeof(*kept), free);
-	if (kept) {
-		*kept = change;
-		call_hvd(call, "zone.get", domain_params(&change.ref),
-			 got_words);
-	}
-}
-
-static int edit_words(struct call *call, struct json_object *definition,
-		      struct vir_error_text *ret_error)
-{
-	const struct change *change = call->state;
-
-	(void)ret_error;
-	json_object_object_del(definition, words[change->type]);
-	if (change->text && change->text[0]) {
-		json_put(definition, words[change->type],
-			 json_object_new_string(change->text));
-	}
-	return 0;
-}
-
-static void got_described(struct call *call, struct json_object *zone)
-{
-	struct change *change = call->state;
-	bool live;
-	bool config;
-
-	if (call_impact(call, zone, change->flags, &live, &config)) {
-		call_edit_definition(call, &change->ref, edit_words);
-	}
-}
-
-static void set_metadata(struct call *call)
-{
-	struct change change = { 0 };
-	struct change *kept;
-
-	call_get_domain(call, &change.ref);
-	change.type = xdr_get_u32(&call->args);
-	change.text = xdr_get_optional_string(&call->args, PACKET_STRING_MAX);
-	xdr_get_optional_string(&call->args, PACKET_STRING_MAX); /* key */
-	xdr_get_optional_string(&call->args, PACKET_STRING_MAX); /* uri */
-	change.flags = xdr_get_u32(&call->args);
-	if (!call_args_end(call) ||
-	    !call_only_flags(call, change.flags, IMPACT) ||
-	    !check_words(call, change.type)) {
-		return;
-	}
-	kept = call_keep(call, sizeof(*kept), free);
-	if (kept) {
-		*kept = change;
-		call_hvd(call, "zone.get", domain_params(&change.ref),
-			 got_described);
-	}
-}
-
 /* ------------------------------------------------------------- scheduler */
 
 #define SCHEDULER_PARAMS 2u
@@ -586,10 +472,6 @@ static const struct procedure rows[] = {
 	  "`CONFIG`; memory and its maximum are one number" },
 	{ 198, "DomainGetMemoryParameters", get_memory_limits, PROC_READ,
 	  "without limits" },
-	{ 265, "DomainGetMetadata", get_metadata, PROC_READ,
-	  "`TITLE`, `DESCRIPTION`" },
-	{ 264, "DomainSetMetadata", set_metadata, 0,
-	  "`TITLE`, `DESCRIPTION`, one for what runs and what is defined" },
 	{ 56, "DomainGetSchedulerType", get_scheduler_type, PROC_READ,
 	  "`priority`" },
 	{ 57, "DomainGetSchedulerParameters", get_scheduler, PROC_READ,

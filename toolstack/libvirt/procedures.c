@@ -10,6 +10,8 @@ static const struct procedure_group *const groups[] = {
 	&capabilities_procedures,
 	&domain_procedures,
 	&xml_procedures,
+	&device_procedures,
+	&metadata_procedures,
 	&event_procedures,
 	&console_procedures,
 	&host_procedures,

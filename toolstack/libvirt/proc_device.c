@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Devices as documents of their own: put into a definition, taken out of it, and
+ * changed.  Of a domain that runs hvd can change what device.set knows, which is
+ * kept in its definition, too.
+ */
+#include <json-c/json.h>
+#include <libvirt/libvirt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "call.h"
+#include "definition_edit.h"
+#include "domain_xml.h"
+#include "json.h"
+#include "procedures.h"
+
+#define IMPACT (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)
+
+struct device_change {
+	struct domain_ref ref;
+	struct json_object *device; /* of a definition, from the document */
+	uint32_t flags;
+	definition_edit_fn edit;
+	bool is_update;
+};
+
+static void free_change(void *state)
+{
+	struct device_change *change = state;
+
+	json_object_put(change->device);
+	free(change);
+}
+
+/* ---------------------------------------------------------- finding devices */
+
+static const char *type_of(struct json_object *device)
+{
+	return json_text(device, "type");
+}
+
+/* What a document names a device by: the MAC, or the name (a disk's target). */
+static const char *key_of(struct json_object *device)
+{
+	return json_text(device, "mac")[0] ? "mac" : "name";
+}
+
+static bool is_same(struct json_object *device, struct json_object *wanted)
+{
+	const char *key = key_of(wanted);
+
+	return json_is(device, "type", type_of(wanted)) &&
+	       json_text(wanted, key)[0] &&
+	       strcasecmp(json_text(device, key), json_text(wanted, key)) == 0;
+}
+
+/*
+ * Its place among the devices of a definition, or -1.  A document without a name
+ * means the only one of that type.
+ */
+static int find(struct json_object *definition, struct json_object *wanted)
+{
+	struct json_object *devices = json_get(definition, "devices");
+	int count = devices ? (int)json_object_array_length(devices) : 0;
+	bool named = json_text(wanted, key_of(wanted))[0];
+	int found = -1;
+
+	for (int i = 0; i < count; i++) {
+		struct json_object *device =
+			json_object_array_get_idx(devices, (size_t)i);
+
+		if (is_same(device, wanted)) {
+			return i;
+		}
+		if (!named && json_is(device, "type", type_of(wanted))) {
+			if (found >= 0) {
+				return -1;
+			}
+			found = i;
+		}
+	}
+	return found;
+}
+
+static int missing(struct json_object *wanted, struct vir_error_text *ret)
+{
+	return vir_error_set(ret, VIR_ERR_DEVICE_MISSING,
+			     "no %s with %s '%.200s' found", type_of(wanted),
+			     key_of(wanted), json_text(wanted, key_of(wanted)));
+}
+
+/* -------------------------------------------------------- in the definition */
+
+static int attach_edit(struct call *call, struct json_object *definition,
+		       struct vir_error_text *ret_error)
+{
+	const struct device_change *change = call->state;
+	struct json_object *device = change->device;
+	struct json_object *devices = json_get(definition, "devices");
+
+	if (json_text(device, key_of(device))[0] &&
+	    find(definition, device) >= 0) {
+		return vir_error_set(ret_error, VIR_ERR_OPERATION_INVALID,
+				     "there is a %s with %s '%.200s' already",
+				     type_of(device), key_of(device),
+				     json_text(device, key_of(device)));
+	}
+	if (!devices) {
+		devices = json_object_new_array();
+		json_put(definition, "devices", devices);
+	}
+	/* At the end, so that the others stay where the guest knows them. */
+	if (!devices ||
+	    json_object_array_add(devices, json_object_get(device)) < 0) {
+		return vir_error_set(ret_error, VIR_ERR_NO_MEMORY, "%s", "");
+	}
+	return 0;
+}
+
+static int detach_edit(struct call *call, struct json_object *definition,
+		       struct vir_error_text *ret_error)
+{
+	const struct device_change *change = call->state;
+	int at = find(definition, change->device);
+
+	if (at < 0) {
+		return missing(change->device, ret_error);
+	}
+	json_object_array_del_idx(json_get(definition, "devices"), (size_t)at,
+				  1);
+	return 0;
+}
+
+static int update_edit(struct call *call, struct json_object *definition,
+		       struct vir_error_text *ret_error)
+{
+	const struct device_change *change = call->state;
+	struct json_object *devices = json_get(definition, "devices");
+	int at = find(definition, change->device);
+	struct json_object *before;
+
+	if (at < 0) {
+		return missing(change->device, ret_error);
+	}
+	before = json_object_array_get_idx(devices, (size_t)at);
+	/* It stays the device that it is. */
+	if (!json_text(change->device, "name")[0]) {
+		json_put(change->device, "name",
+			 json_object_get(json_get(before, "name")));
+	}
+	json_object_array_put_idx(devices, (size_t)at,
+				  json_object_get(change->device));
+	return 0;
+}
+
+/* ----------------------------------------------------- while the domain runs */
+
+static bool can_change(const char *member)
+{
+	return strcmp(member, "link") == 0 || strcmp(member, "mtu") == 0 ||
+	       strcmp(member, "limits") == 0 || strcmp(member, "name") == 0;
+}
+
+/* The first member that would have to change and cannot; NULL: none. */
+static const char *first_fixed(struct json_object *now,
+			       struct json_object *wanted)
+{
+	json_object_object_foreach (wanted, member, value) {
+		struct json_object *there = json_get(now, member);
+
+		if (!can_change(member) && !json_object_equal(there, value)) {
+			return member;
+		}
+	}
+	return NULL;
+}
+
+static void set_device(struct call *call, struct json_object *now)
+{
+	const struct device_change *change = call->state;
+	struct json_object *limits = json_get(change->device, "limits");
+	struct json_object *mtu = json_get(change->device, "mtu");
+	struct json_object *params = domain_params(&change->ref);
+
+	json_put(params, "device", json_object_get(json_get(now, "name")));
+	json_put(params, "limits",
+		 limits ? json_object_get(limits) : json_object_new_object());
+	if (json_is(now, "type", "net")) {
+		struct json_object *link = json_get(change->device, "link");
+
+		/* Plugged in if nothing is said of it. */
+		json_put(params, "link",
+			 json_object_new_boolean(
+				 !link || json_object_get_boolean(link)));
+		if (mtu) {
+			json_put(params, "mtu", json_object_get(mtu));
+		}
+	}
+	call_hvd(call, "device.set", params, call_step_done);
+}
+
+static void update_live(struct call *call, struct json_object *zone)
+{
+	const struct device_change *change = call->state;
+	struct json_object *definition = definition_of_run(zone);
+	int at = find(definition, change->device);
+	struct vir_error_text error;
+	struct json_object *now;
+	const char *fixed;
+
+	if (at < 0) {
+		missing(change->device, &error);
+		call_error_text(call, &error);
+		return;
+	}
+	now = json_object_array_get_idx(json_get(definition, "devices"),
+					(size_t)at);
+	fixed = first_fixed(now, change->device);
+	if (fixed) {
+		call_error(call, VIR_ERR_OPERATION_UNSUPPORTED,
+			   "cannot change '%s' of a device while its domain "
+			   "runs: use --config, and start it anew",
+			   fixed);
+	} else if (!json_is(now, "type", "net") &&
+		   !json_is(now, "type", "disk") &&
+		   !json_is(now, "type", "rng")) {
+		call_reply(call); /* there is nothing that could differ */
+	} else {
+		set_device(call, now);
+	}
+}
+
+static void got_zone(struct call *call, struct json_object *zone)
+{
+	const struct device_change *change = call->state;
+	bool live;
+	bool config;
+
+	if (!call_impact(call, zone, change->flags & IMPACT, &live, &config)) {
+		return;
+	}
+	if (!live) {
+		call_edit_definition(call, &change->ref, change->edit);
+	} else if (change->is_update) {
+		update_live(call, zone);
+	} else {
+		call_error(call, VIR_ERR_OPERATION_UNSUPPORTED,
+			   "devices are there from a domain's start to its "
+			   "end: use --config alone, and start it anew");
+	}
+}
+
+/* ------------------------------------------------------------- procedures */
+
+static void begin(struct call *call, bool with_flags, uint32_t known,
+		  definition_edit_fn edit, bool is_update)
+{
+	struct device_change *change =
+		call_keep(call, sizeof(*change), free_change);
+	struct vir_error_text error;
+	const char *xml;
+
+	if (!change) {
+		return;
+	}
+	call_get_domain(call, &change->ref);
+	xml = xdr_get_string(&call->args, PACKET_STRING_MAX);
+	change->flags =
+		with_flags ? xdr_get_u32(&call->args) : VIR_DOMAIN_AFFECT_LIVE;
+	change->edit = edit;
+	change->is_update = is_update;
+	if (!call_args_end(call) ||
+	    !call_only_flags(call, change->flags, known | IMPACT)) {
+		return;
+	}
+	if (domain_xml_parse_device(xml, strlen(xml), &change->device, &error) <
+	    0) {
+		call_error_text(call, &error);
+		return;
+	}
+	call_hvd(call, "zone.get", domain_params(&change->ref), got_zone);
+}
+
+static void attach(struct call *call)
+{
+	begin(call, false, 0, attach_edit, false);
+}
+
+static void attach_flags(struct call *call)
+{
+	begin(call, true, 0, attach_edit, false);
+}
+
+static void detach(struct call *call)
+{
+	begin(call, false, 0, detach_edit, false);
+}
+
+static void detach_flags(struct call *call)
+{
+	begin(call, true, 0, detach_edit, false);
+}
+
+/* There is no other way than by force. */
+static void update_flags(struct call *call)
+{
+	begin(call, true, VIR_DOMAIN_DEVICE_MODIFY_FORCE, update_edit, true);
+}
+
+static const struct procedure rows[] = {
+	{ 8, "DomainAttachDevice", attach, 0,
+	  "refused: devices are there from the start on" },
+	{ 160, "DomainAttachDeviceFlags", attach_flags, 0, "`CONFIG`" },
+	{ 13, "DomainDetachDevice", detach, 0, "refused" },
+	{ 161, "DomainDetachDeviceFlags", detach_flags, 0,
+	  "`CONFIG`; a disk by its target, an interface by its MAC" },
+	{ 174, "DomainUpdateDeviceFlags", update_flags, 0,
+	  "`CONFIG`; `LIVE`: `<link>`, `<mtu>`, `<bandwidth>` and `<iotune>`, "
+	  "in the definition at once" },
+};
+
+const struct procedure_group device_procedures = {
+	"Devices", rows, sizeof(rows) / sizeof(rows[0])
+};
