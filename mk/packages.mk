@@ -7,11 +7,15 @@ host-packages := \
 	bc bison clang clang-format cpio device-tree-compiler e2fsprogs flex gcc \
 	gcc-aarch64-linux-gnu iproute2 kmod libc6-dev libc6-dev-arm64-cross \
 	libclang-rt-14-dev libcmocka-dev libedit-dev libfdt-dev libjson-c-dev \
-	libnbd-dev liburing-dev libuv1-dev libvirt-clients libvirt-dev \
-	libxml2-dev libxml2-utils make nbdkit pkg-config python3 \
-	python3-jsonschema python3-libvirt python3-pexpect \
+	libnbd-dev liburing-dev libuv1-dev libvirt-dev libxml2-dev make nbdkit \
+	pkg-config python3 python3-jsonschema python3-pexpect \
 	python3-prometheus-client python3-pytest qemu-system-arm qemu-utils \
-	u-boot-tools virtinst xz-utils zsh
+	u-boot-tools xz-utils zsh
+
+# To test with libvirt's clients, some of them on a display that nobody sees.
+client-host-packages := \
+	dbus imagemagick libvirt-clients libvirt-daemon libxml2-utils \
+	python3-libvirt virt-manager virtinst x11-utils xdotool xvfb
 
 # To make a Debian root file system for aarch64, which only tests use.
 debian-host-packages := \

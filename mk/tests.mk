@@ -84,7 +84,12 @@ run-tests := HVSH=$(abspath $(O))/host/hvsh \
 	HVD_FAKE=$(abspath $(O))/host/hvd-fake \
 	HVD_IO_FAKE=$(abspath $(native-dir))/hvd_io_fake/hvd_io_fake $(PYTHON) scripts/run-tests \
 	--log $(O)/test
-host-needs := $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake $(native-programs)
+client-stamp := $(O)/.client-packages
+$(client-stamp): $(call recorded,$(O)/.client-packages.list,$(client-host-packages))
+	$(Q)scripts/host-packages $(client-host-packages)
+	$(Q)touch $@
+
+host-needs := $(client-stamp) $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake $(native-programs)
 machine-needs := $(zonevisor-bin) $(test-bundle) $(kernel-image)
 system-needs := $(machine-needs) $(nbd-disk) $(debian-stamp)
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """virt-manager, as Debian has it, on a display that nobody sees. It is run where
-it is installed (apt install --no-install-recommends virt-manager xvfb x11-utils
-imagemagick dbus); what it showed stays in build/virt-manager."""
+it is installed (mk/packages.mk); what it showed stays in build/virt-manager."""
 # pylint: disable=redefined-outer-name
 
 import contextlib
@@ -17,7 +16,7 @@ from test_virt_install import lacking
 from virt import built, machine, virt  # noqa: F401
 
 PROGRAMS = ("virt-manager", "Xvfb", "xwininfo", "import", "convert",
-            "dbus-run-session")
+            "dbus-run-session", "xdotool")
 PROCEDURES = ("NodeGetInfo", "ConnectGetCapabilities", "DomainGetXMLDesc",
               "ConnectDomainEventRegisterAny")
 PICTURES = HVD.parent.parent / "virt-manager"
@@ -100,4 +99,40 @@ def test_list_of_zones(virt, screen):
         wait(lambda: running_icons(screen) < only_zone0 * 1.2)
         client.call("zone.start", name="web")
         wait(lambda: running_icons(screen) > only_zone0 * 1.8)
+    client.close()
+
+
+def letters(screen):
+    """Light dots in the window of a console, which is black but for them."""
+    path = PICTURES / "console.png"
+    PICTURES.mkdir(exist_ok=True)
+    subprocess.run(["import", "-window", "root", path], env=screen,
+                   check=True)
+    dots = subprocess.run(["convert", path, "-crop", "1000x600+10+80", "-depth",
+                           "8", "gray:-"], capture_output=True,
+                          check=True).stdout
+    dark = sum(dot < 40 for dot in dots)
+    return len(dots) - dark if dark > len(dots) * 0.9 else 0
+
+
+def test_console(virt, screen):
+    """What the guest says is seen, and what is typed comes to it."""
+    text = virt.machine.fake / "console-web"
+    text.write_text("Debian GNU/Linux 12 web ttyAMA0\r\n\r\nweb login: ")
+    client = virt.machine.client()
+    client.call("zone.define", definition=dict(
+        virt.machine.definition(devices=[{"type": "console"}]), name="web"))
+    client.call("zone.start", name="web")
+    with manager(virt, screen, "--show-domain-console", "web"):
+        wait(lambda: letters(screen) > 500)
+        before = letters(screen)
+        window = subprocess.run(
+            ["xdotool", "search", "--name", "^web on "], env=screen,
+            capture_output=True, text=True, check=True).stdout.split()[-1]
+        # The fake guest's terminal echoes.
+        subprocess.run(["xdotool", "windowfocus", "--sync", window, "mousemove",
+                        "500", "400", "click", "1", "type", "operator"],
+                       env=screen, check=True)
+        wait(lambda: text.read_text().endswith("login: operator"))
+        wait(lambda: letters(screen) > before + 150)
     client.close()
