@@ -83,6 +83,30 @@ def running_icons(screen):
     return sum(dots[i + 2] > dots[i] + 60 for i in range(0, len(dots), 3))
 
 
+def graph(screen):
+    """Dots of the CPU graphs in the list that have a colour."""
+    running_icons(screen)
+    dots = subprocess.run(["convert", PICTURES / "zones.png", "-crop",
+                           "120x120+420+120", "-depth", "8", "rgb:-"],
+                          capture_output=True, check=True).stdout
+    return sum(max(dots[i:i + 3]) - min(dots[i:i + 3]) > 30
+               for i in range(0, len(dots), 3))
+
+
+def test_graphs(virt, screen):
+    """Of what domains take of the CPUs."""
+    client = virt.machine.client()
+    client.call("zone.define", definition=dict(
+        virt.machine.definition(), name="web"))
+    client.call("zone.start", name="web")
+    with manager(virt, screen):
+        wait(lambda: running_icons(screen) > 100)
+        assert graph(screen) == 0
+        virt.machine.inject("busy", "90")
+        wait(lambda: graph(screen) > 40)
+    client.close()
+
+
 def test_list_of_zones(virt, screen):
     client = virt.machine.client()
     for name in ("web", "db"):

@@ -12,6 +12,7 @@
  *   delay-OP      milliseconds the operation takes, or until the file goes
  *   pool          bytes of memory for zones (default 1 GiB)
  *   scattered     bytes of it that are free, but in no whole chunk
+ *   busy          percent of a CPU that each zone takes (default 0)
  *   log           the hypervisor's log
  *   trace         the classes that are traced, a number
  *   trace-CPU     the position of its first record (uint64_t), then records
@@ -356,6 +357,22 @@ ssize_t privcmd_trace_read(int device, uint32_t pcpu, uint64_t *pos,
 	return (ssize_t)got;
 }
 
+/* Its share of the time that the machine has been on. */
+static void set_cpu_time(struct zv_zone_info *info)
+{
+	struct timespec now;
+	char path[PATH_MAX];
+	char text[64];
+
+	path_of(path, "busy");
+	if (read_small(path, text)) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		info->cpu_time_ns = ((uint64_t)now.tv_sec * 1000000000 +
+				     (uint64_t)now.tv_nsec) /
+				    100 * (uint64_t)atoi(text);
+	}
+}
+
 int privcmd_zone_next(int device, uint32_t id, struct zv_zone_info *ret_info)
 {
 	struct fake_zone zone;
@@ -374,6 +391,7 @@ int privcmd_zone_next(int device, uint32_t id, struct zv_zone_info *ret_info)
 	for (; id < ZV_ZONES_MAX; id++) {
 		if (load(id, &zone) == 0) {
 			*ret_info = zone.info;
+			set_cpu_time(ret_info);
 			return 0;
 		}
 	}
@@ -449,6 +467,7 @@ int privcmd_zone_info(int zone, struct zv_zone_info *ret_info)
 
 	if (rc == 0) {
 		*ret_info = z.info;
+		set_cpu_time(ret_info);
 	}
 	return rc;
 }
