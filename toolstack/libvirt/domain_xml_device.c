@@ -143,6 +143,11 @@ static void give_rate(struct xml_out *out, xmlNode *element,
 	}
 }
 
+static int take_rng_source(const struct xml_place *at)
+{
+	return at->text[strspn(at->text, " \t\n")] ? xml_take_text(at) : 0;
+}
+
 static const struct xml_row rng_rows[] = {
 	XML_SAID("@model", xml_virtio, "`virtio`"),
 	{ "rate/@bytes", DOMAIN_XML_USED,
@@ -150,7 +155,8 @@ static const struct xml_row rng_rows[] = {
 	  "limits.total-bytes-sec", NULL, NULL, give_rate, 0 },
 	XML_LATER("rate/@period", "in milliseconds, 1000 if it is missing"),
 	XML_SAID("backend/@model", random_models, "`random`"),
-	XML_TEXT("backend", "source"),
+	{ "backend", DOMAIN_XML_USED, "`source`; `/dev/urandom` if it is empty",
+	  "source", NULL, take_rng_source, xml_give_text, 0 },
 	{ "alias/@name", DOMAIN_XML_USED, "`name`, after `ua-`", "name", NULL,
 	  xml_take_alias, xml_give_alias, 0 },
 	XML_IGNORED_TREE("address", "devices take slots in their order"),

@@ -561,7 +561,10 @@ static const struct xml_row rows[] = {
 		    "U-Boot"),
 	XML_REFUSED("os/nvram", "there is no UEFI that would keep anything"),
 	XML_SAID("features/gic/@version", gics, "`3`"),
-	XML_REFUSED("features/acpi", "a zone has a device tree: leave it out"),
+	XML_IGNORED("features/acpi", "tools ask for it; a zone has a device "
+				     "tree"),
+	XML_IGNORED("features/apic", "of x86, as tools ask for everywhere"),
+	XML_IGNORED("features/pae", "of x86, as tools ask for everywhere"),
 	XML_SAID("cpu/@mode", cpu_modes, "`host-passthrough`"),
 	XML_SAID("cpu/@check", cpu_checks, "`none`"),
 	XML_FIXED("cpu/@migratable", on_off, "zones do not migrate"),
