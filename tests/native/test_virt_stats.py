@@ -3,9 +3,12 @@
 says of them."""
 # pylint: disable=redefined-outer-name
 
+import contextlib
 import json
 import re
+import socket
 import struct
+import threading
 import uuid
 
 import libvirt
@@ -245,6 +248,59 @@ def test_domifaddr_arguments(z1, wire):
         INVALID_ARG
     assert wire.call(353, domain(z1) + struct.pack(">II", 2, 1))[0] == \
         INVALID_ARG
+
+
+class Between:
+    """Passes on between virthvdd and hvd, and notes the methods."""
+
+    def __init__(self, virt):
+        self.to = str(virt.machine.run_dir / "hvd.sock")
+        self.dir = virt.machine.tmp / "between"
+        self.dir.mkdir()
+        self.methods = []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.dir / "hvd.sock"))
+        self.listener.listen()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            hvd = socket.socket(socket.AF_UNIX)
+            hvd.connect(self.to)
+            for ends in ((client, hvd, self.methods), (hvd, client, None)):
+                threading.Thread(target=self.copy, args=ends,
+                                 daemon=True).start()
+
+    @staticmethod
+    def copy(from_, to, methods):
+        with from_.makefile("rb") as lines, contextlib.suppress(OSError):
+            for line in lines:
+                if methods is not None:
+                    methods.append(json.loads(line)["method"])
+                to.sendall(line)
+            to.shutdown(socket.SHUT_RDWR)
+
+
+def test_requests_do_not_grow_with_domains(virt, z1):
+    """All of all domains is one question, and one for each device's counters."""
+    for number in range(20):
+        z1.call("zone.define", definition=dict(
+            virt.machine.definition(f"off{number}"), devices=[]))
+    between = Between(virt)
+    virt.stop()
+    virt.start("--hvd-dir", between.dir)
+    text = virt.virsh("domstats")
+    assert text.count("Domain: ") == 22
+    asked = [m for m in between.methods if m.startswith("zone.")]
+    assert asked == ["zone.list"], between.methods
+    # zone0 and z1 run: vCPUs of both, and two disks.
+    assert between.methods.count("host.counters") == 2
+    assert between.methods.count("device.counters") == 2
+    between.listener.close()
 
 
 def test_off(virt, z1):

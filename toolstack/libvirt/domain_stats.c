@@ -41,9 +41,10 @@
 struct all_stats {
 	uint32_t groups;
 	uint32_t flags;
-	uint8_t (*uuids)[UUID_SIZE];
-	uint32_t count;
-	uint32_t next;
+	uint8_t (*uuids)[UUID_SIZE]; /* of those that are named */
+	struct json_object *zones; /* all, in detail; NULL: some are named */
+	size_t count;
+	size_t next;
 	/* Of the answer. */
 	size_t offset;
 	uint32_t records;
@@ -62,6 +63,7 @@ static void free_stats(void *state)
 	struct all_stats *stats = state;
 
 	json_object_put(stats->zone);
+	json_object_put(stats->zones);
 	free(stats->uuids);
 	free(stats);
 }
@@ -259,7 +261,8 @@ static struct json_object *begin_device(struct all_stats *stats)
 	return device;
 }
 
-static void next_device(struct call *call)
+/* Whether hvd was asked; if not, there are no more of them. */
+static bool ask_device(struct call *call)
 {
 	struct all_stats *stats = call->state;
 	struct json_object *device = begin_device(stats);
@@ -271,14 +274,21 @@ static void next_device(struct call *call)
 	}
 	if (!device) {
 		typed_end(&stats->list);
-		next_domain(call);
-		return;
+		return false;
 	}
 	params = domain_params(&stats->ref);
 	json_put(params, "device",
 		 json_object_new_string(json_text(device, "name")));
 	call_hvd_or(call, "device.counters", params, device_told,
 		    device_silent);
+	return true;
+}
+
+static void next_device(struct call *call)
+{
+	if (!ask_device(call)) {
+		next_domain(call);
+	}
 }
 
 /* -------------------------------------------------------------- domains */
@@ -349,17 +359,19 @@ static void put_simple(struct all_stats *stats, struct json_object *zone)
 	}
 }
 
-static void got_domain(struct call *call, struct json_object *zone)
+/* Whether hvd was asked for more of it; if not, all of it is in the reply. */
+static bool begin_domain(struct call *call, struct json_object *zone)
 {
 	struct all_stats *stats = call->state;
 	struct json_object *params;
 
 	if (!domain_matches(zone, stats->flags & FILTERS)) {
-		next_domain(call);
-		return;
+		return false;
 	}
 	json_object_put(stats->zone);
 	stats->zone = json_object_get(zone);
+	snprintf(stats->ref.uuid_text, sizeof(stats->ref.uuid_text), "%s",
+		 json_text(zone, "uuid"));
 	stats->type = NULL;
 	stats->device = 0;
 	stats->silent = false;
@@ -369,12 +381,19 @@ static void got_domain(struct call *call, struct json_object *zone)
 	put_simple(stats, zone);
 	if (!(stats->groups & VIR_DOMAIN_STATS_VCPU) ||
 	    !domain_is_active(zone)) {
-		next_device(call);
-		return;
+		return ask_device(call);
 	}
 	params = json_object_new_object();
 	json_put(params, "zone", json_object_new_string(stats->ref.uuid_text));
 	call_hvd_or(call, "host.counters", params, vcpus_told, vcpus_silent);
+	return true;
+}
+
+static void got_domain(struct call *call, struct json_object *zone)
+{
+	if (!begin_domain(call, zone)) {
+		next_domain(call);
+	}
 }
 
 static void domain_failed(struct call *call, const struct hvd_error *error)
@@ -386,48 +405,36 @@ static void domain_failed(struct call *call, const struct hvd_error *error)
 	}
 }
 
+/* Of those that are named hvd is asked one by one, of all at once. */
 static void next_domain(struct call *call)
 {
 	struct all_stats *stats = call->state;
 
-	if (stats->next == stats->count) {
-		xdr_patch_u32(&call->reply, stats->offset, stats->records);
-		call_reply(call);
-		return;
-	}
-	uuid_format(stats->uuids[stats->next++], stats->ref.uuid_text);
-	call_hvd_or(call, "zone.get", domain_params(&stats->ref), got_domain,
-		    domain_failed);
-}
+	while (stats->next < stats->count) {
+		size_t i = stats->next++;
 
-/* Room for the uuids; false: the call is answered. */
-static bool make_room(struct call *call, size_t count)
-{
-	struct all_stats *stats = call->state;
-
-	stats->uuids = calloc(count ? count : 1, UUID_SIZE);
-	if (!stats->uuids) {
-		call_no_memory(call);
+		if (!stats->zones) {
+			uuid_format(stats->uuids[i], stats->ref.uuid_text);
+			call_hvd_or(call, "zone.get",
+				    domain_params(&stats->ref), got_domain,
+				    domain_failed);
+			return;
+		}
+		if (begin_domain(call,
+				 json_object_array_get_idx(stats->zones, i))) {
+			return;
+		}
 	}
-	return stats->uuids != NULL;
+	xdr_patch_u32(&call->reply, stats->offset, stats->records);
+	call_reply(call);
 }
 
 static void listed(struct call *call, struct json_object *zones)
 {
 	struct all_stats *stats = call->state;
-	size_t count = json_object_array_length(zones);
 
-	if (!make_room(call, count)) {
-		return;
-	}
-	for (size_t i = 0; i < count; i++) {
-		struct json_object *zone = json_object_array_get_idx(zones, i);
-
-		if (domain_matches(zone, stats->flags & FILTERS)) {
-			uuid_parse(json_text(zone, "uuid"),
-				   stats->uuids[stats->count++]);
-		}
-	}
+	stats->zones = json_object_get(zones);
+	stats->count = json_object_array_length(zones);
 	next_domain(call);
 }
 
@@ -438,7 +445,9 @@ static bool read_domains(struct call *call)
 	uint32_t count = xdr_get_count(&call->args, LIST_MAX);
 	struct domain_ref ref;
 
-	if (!make_room(call, count)) {
+	stats->uuids = calloc(count ? count : 1, UUID_SIZE);
+	if (!stats->uuids) {
+		call_no_memory(call);
 		return false;
 	}
 	for (uint32_t i = 0; i < count && !call->args.failed; i++) {
@@ -453,6 +462,7 @@ static bool read_domains(struct call *call)
 void all_domain_stats(struct call *call)
 {
 	struct all_stats *stats = call_keep(call, sizeof(*stats), free_stats);
+	struct json_object *params;
 
 	if (!stats || !read_domains(call)) {
 		return;
@@ -479,7 +489,7 @@ void all_domain_stats(struct call *call)
 		next_domain(call);
 		return;
 	}
-	free(stats->uuids);
-	stats->uuids = NULL;
-	call_hvd(call, "zone.list", NULL, listed);
+	params = json_object_new_object();
+	json_put(params, "detail", json_object_new_boolean(true));
+	call_hvd(call, "zone.list", params, listed);
 }
