@@ -305,6 +305,12 @@ test_volume-src := $(domain-xml-src) toolstack/daemon/log.c toolstack/daemon/sto
 	toolstack/libvirt/volume.c toolstack/libvirt/xml_text.c
 test_volume-cflags := -Itoolstack/libvirt -Itoolstack/daemon
 test_volume-libs := json-c libfdt $(domain-xml-libs)
+unit-tests-y += tests/unit/toolstack/test_xdr
+test_xdr-src := toolstack/libvirt/xdr.c
+test_xdr-cflags := -Itoolstack/libvirt
+fuzzers-y += tests/fuzz/xdr_fuzz
+xdr_fuzz-src := toolstack/libvirt/xdr.c
+xdr_fuzz-cflags := -Itoolstack/libvirt
 unit-tests-y += tests/unit/toolstack/test_domain_xml
 test_domain_xml-src := $(domain-xml-src)
 test_domain_xml-cflags := -Itoolstack/libvirt
