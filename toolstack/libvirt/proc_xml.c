@@ -37,16 +37,9 @@ static void making_free(void *state)
 static void got_xml(struct call *call, struct json_object *zone)
 {
 	const struct making *making = call->state;
-	char *xml;
+	char *xml = domain_xml_format(zone,
+				      making->flags & VIR_DOMAIN_XML_INACTIVE);
 
-	if ((making->flags & VIR_DOMAIN_XML_INACTIVE) &&
-	    !json_flag(zone, "persistent")) {
-		/* As it would be started anew, were it kept. */
-		xml = domain_xml_format(zone, false);
-	} else {
-		xml = domain_xml_format(zone, making->flags &
-						      VIR_DOMAIN_XML_INACTIVE);
-	}
 	if (!xml) {
 		call_no_memory(call);
 		return;
