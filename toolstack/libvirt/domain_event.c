@@ -5,6 +5,7 @@
 #include <libvirt/libvirt.h>
 #include <string.h>
 
+#include "domain_state.h"
 #include "event.h"
 #include "protocol.h"
 #include "typed_param.h"
@@ -16,10 +17,7 @@ struct subject {
 	struct xdr_writer body;
 };
 
-/*
- * The first row whose word it is and whose beginning the reason has counts.  What
- * has crashed and is cleaned up keeps the crash's reason, of which there are many.
- */
+/* The first row whose word it is and whose beginning the reason has counts. */
 static const struct row {
 	const char *word;
 	const char *reason;
@@ -48,22 +46,6 @@ static const struct row {
 	  VIR_DOMAIN_EVENT_SHUTDOWN_GUEST },
 	{ "crashed", "", VIR_DOMAIN_EVENT_CRASHED,
 	  VIR_DOMAIN_EVENT_CRASHED_PANICKED },
-	{ "stopped", "powered off", VIR_DOMAIN_EVENT_STOPPED,
-	  VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN },
-	{ "stopped", "its last vCPU", VIR_DOMAIN_EVENT_STOPPED,
-	  VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN },
-	{ "stopped", "stopped", VIR_DOMAIN_EVENT_STOPPED,
-	  VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN },
-	{ "stopped", "reset", VIR_DOMAIN_EVENT_STOPPED,
-	  VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN },
-	{ "stopped", "destroyed", VIR_DOMAIN_EVENT_STOPPED,
-	  VIR_DOMAIN_EVENT_STOPPED_DESTROYED },
-	{ "stopped", "left half", VIR_DOMAIN_EVENT_STOPPED,
-	  VIR_DOMAIN_EVENT_STOPPED_DESTROYED },
-	{ "stopped", "start failed", VIR_DOMAIN_EVENT_STOPPED,
-	  VIR_DOMAIN_EVENT_STOPPED_FAILED },
-	{ "stopped", "", VIR_DOMAIN_EVENT_STOPPED,
-	  VIR_DOMAIN_EVENT_STOPPED_CRASHED },
 };
 
 static const char *reason_of(const struct hvd_event *event)
@@ -102,16 +84,27 @@ static void end(struct event_hub *hub, struct subject *subject, int32_t event)
 	xdr_writer_fini(&subject->body);
 }
 
+static void tell_change(struct event_hub *hub, const struct hvd_event *event,
+			int what, int detail)
+{
+	struct subject subject;
+
+	begin(&subject, event);
+	xdr_put_i32(&subject.body, what);
+	xdr_put_i32(&subject.body, detail);
+	end(hub, &subject, VIR_DOMAIN_EVENT_ID_LIFECYCLE);
+}
+
 static void tell_lifecycle(struct event_hub *hub, const struct hvd_event *event)
 {
 	const struct row *row = find(event);
 	struct subject subject;
 
 	if (row) {
-		begin(&subject, event);
-		xdr_put_i32(&subject.body, row->event);
-		xdr_put_i32(&subject.body, row->detail);
-		end(hub, &subject, VIR_DOMAIN_EVENT_ID_LIFECYCLE);
+		tell_change(hub, event, row->event, row->detail);
+	} else if (strcmp(event->event, "stopped") == 0) {
+		tell_change(hub, event, VIR_DOMAIN_EVENT_STOPPED,
+			    domain_end(reason_of(event))->stopped);
 	} else if (strcmp(event->event, "rebooted") == 0) {
 		begin(&subject, event);
 		end(hub, &subject, VIR_DOMAIN_EVENT_ID_REBOOT);

@@ -8,25 +8,51 @@
 
 #include "json.h"
 
-/* Why a zone is shut off, by the beginning of hvd's reason. */
-static int shutoff_reason(const char *reason)
+const struct domain_end *domain_end(const char *reason)
 {
 	static const struct {
 		const char *word;
-		int reason;
+		struct domain_end end;
 	} rows[] = {
-		{ "powered off", VIR_DOMAIN_SHUTOFF_SHUTDOWN },
-		{ "destroyed", VIR_DOMAIN_SHUTOFF_DESTROYED },
-		{ "crashed", VIR_DOMAIN_SHUTOFF_CRASHED },
-		{ "start failed", VIR_DOMAIN_SHUTOFF_FAILED },
+		{ "powered off",
+		  { VIR_DOMAIN_SHUTOFF_SHUTDOWN,
+		    VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN } },
+		{ "its last vCPU",
+		  { VIR_DOMAIN_SHUTOFF_SHUTDOWN,
+		    VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN } },
+		{ "stopped",
+		  { VIR_DOMAIN_SHUTOFF_SHUTDOWN,
+		    VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN } },
+		{ "reset",
+		  { VIR_DOMAIN_SHUTOFF_SHUTDOWN,
+		    VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN } },
+		{ "destroyed",
+		  { VIR_DOMAIN_SHUTOFF_DESTROYED,
+		    VIR_DOMAIN_EVENT_STOPPED_DESTROYED } },
+		{ "left half",
+		  { VIR_DOMAIN_SHUTOFF_DESTROYED,
+		    VIR_DOMAIN_EVENT_STOPPED_DESTROYED } },
+		{ "start failed",
+		  { VIR_DOMAIN_SHUTOFF_FAILED,
+		    VIR_DOMAIN_EVENT_STOPPED_FAILED } },
+	};
+	static const struct domain_end crashed = {
+		VIR_DOMAIN_SHUTOFF_CRASHED, VIR_DOMAIN_EVENT_STOPPED_CRASHED
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (strncmp(reason, rows[i].word, strlen(rows[i].word)) == 0) {
-			return rows[i].reason;
+			return &rows[i].end;
 		}
 	}
-	return VIR_DOMAIN_SHUTOFF_UNKNOWN;
+	return &crashed;
+}
+
+/* One that has not run since hvd began has no reason. */
+static int shutoff_reason(const char *reason)
+{
+	return reason[0] ? domain_end(reason)->shutoff
+			 : VIR_DOMAIN_SHUTOFF_UNKNOWN;
 }
 
 int domain_state(struct json_object *zone, int *ret_reason)

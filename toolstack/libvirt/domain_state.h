@@ -7,6 +7,18 @@
 
 struct json_object;
 
+/* What the end of a domain's run is to libvirt. */
+struct domain_end {
+	int shutoff; /* virDomainShutoffReason */
+	int stopped; /* virDomainEventStoppedDetailType */
+};
+
+/*
+ * By the beginning of hvd's reason.  What is in no row is a crash, of which there
+ * are many.
+ */
+const struct domain_end *domain_end(const char *reason);
+
 /* zone: of zone.list or zone.get.  virDomainState; *ret_reason may be NULL. */
 int domain_state(struct json_object *zone, int *ret_reason);
 
