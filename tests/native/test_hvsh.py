@@ -548,6 +548,15 @@ def test_create_with_everything(hvd, hvsh, tmp_path):
     assert hvd.zones["new"]["state"] == "running"
 
 
+@pytest.mark.parametrize("name, hint", [
+    ("web.json", "'hvsh define web.json' takes a definition from a file"),
+    ("./web", "'hvsh define ./web' takes"),
+    ("web", "'hvsh help create' lists the options")])
+def test_create_takes_no_file(hvsh, name, hint):
+    result = hvsh("create", name)
+    assert result.returncode == 2 and hint in result.stderr
+
+
 @pytest.mark.parametrize("words, message", [
     (LEAST[2:], "--vcpus is missing"), (LEAST[:4], "--kernel is missing"),
     ((*LEAST, "--disk", "/d,readnoly"), "'readnoly' is neither"),

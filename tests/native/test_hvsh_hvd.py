@@ -104,8 +104,14 @@ def test_definition_of_a_zone_that_runs(hvd, hvsh, defined):
     text = hvsh("dumpdef", "z1")
     assert "stays as it is" not in hvsh("define", "-", stdin=text)
     hvsh("start", "z1")
+    # Of the same definition, and of what changes at once, there is nothing to say.
+    assert "stays as it is" not in hvsh("define", "-", stdin=text)
+    titled = dict(json.loads(text), title="A title")
+    assert "stays as it is" not in hvsh("define", "-",
+                                        stdin=json.dumps(titled))
+    other = dict(json.loads(text), memory="96M")
     assert "\nz1: is running and stays as it is until" in \
-        hvsh("define", "-", stdin=text)
+        hvsh("define", "-", stdin=json.dumps(other))
 
 
 def test_definition_error_names_the_member(machine, hvd, hvsh):  # noqa: F811

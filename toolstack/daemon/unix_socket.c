@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,12 +23,30 @@ static int bind_private(int fd, const struct sockaddr_un *address)
 	return rc < 0 ? -err : 0;
 }
 
+/*
+ * Looked for once: zones' consoles have sockets, too, and a start should not wait
+ * for whoever answers about groups.
+ */
+static gid_t group_of_sockets(void)
+{
+	static gid_t gid = (gid_t)-1;
+	static bool known;
+
+	if (!known) {
+		const struct group *group = getgrnam(GROUP);
+
+		gid = group ? group->gr_gid : (gid_t)-1;
+		known = true;
+	}
+	return gid;
+}
+
 static int open_up(const char *path, mode_t mode)
 {
-	const struct group *group = getgrnam(GROUP);
+	gid_t gid = group_of_sockets();
 
 	/* as another user than root it stays ours */
-	if (group && chown(path, (uid_t)-1, group->gr_gid) < 0 &&
+	if (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) < 0 &&
 	    errno != EPERM) {
 		return -errno;
 	}

@@ -197,6 +197,16 @@ int definition_make(struct context *ctx, const char *verb,
 	return status;
 }
 
+/* Other tools' "create" takes a file, as "define" does here. */
+static void hint_of_create(const char *name)
+{
+	if (strchr(name, '.') != NULL || strchr(name, '/') != NULL) {
+		hint("'hvsh define %s' takes a definition from a file", name);
+	} else {
+		hint("'hvsh help create' lists the options");
+	}
+}
+
 /* The status of a usage error, or 0. */
 static int check_usage(const struct args *args)
 {
@@ -205,7 +215,7 @@ static int check_usage(const struct args *args)
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
 		if (!args_has(args, needed[i])) {
 			complain("create: option --%s is missing", needed[i]);
-			hint("'hvsh help create' lists the options");
+			hint_of_create(args->positionals[0]);
 			return EXIT_USAGE;
 		}
 	}

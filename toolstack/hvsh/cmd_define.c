@@ -7,19 +7,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* What it runs with, which is told where its definition differs, or NULL. */
+static struct json_object *
+running_definition(const struct hvd_zone_detail *zone)
+{
+	struct json_object *json = json_tokener_parse(zone->json);
+	struct json_object *found = NULL;
+
+	if (json_object_object_get_ex(json, "running_definition", &found)) {
+		json_object_get(found);
+	}
+	json_object_put(json);
+	return found;
+}
+
 /* A running zone goes on as it is: who changes its definition may expect else. */
 static void tell_if_running(struct context *ctx, const char *name)
 {
 	struct hvd_zone_detail *detail;
+	struct json_object *running;
 
 	if (hvd_zone_get(ctx->conn, name, &detail) != 0) {
 		return;
 	}
-	if (detail->zone.id >= 0) {
+	running = running_definition(detail);
+	if (running != NULL) {
 		printf("%s: is %s and stays as it is until it is shut down and "
 		       "started; 'hvsh diff %s' shows what differs\n",
 		       name, detail->zone.state, name);
 	}
+	json_object_put(running);
 	hvd_zone_detail_free(detail);
 }
 
@@ -56,21 +73,6 @@ int cmd_define(struct context *ctx, const struct args *args)
 	return status;
 }
 
-/* What a transient zone runs with; NULL: it has a definition, or it is unknown. */
-static struct json_object *
-running_definition(const struct hvd_zone_detail *zone)
-{
-	struct json_object *json = json_tokener_parse(zone->json);
-	struct json_object *found = NULL;
-
-	if (!zone->zone.persistent &&
-	    json_object_object_get_ex(json, "running_definition", &found)) {
-		json_object_get(found);
-	}
-	json_object_put(json);
-	return found;
-}
-
 int cmd_dumpdef(struct context *ctx, const struct args *args)
 {
 	const char *name = args->positionals[0];
@@ -86,7 +88,7 @@ int cmd_dumpdef(struct context *ctx, const struct args *args)
 	if (err != 0) {
 		return report_zone(ctx, err, "dumpdef", name);
 	}
-	running = running_definition(detail);
+	running = detail->zone.persistent ? NULL : running_definition(detail);
 	if (running != NULL) {
 		print_json(json_object_to_json_string(running));
 	} else if (detail->definition[0] == '{') {
