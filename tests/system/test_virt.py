@@ -4,7 +4,6 @@
 virsh, the Python binding and the exporter run in the Debian's root (chroot /mnt);
 what they say is held to what hvsh says.
 """
-import itertools
 import pathlib
 import re
 import shlex
@@ -90,6 +89,8 @@ def facts(text):
 
 # What hvsh must say afterwards: a path in `hvsh info web --json`, and a value.
 UNCHANGED = None
+
+NEXT = "next-row"
 
 # Of one domain, from its definition to its end.
 ROWS = [
@@ -217,55 +218,53 @@ def at(value, path):
     return value
 
 
-def wrong(machine, words, answer, expected):
-    """What is wrong about a row, or None."""
-    status, text = machine.try_run(f"{VIRSH} {words}")
-    if status != (1 if answer is None else 0):
-        return f"ended with {status}: {text}"
+def batches(rows):
+    """Rows up to one after which hvsh is asked: a virsh each, as its start takes
+    longest."""
+    batch = []
+    for row in rows:
+        batch.append(row)
+        if row[2] is not UNCHANGED:
+            yield batch
+            batch = []
+    yield batch
+
+
+def wrong(words, answer, said):
+    """What is wrong about a row, or None. The status of a virsh that is given many
+    is that of the last."""
+    failed = re.search("^error:", said, re.M)
+    if bool(failed) != (answer is None):
+        return f"virsh {words}: {said}"
     if answer is None:
         answer = COMPLAINTS.get(words, "error:")
-    if not re.search(answer, text):
-        return f"does not say {answer}: {text}"
-    if expected is UNCHANGED:
-        return None
-    path, value = expected
-    if path == "state":
-        machine.wait_state("web", value)
-    got = at(machine.zone("web"), path)
-    return None if got == value else f"{path} is {got}"
+    if not re.search(answer, said):
+        return f"virsh {words}: does not say {answer}: {said}"
+    return None
 
 
-def is_plain(row):
-    """It succeeds, and hvsh is not asked afterwards."""
-    return row[1] is not None and row[2] is UNCHANGED
-
-
-def wrongs_of_plain(machine, rows):
-    """The same of plain rows, by one virsh: its start takes longest."""
-    mark = "next-row"
-    line = f"; echo {mark}; ".join(words for words, _, _ in rows)
-    status, text = machine.try_run(f"{VIRSH} {shlex.quote(line)}")
-    told = text.split(f"{mark}\n")
-    if status or len(told) != len(rows):
-        return [f"virsh '{line}': ended with {status}: {text}"]
-    # Its status is that of the last one.
-    return [f"virsh {words}: does not say {answer}: {said}"
-            for (words, answer, _), said in zip(rows, told)
-            if not re.search(answer, said)
-            or re.search("^error:", said, re.M)]
+def wrongs(machine, batch):
+    line = f"; echo {NEXT}; ".join(words for words, _, _ in batch)
+    _, text = machine.try_run(f"{VIRSH} {shlex.quote(line)}")
+    told = text.split(f"{NEXT}\n")
+    if len(told) != len(batch):
+        return [f"virsh '{line}': {text}"]
+    found = [wrong(words, answer, said)
+             for (words, answer, _), said in zip(batch, told)]
+    words, _, expected = batch[-1]
+    if expected is not UNCHANGED:
+        path, value = expected
+        if path == "state":
+            machine.wait_state("web", value)
+        got = at(machine.zone("web"), path)
+        found.append(None if got == value else
+                     f"virsh {words}: {path} is {got}")
+    return [what for what in found if what]
 
 
 def test_commands(machine):
-    failures = []
-    for plain, rows in itertools.groupby(ROWS, is_plain):
-        rows = list(rows)
-        if plain:
-            failures += wrongs_of_plain(machine, rows)
-            continue
-        for row in rows:
-            what = wrong(machine, *row)
-            if what:
-                failures.append(f"virsh {row[0]}: {what}")
+    failures = [what for batch in batches(ROWS)
+                for what in wrongs(machine, batch)]
     assert not failures, "\n".join(failures)
 
 
