@@ -897,6 +897,22 @@ def again(machine, client):
     return machine.start()
 
 
+def described(client, name="z1"):
+    """What the next change is said to be about: one event each, then one more."""
+    reasons = []
+    while True:
+        while client.events:
+            event = client.events.pop(0)
+            if event["zone"] != name:
+                continue
+            if event["event"] == "described":
+                reasons.append(event["reason"])
+            elif event["event"] == "defined" and reasons:
+                assert event["reason"] == "changed"
+                return reasons
+        client.events.append(client.read()["params"])
+
+
 def test_describe(machine, hvd):
     hvd.call("zone.define", definition=machine.definition(title="first"))
     assert hvd.call("zone.list")[1]["title"] == "first"
@@ -905,19 +921,24 @@ def test_describe(machine, hvd):
     assert made["name"] == "z1" and made["generation"] == 2
     assert about(hvd) == {"title": "first", "description": "a\nb",
                           "metadata": {"urn:a": "<a/>", "urn:b": "<b/>"}}
-    hvd.event("z1", "defined")
+    assert described(hvd) == ["description", "metadata urn:a",
+                              "metadata urn:b"]
     hvd.call("zone.start", name="z1")
     assert hvd.call("zone.set", name="z1", title="", description="c",
-                    metadata={"urn:a": None, "urn:b": "<B/>"}) == {
+                    metadata={"urn:a": None, "urn:b": "<B/>",
+                              "urn:0": "<o/>"}) == {
                         **made, "generation": 3}
-    assert hvd.event("z1", "defined")
+    assert described(hvd) == ["title", "description", "metadata urn:0",
+                              "metadata urn:a", "metadata urn:b"]
+    hvd.call("zone.set", name="z1", metadata={"urn:0": None, "urn:b": "<B/>"})
+    assert described(hvd) == ["metadata urn:0"]
     new = {"description": "c", "metadata": {"urn:b": "<B/>"}}
     assert about(hvd) == new
     assert "running_definition" not in hvd.call("zone.get", name="z1")
     client = again(machine, hvd)
     detail = client.call("zone.get", name="z1")
     assert about(client) == new and "running_definition" not in detail
-    assert detail["generation"] == 3 and detail["state"] == "running"
+    assert detail["generation"] == 4 and detail["state"] == "running"
     # It goes on as a transient zone, and a later daemon knows as much.
     client.call("zone.undefine", name="z1")
     client = again(machine, client)
@@ -930,7 +951,7 @@ def test_describe_what_is_transient(machine, hvd):
     hvd.call("zone.create", definition=machine.definition(title="first"),
              paused=True)
     hvd.call("zone.set", name="z1", title="second", metadata={"urn:a": ""})
-    assert hvd.event("z1", "defined")
+    assert described(hvd) == ["title", "metadata urn:a"]
     client = again(machine, hvd)
     assert about(client) == {"title": "second", "metadata": {"urn:a": ""}}
     assert state(client, "z1") == "paused"

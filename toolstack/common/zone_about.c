@@ -3,6 +3,7 @@
  * What describes a zone to people and programs and is none of its guest's business:
  * the members "title", "description" and "metadata".
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -288,6 +289,52 @@ bool zone_about_equal(const struct zone_about *a, const struct zone_about *b)
 		}
 	}
 	return true;
+}
+
+static void tell_metadata(const char *uri, zone_about_change_fn tell, void *arg)
+{
+	char what[ZONE_DEF_URI_MAX + sizeof("metadata ")];
+
+	snprintf(what, sizeof(what), "metadata %s", uri);
+	tell(arg, what);
+}
+
+/* Both are in the order of their URIs. */
+static void metadata_changes(const struct zone_about *before,
+			     const struct zone_about *now,
+			     zone_about_change_fn tell, void *arg)
+{
+	uint32_t i = 0;
+	uint32_t j = 0;
+
+	while (i < before->metadata_count || j < now->metadata_count) {
+		const struct zone_metadata *old = &before->metadata[i];
+		const struct zone_metadata *new = &now->metadata[j];
+		int order = i == before->metadata_count ? 1
+			    : j == now->metadata_count
+				    ? -1
+				    : strcmp(old->uri, new->uri);
+
+		if (order != 0 || strcmp(old->text, new->text) != 0) {
+			tell_metadata(order < 0 ? old->uri : new->uri, tell,
+				      arg);
+		}
+		i += order <= 0;
+		j += order >= 0;
+	}
+}
+
+void zone_about_changes(const struct zone_about *before,
+			const struct zone_about *now, zone_about_change_fn tell,
+			void *arg)
+{
+	if (!same_text(before->title, now->title)) {
+		tell(arg, "title");
+	}
+	if (!same_text(before->description, now->description)) {
+		tell(arg, "description");
+	}
+	metadata_changes(before, now, tell, arg);
 }
 
 void zone_about_to_json(const struct zone_about *about,

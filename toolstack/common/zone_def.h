@@ -237,6 +237,13 @@ bool zone_about_copy(const struct zone_about *from, struct zone_about *ret_to);
 void zone_about_clear(struct zone_about *about);
 bool zone_about_equal(const struct zone_about *a, const struct zone_about *b);
 
+typedef void (*zone_about_change_fn)(void *arg, const char *what);
+
+/* What differs, one by one: "title", "description", "metadata URI". */
+void zone_about_changes(const struct zone_about *before,
+			const struct zone_about *now, zone_about_change_fn tell,
+			void *arg);
+
 /* Is it no longer, without blanks, than a definition may be? */
 bool zone_def_fits(struct json_object *json);
 

@@ -32,6 +32,17 @@ void zone_about_follow(struct zone *z)
 	z->running_def->about = about;
 }
 
+static void publish_change(void *arg, const char *what)
+{
+	zone_publish(arg, "described", what);
+}
+
+void zone_about_publish(struct zone *z, const struct zone_about *before,
+			const struct zone_about *now)
+{
+	zone_about_changes(before, now, publish_change, z);
+}
+
 static bool can_record(const struct zone *z)
 {
 	return z->running_def && z->control_fd >= 0 && !z->job &&
@@ -95,6 +106,7 @@ void zone_after_describe(struct zone *z, struct zone_job *job)
 	struct zerror *error = zone_job_error(job, "recording the change");
 	struct rpc_call *call = z->describe.call;
 	struct zone_about about;
+	bool is_new;
 
 	z->step = ZONE_STEP_NONE;
 	if (error) {
@@ -102,6 +114,9 @@ void zone_after_describe(struct zone *z, struct zone_job *job)
 		rpc_fail(call, error);
 		return;
 	}
+	zone_about_publish(z, &z->running_def->about,
+			   &z->describe.running->about);
+	is_new = z->describe.def && !z->def;
 	about = z->running_def->about;
 	z->running_def->about = z->describe.running->about;
 	z->describe.running->about = about;
@@ -112,7 +127,7 @@ void zone_after_describe(struct zone *z, struct zone_job *job)
 		z->generation++;
 	}
 	forget(z);
-	zone_publish(z, "defined", NULL);
+	zone_publish(z, "defined", is_new ? NULL : "changed");
 	rpc_result(call, zone_defined_result(z));
 }
 

@@ -144,6 +144,9 @@ void zone_counters_told(struct io_process *io, uint32_t index,
 
 /* What runs, if anything does, is described as the definition says, if it does. */
 void zone_about_follow(struct zone *z);
+/* Events about what differs; what comes with them is published by the caller. */
+void zone_about_publish(struct zone *z, const struct zone_about *before,
+			const struct zone_about *now);
 /*
  * What runs is described as def is, also in its record, and with `keep` def
  * becomes the definition.  Takes def over and answers call, or false: there is

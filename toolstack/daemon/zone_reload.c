@@ -66,6 +66,9 @@ static void take(struct zone *z, struct zone_def *def)
 	}
 	free(text);
 	changed = z->def;
+	if (z->def) {
+		zone_about_publish(z, &z->def->about, &def->about);
+	}
 	zone_def_destroy(z->def);
 	z->def = def;
 	zone_about_follow(z);

@@ -89,6 +89,9 @@ static void stored(struct zone *z, struct store_job *job)
 		return;
 	}
 	changed = z->def;
+	if (z->def && job->def) {
+		zone_about_publish(z, &z->def->about, &job->def->about);
+	}
 	zone_def_destroy(z->def);
 	z->def = job->def;
 	job->def = NULL;
