@@ -98,6 +98,25 @@ def test_a_life(virt, hvd):
     lines.end()
 
 
+def test_metadata(virt, hvd):
+    lines = follow(virt, "--all")
+    virt.virsh("desc", "z1", "--title", "A title")
+    lines.expect("'metadata-change' for domain 'z1': type title, uri <null>",
+                 "'z1': Defined Updated")
+    hvd.call("zone.start", name="z1")
+    lines.expect("'z1': Started Booted")
+    virt.virsh("metadata", "z1", "urn:a", "--key", "a", "--set", "<x/>")
+    lines.expect("'metadata-change' for domain 'z1': type element, uri urn:a",
+                 "'z1': Defined Updated")
+    virt.virsh("desc", "z1", "two words")
+    lines.expect("'z1': type description", "'z1': Defined Updated")
+    hvd.call("zone.undefine", name="z1")
+    lines.expect("'z1': Undefined Removed")
+    virt.virsh("desc", "z1", "--title", "Another")
+    lines.expect("'z1': type title", "'z1': Defined Updated")
+    lines.end()
+
+
 def test_a_crash(virt, hvd):
     hvd.call("zone.define", definition=virt.machine.definition(
         on_crash="destroy"))

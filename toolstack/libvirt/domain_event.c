@@ -95,6 +95,31 @@ static void tell_change(struct event_hub *hub, const struct hvd_event *event,
 	end(hub, &subject, VIR_DOMAIN_EVENT_ID_LIFECYCLE);
 }
 
+/* reason: "title", "description", "metadata URI" */
+static void tell_described(struct event_hub *hub, const struct hvd_event *event)
+{
+	static const char element[] = "metadata ";
+	const char *reason = reason_of(event);
+	const char *uri = NULL;
+	struct subject subject;
+	int type;
+
+	if (strcmp(reason, "title") == 0) {
+		type = VIR_DOMAIN_METADATA_TITLE;
+	} else if (strcmp(reason, "description") == 0) {
+		type = VIR_DOMAIN_METADATA_DESCRIPTION;
+	} else if (strncmp(reason, element, strlen(element)) == 0) {
+		type = VIR_DOMAIN_METADATA_ELEMENT;
+		uri = reason + strlen(element);
+	} else {
+		return;
+	}
+	begin(&subject, event);
+	xdr_put_i32(&subject.body, type);
+	xdr_put_optional_string(&subject.body, uri);
+	end(hub, &subject, VIR_DOMAIN_EVENT_ID_METADATA_CHANGE);
+}
+
 static void tell_lifecycle(struct event_hub *hub, const struct hvd_event *event)
 {
 	const struct row *row = find(event);
@@ -108,6 +133,8 @@ static void tell_lifecycle(struct event_hub *hub, const struct hvd_event *event)
 	} else if (strcmp(event->event, "rebooted") == 0) {
 		begin(&subject, event);
 		end(hub, &subject, VIR_DOMAIN_EVENT_ID_REBOOT);
+	} else if (strcmp(event->event, "described") == 0) {
+		tell_described(hub, event);
 	}
 }
 

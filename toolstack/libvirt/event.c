@@ -299,6 +299,7 @@ static const struct message {
 	{ VIR_DOMAIN_EVENT_ID_IO_ERROR, 322, 172 },
 	{ VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, 324, 195 },
 	{ VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, 363, 0 },
+	{ VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, 379, 0 },
 };
 
 static const struct message *message_of(int32_t event)

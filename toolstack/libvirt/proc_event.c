@@ -223,7 +223,8 @@ static void deregister_secret(struct call *call)
 
 static const struct procedure rows[] = {
 	{ 316, "ConnectDomainEventRegisterAny", register_domain, PROC_READ,
-	  "lifecycle, reboot, I/O errors (without a path), completed dumps; "
+	  "lifecycle, reboot, I/O errors (without a path), completed dumps, "
+	  "changed metadata; "
 	  "others can be asked for and do not happen. `Started Booted` comes "
 	  "without a `Resumed` before" },
 	{ 317, "ConnectDomainEventDeregisterAny", deregister_domain, PROC_READ,
