@@ -13,6 +13,7 @@ from virt import built, machine, string, virt, wire  # noqa: F401
 
 pytestmark = built
 RPC, INVALID_ARG, XML_ERROR, INVALID = 39, 8, 27, 55
+MISSING = 99
 SIZE = 1 << 20
 MAC = "52:54:00:11:22:33"
 
@@ -97,6 +98,42 @@ def test_other_devices(virt, z1):
                                       "--config", status=1)
 
 
+def test_detach_by_alias(virt, z1):
+    virt.virsh("attach-interface", "z1", "bridge", "br7", "--mac", MAC,
+               "--config")
+    virt.virsh("attach-device", "z1", document(
+        virt, "<console type='pty'><target type='virtio'/>"
+        "<alias name='ua-extra'/></console>"), "--config")
+    net = devices(z1)[1]["name"]
+    for alias in ("extra", "virtio-extra", "ua-", "ua-vda", "ua-other"):
+        assert f"no device found with alias '{alias}'" in virt.virsh(
+            "detach-device-alias", "z1", alias, "--config", status=1)
+    assert len(devices(z1)) == 3
+    for alias, left in (("ua-extra", ["vda", net]), (f"ua-{net}", ["vda"])):
+        virt.virsh("detach-device-alias", "z1", alias, "--config")
+        assert [d["name"] for d in devices(z1)] == left
+    virt.virsh("start", "z1")
+    assert "use --config alone" in virt.virsh(
+        "detach-device-alias", "z1", "virtio-vda", status=1)
+    virt.virsh("detach-device-alias", "z1", "virtio-vda", "--config")
+    assert devices(z1) == []
+    assert len(devices(z1, "running_definition")) == 1
+
+
+def test_media(virt, z1):
+    """There is no drive whose medium could change, and no disk is taken for one."""
+    image = virt.machine.disk("m.img", SIZE)
+    before = devices(z1)
+    virt.virsh("change-media", "z1", "vda", image, "--update", "--config",
+               status=1)
+    cdrom = document(virt, f"<disk type='file' device='cdrom'><source "
+                     f"file='{image}'/><target dev='sda' bus='scsi'/></disk>")
+    for command in ("attach-device", "update-device", "detach-device"):
+        assert "there is no CD drive: give the image as a disk" in virt.virsh(
+            command, "z1", cdrom, "--config", status=1)
+    assert devices(z1) == before
+
+
 def test_update_of_a_definition(virt, z1):
     image = virt.machine.disk("c.img", SIZE)
     path = document(virt, f"<disk type='file'><source file='{image}'/>"
@@ -170,6 +207,11 @@ def test_arguments(virt, z1, wire):
         assert wire.call(number, who + string("<color/>") + flags)[0] == \
             XML_ERROR
         assert wire.call(number, who + string("<disk") + flags)[0] == 35
+    alias = string("ua-x")
+    assert wire.call(392, who + alias)[0] == RPC
+    assert wire.call(392, who + alias + struct.pack(">I", 64))[0] == \
+        INVALID_ARG
+    assert wire.call(392, who + alias + flags)[0] == MISSING
     for number in (8, 13):
         # They are for a domain that runs.
         assert wire.call(number, who + xml)[0] == INVALID

@@ -295,31 +295,19 @@ static int take_alias(const struct xml_place *at)
 		       : 0;
 }
 
-static int check_device(const struct xml_place *at)
+/* Before the target, whose bus would be a drive's, too. */
+static int take_device(const struct xml_place *at)
 {
-	const char *device = xml_value(at->node, "@device");
-
-	if (device && strcmp(device, "cdrom") == 0) {
-		return xml_refuse_below(
-			at, "@device", VIR_ERR_CONFIG_UNSUPPORTED,
-			"there is no CD drive: give the image as a disk with "
-			"<readonly/>, target dev vdb and bus virtio");
-	}
-	if (device && strcmp(device, "disk") != 0) {
-		return xml_refuse_below(at, "@device",
-					VIR_ERR_CONFIG_UNSUPPORTED,
-					"\"%.32s\" is not supported: only "
-					"\"disk\"",
-					device);
-	}
-	return 0;
+	return strcmp(at->text, "cdrom") == 0
+		       ? xml_refuse(at, VIR_ERR_CONFIG_UNSUPPORTED,
+				    "there is no CD drive: give the image as a "
+				    "disk with <readonly/>, target dev vdb and "
+				    "bus virtio")
+		       : xml_take_fixed(at);
 }
 
 static int finish(const struct xml_place *at)
 {
-	if (check_device(at) < 0) {
-		return -1;
-	}
 	if (!xml_value(at->node, "target/@dev")) {
 		return xml_refuse_below(at, "target/@dev", VIR_ERR_XML_ERROR,
 					"is missing: as in vda");
@@ -384,7 +372,7 @@ static const struct xml_row rows[] = {
 	{ "@type", DOMAIN_XML_USED,
 	  "`file`, `block` (`path`) or `network` (`nbd`)", NULL, NULL, NULL,
 	  give_type, 0 },
-	{ "@device", DOMAIN_XML_FIXED, "`disk`", NULL, devices, NULL,
+	{ "@device", DOMAIN_XML_FIXED, "`disk`", NULL, devices, take_device,
 	  xml_give_fixed, 0 },
 	XML_FIXED("@snapshot", xml_no, "`no`"),
 	XML_FIXED("driver/@name", drivers, "`hvd`, or `qemu`"),

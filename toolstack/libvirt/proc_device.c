@@ -21,6 +21,7 @@
 struct device_change {
 	struct domain_ref ref;
 	struct json_object *device; /* of a definition, from the document */
+	const char *alias; /* instead; lives as long as the call */
 	uint32_t flags;
 	definition_edit_fn edit;
 	bool is_update;
@@ -91,6 +92,34 @@ static int missing(struct json_object *wanted, struct vir_error_text *ret)
 			     key_of(wanted), json_text(wanted, key_of(wanted)));
 }
 
+/*
+ * By the alias of its document: "ua-" and the name, or, of a disk, which has one
+ * only while it runs, "virtio-" and the name.
+ */
+static bool has_alias(struct json_object *device, const char *alias)
+{
+	const char *prefix =
+		json_is(device, "type", "disk") ? "virtio-" : "ua-";
+	size_t len = strlen(prefix);
+
+	return strncmp(alias, prefix, len) == 0 && alias[len] &&
+	       json_is(device, "name", alias + len);
+}
+
+static int find_alias(struct json_object *definition, const char *alias)
+{
+	struct json_object *devices = json_get(definition, "devices");
+	int count = devices ? (int)json_object_array_length(devices) : 0;
+
+	for (int i = 0; i < count; i++) {
+		if (has_alias(json_object_array_get_idx(devices, (size_t)i),
+			      alias)) {
+			return i;
+		}
+	}
+	return -1;
+}
+
 /* -------------------------------------------------------- in the definition */
 
 static int attach_edit(struct call *call, struct json_object *definition,
@@ -127,6 +156,22 @@ static int detach_edit(struct call *call, struct json_object *definition,
 
 	if (at < 0) {
 		return missing(change->device, ret_error);
+	}
+	json_object_array_del_idx(json_get(definition, "devices"), (size_t)at,
+				  1);
+	return 0;
+}
+
+static int detach_alias_edit(struct call *call, struct json_object *definition,
+			     struct vir_error_text *ret_error)
+{
+	const struct device_change *change = call->state;
+	int at = find_alias(definition, change->alias);
+
+	if (at < 0) {
+		return vir_error_set(ret_error, VIR_ERR_DEVICE_MISSING,
+				     "no device found with alias '%.200s'",
+				     change->alias);
 	}
 	json_object_array_del_idx(json_get(definition, "devices"), (size_t)at,
 				  1);
@@ -303,6 +348,25 @@ static void detach_flags(struct call *call)
 	begin(call, true, 0, detach_edit, false);
 }
 
+static void detach_alias(struct call *call)
+{
+	struct device_change *change =
+		call_keep(call, sizeof(*change), free_change);
+
+	if (!change) {
+		return;
+	}
+	call_get_domain(call, &change->ref);
+	change->alias = xdr_get_string(&call->args, PACKET_STRING_MAX);
+	change->flags = xdr_get_u32(&call->args);
+	change->edit = detach_alias_edit;
+	if (call_args_end(call) &&
+	    call_only_flags(call, change->flags, IMPACT)) {
+		call_hvd(call, "zone.get", domain_params(&change->ref),
+			 got_zone);
+	}
+}
+
 /* There is no other way than by force. */
 static void update_flags(struct call *call)
 {
@@ -316,6 +380,8 @@ static const struct procedure rows[] = {
 	{ 13, "DomainDetachDevice", detach, 0, "refused" },
 	{ 161, "DomainDetachDeviceFlags", detach_flags, 0,
 	  "`CONFIG`; a disk by its target, an interface by its MAC" },
+	{ 392, "DomainDetachDeviceAlias", detach_alias, 0,
+	  "`CONFIG`; `ua-NAME`, a disk's `virtio-NAME`" },
 	{ 174, "DomainUpdateDeviceFlags", update_flags, 0,
 	  "`CONFIG`; `LIVE`: `<link>`, `<mtu>`, `<bandwidth>` and `<iotune>`, "
 	  "in the definition at once" },
