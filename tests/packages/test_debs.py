@@ -24,7 +24,9 @@ CACHE = Path(os.environ.get("ZV_CACHE") or
              Path(os.environ.get("XDG_CACHE_HOME") or
                   Path.home() / ".cache") / "zonevisor") / "aarch64"
 PROGRAMS = ("usr/bin/hvsh", "usr/sbin/hvd", "usr/sbin/hvd-backend",
-            "usr/libexec/hvd-io")
+            "usr/sbin/virthvdd", "usr/libexec/hvd-io")
+UNITS = ("hvd-ro.socket hvd.service hvd.socket virthvdd-ro.socket"
+         " virthvdd.service virthvdd.socket")
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a "
                              "Debian")
@@ -282,11 +284,11 @@ def test_life(debian):
     before = debian.paths()
     first = ["/debs/" + deb(name).name for name in PACKAGES]
     debian.install(first)
-    assert debian.asked() == ["start hvd-ro.socket hvd.service hvd.socket"]
+    assert debian.asked() == [f"start {UNITS}"]
     units = debian.root / "etc/systemd/system"
-    assert (units / "multi-user.target.wants/hvd.service").is_symlink()
-    for name in ("hvd.socket", "hvd-ro.socket"):
-        assert (units / "sockets.target.wants" / name).is_symlink()
+    for name in UNITS.split():
+        target = "multi-user" if name.endswith(".service") else "sockets"
+        assert (units / f"{target}.target.wants" / name).is_symlink()
     assert "hvd" in debian.inside("getent", "group", "hvd")
     assert "Zonevisor" in debian.inside("getent", "passwd", "hvd-io")
     images = debian.root / "var/lib/hvd/images"
@@ -294,6 +296,7 @@ def test_life(debian):
     assert debian.inside("dkms", "status").startswith(f"zonevisor/{VERSION}")
 
     for command in (["hvsh", "--version"], ["hvd", "--version"],
+                    ["virthvdd", "--version"],
                     ["/usr/libexec/hvd-io", "--version"]):
         assert debian.inside(*command).endswith(f" {VERSION}\n")
     debian.inside("hvd-backend", "--help")
@@ -320,10 +323,10 @@ def test_life(debian):
     second = debian.newer()
     for files in (second, second, first):  # upgrade, again, downgrade
         debian.install(["--reinstall", "--allow-downgrades", *files])
-        # The sockets run and stay; the daemon alone is replaced.
+        # The sockets run and stay; the daemons alone are replaced.
         assert debian.asked() == [
-            "start hvd-ro.socket hvd.service hvd.socket",
-            "try-restart hvd.service"]
+            f"start {UNITS}", "try-restart hvd.service",
+            "try-restart virthvdd.service"]
         assert [path.read_text() for path in mine] == kept
     for script, words in (("postinst", ["configure", VERSION]),
                           ("postinst", ["abort-upgrade", VERSION]),
@@ -334,7 +337,7 @@ def test_life(debian):
     debian.asked()
 
     debian.inside("dpkg", "--remove", *PACKAGES)
-    assert debian.asked() == ["stop hvd-ro.socket hvd.service hvd.socket"]
+    assert debian.asked() == [f"stop {UNITS}"]
     assert [path.read_text() for path in mine] == kept
     debian.install(first)
     assert [path.read_text() for path in mine] == kept
