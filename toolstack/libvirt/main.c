@@ -169,15 +169,19 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static int serve(uv_loop_t *loop, const struct server_options *options)
 {
-	struct server *server = server_open(loop, options);
+	struct server *server;
 
+	/* Before anybody can see that it is there; they come up in uv_run(). */
+	for (int i = 0; i < 2; i++) {
+		uv_signal_init(loop, &signals[i]);
+		uv_signal_start(&signals[i], on_signal, i ? SIGINT : SIGTERM);
+	}
+	server = server_open(loop, options);
 	if (!server) {
 		return 1;
 	}
 	for (int i = 0; i < 2; i++) {
-		uv_signal_init(loop, &signals[i]);
 		signals[i].data = server;
-		uv_signal_start(&signals[i], on_signal, i ? SIGINT : SIGTERM);
 	}
 	service_ready(loop);
 	uv_run(loop, UV_RUN_DEFAULT);
