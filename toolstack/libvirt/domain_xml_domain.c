@@ -578,6 +578,9 @@ static const struct xml_row rows[] = {
 	POLICY("on_crash"),
 	XML_FIXED("pm/suspend-to-mem/@enabled", xml_no, "`no`"),
 	XML_FIXED("pm/suspend-to-disk/@enabled", xml_no, "`no`"),
+	XML_REFUSED("resource",
+		    "a zone's memory and CPUs are its own, without cgroups: "
+		    "leave it out"),
 	XML_FIXED("seclabel/@type", none, "`none`"),
 	XML_FIXED("seclabel/@model", none, "`none`"),
 	{ "devices", DOMAIN_XML_USED, "`devices`, in their order", "devices",
