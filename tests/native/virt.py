@@ -40,11 +40,17 @@ class Virt(Program):
                         XDG_CONFIG_HOME=str(machine.tmp / "config"))
 
     def start(self, *args):
+        before = self.listens()
         self.process = subprocess.Popen(
             [*self.machine.prefix, VIRTHVDD, "--socket-dir", self.folder, "--hvd-dir",
              self.machine.run_dir, "--log-level", "debug", *args],
             stderr=self.log, env=dict(os.environ, ASAN_OPTIONS=ASAN_OPTIONS))
-        wait(lambda: self.readonly.exists() or self.ended())
+        # a socket that is there may not be listened on yet
+        wait(lambda: self.listens() > before or self.ended())
+
+    def listens(self):
+        """How often it did, as it may be started again."""
+        return self.text().count("listening on")
 
     def ended(self):
         assert self.process.poll() is None, self.text()
