@@ -138,6 +138,10 @@ distclean: clean ## remove the downloads too
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' \
-		Makefile mk/*.mk | sort | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+		Makefile mk/*.mk | sort | awk -F'|' \
+		'{ name[NR] = $$1; text[NR] = $$2; n = length($$1) } \
+		n > width { width = n } \
+		END { for (i = 1; i <= NR; i++) \
+			printf "%-*s  %s\n", width, name[i], text[i] }'
 	@echo
 	@sed -n '/^# Settings/,/^#$$/s/^# \{0,1\}//p' Makefile

@@ -78,6 +78,8 @@ def test_help_needs_no_packages(make):
     assert result.returncode == 0
     assert "make" not in result.stderr
     assert re.search(r"^  run +boot zone0", result.stdout, re.M)
+    targets = result.stdout.split("\n\n")[0].splitlines()
+    assert len({re.match(r"  \S+ +", line).end() for line in targets}) == 1
 
 
 # What apt-get -q -o APT::Status-Fd=1 writes.
