@@ -109,6 +109,7 @@ hvd-y += backends/core/rate.c \
 	toolstack/daemon/openrpc.c \
 	toolstack/daemon/openmetrics.c \
 	toolstack/daemon/quota.c \
+	toolstack/daemon/quota_queue.c \
 	toolstack/daemon/rpc.c \
 	toolstack/daemon/rtnl.c \
 	toolstack/daemon/server.c \

@@ -20,7 +20,6 @@
 
 #define READ_SIZE 65536u
 #define REQUESTS_PER_TURN 64u /* then it is somebody else's turn */
-#define NS_PER_MS 1000000u
 
 struct session {
 	struct session *next;
@@ -33,9 +32,7 @@ struct session {
 	struct frame input;
 	struct rpc_peer peer;
 	struct ucred credentials; /* when it connected */
-	struct quota *quota;
-	struct session *wait_next;
-	struct session **wait_link; /* NULL: does not wait for its quota */
+	struct quota_waiter waiter;
 	struct event_listener listener;
 	struct trace_client tracer;
 	bool closing;
@@ -85,79 +82,11 @@ static void on_handle_closed(uv_handle_t *handle)
 	}
 }
 
-/* -------------------------------------------- waiting for its quota */
-
-static uint64_t now_ns(const struct session *s)
-{
-	return uv_now(&s->daemon->loop) * NS_PER_MS;
-}
-
-static uint64_t wait_ms(const struct session *s)
-{
-	uint64_t ns = rate_wait_ns(&s->quota->rate, now_ns(s));
-
-	return ns / NS_PER_MS + (ns % NS_PER_MS != 0);
-}
-
-static void leave_queue(struct session *s)
-{
-	if (!s->wait_link) {
-		return;
-	}
-	*s->wait_link = s->wait_next;
-	if (s->wait_next) {
-		s->wait_next->wait_link = s->wait_link;
-	} else {
-		s->owner->waiting_end = s->wait_link;
-	}
-	s->wait_link = NULL;
-}
-
-static struct session *first_that_may(struct session_owner *owner)
-{
-	struct session *s = owner->waiting;
-
-	while (s && wait_ms(s) > 0) {
-		s = s->wait_next;
-	}
-	return s;
-}
-
-static void on_quota(uv_timer_t *timer);
-
-static void wake_for(const struct session *s)
-{
-	uv_timer_t *timer = &s->owner->timer;
-	uint64_t ms = wait_ms(s);
-
-	if (!uv_is_active((uv_handle_t *)timer) ||
-	    uv_timer_get_due_in(timer) > ms) {
-		uv_timer_start(timer, on_quota, ms, 0);
-	}
-}
-
-/* Who is served and has to wait again is behind all others then. */
-static void on_quota(uv_timer_t *timer)
-{
-	struct session_owner *owner = timer->data;
-	struct session *s;
-
-	while ((s = first_that_may(owner)) != NULL) {
-		leave_queue(s);
-		handle_lines(s);
-	}
-	for (s = owner->waiting; s; s = s->wait_next) {
-		wake_for(s);
-	}
-}
-
 void session_owner_init(struct session_owner *owner, uv_loop_t *loop,
 			const struct quota_limits *limits)
 {
 	quota_table_init(&owner->quotas, limits);
-	owner->waiting_end = &owner->waiting;
-	uv_timer_init(loop, &owner->timer);
-	owner->timer.data = owner;
+	quota_queue_init(&owner->queue, loop);
 }
 
 /* -------------------------------------------------------------- the end */
@@ -175,9 +104,9 @@ static void session_close(struct session *s)
 	s->owner->count--;
 	s->owner->held -= s->held;
 	s->held = 0;
-	leave_queue(s);
-	if (s->quota) {
-		quota_leave(s->quota);
+	quota_queue_leave(&s->owner->queue, &s->waiter);
+	if (s->waiter.quota) {
+		quota_leave(s->waiter.quota);
 	}
 	event_unlisten(&s->listener);
 	trace_leave(s->daemon, &s->tracer);
@@ -191,7 +120,7 @@ void session_owner_close(struct session_owner *owner)
 	while (owner->sessions) {
 		session_close(owner->sessions);
 	}
-	uv_close((uv_handle_t *)&owner->timer, NULL);
+	quota_queue_close(&owner->queue);
 }
 
 void session_owner_free(struct session_owner *owner)
@@ -411,18 +340,14 @@ static void enqueue(struct session *s)
 	struct session_owner *owner = s->owner;
 	char who[RPC_WHO_MAX];
 
-	if (!s->quota->told) {
-		s->quota->told = true;
+	if (!s->waiter.quota->told) {
+		s->waiter.quota->told = true;
 		session_who(&s->peer, who);
 		log_info("%s: more than %llu requests a second: these wait",
 			 who,
 			 (unsigned long long)owner->quotas.limits.per_second);
 	}
-	s->wait_next = NULL;
-	s->wait_link = owner->waiting_end;
-	*owner->waiting_end = s;
-	owner->waiting_end = &s->wait_next;
-	wake_for(s);
+	quota_queue_wait(&owner->queue, &s->waiter);
 }
 
 /*
@@ -431,13 +356,14 @@ static void enqueue(struct session *s)
  */
 static void handle_lines(struct session *s)
 {
-	bool late = wait_ms(s) > 0;
+	struct quota_queue *queue = &s->owner->queue;
+	bool late = quota_queue_late(queue, s->waiter.quota);
 	unsigned int requests = 0;
 	char *line;
 	size_t len;
 	int rc = 0;
 
-	if (s->wait_link) {
+	if (s->waiter.link) {
 		return;
 	}
 	s->handling = true;
@@ -453,7 +379,7 @@ static void handle_lines(struct session *s)
 	s->handling = false;
 	s->daemon->requests += requests;
 	/* Who has left meanwhile has asked, too. */
-	rate_charge(&s->quota->rate, requests, now_ns(s));
+	rate_charge(&s->waiter.quota->rate, requests, quota_queue_now(queue));
 	if (frame_settle(&s->input) < 0) {
 		session_close(s);
 	}
@@ -478,6 +404,12 @@ static void handle_lines(struct session *s)
 	set_reading(s, s->peer.inflight < RPC_INFLIGHT_MAX);
 }
 
+static void on_quota(struct quota_waiter *waiter)
+{
+	handle_lines((struct session *)((char *)waiter -
+					offsetof(struct session, waiter)));
+}
+
 /* ------------------------------------------------------- connections */
 
 static int take_credentials(struct session *s)
@@ -495,8 +427,9 @@ static int take_credentials(struct session *s)
 
 static int take_quota(struct session *s)
 {
-	s->quota = quota_join(&s->owner->quotas, s->credentials.uid, now_ns(s));
-	return s->quota ? 0 : UV_ENOMEM;
+	s->waiter.quota = quota_join(&s->owner->quotas, s->credentials.uid,
+				     quota_queue_now(&s->owner->queue));
+	return s->waiter.quota ? 0 : UV_ENOMEM;
 }
 
 static void turn_away(struct session *s, const char *why)
@@ -527,6 +460,7 @@ int session_accept(struct daemon *daemon, struct session_owner *owner,
 	s->peer.who = session_who;
 	s->peer.audit = log_audit;
 	s->listener.deliver = deliver_event;
+	s->waiter.go_on = on_quota;
 	s->stopped = true;
 	s->open_handles = 2;
 	frame_init(&s->input, RPC_MESSAGE_MAX);
@@ -555,7 +489,7 @@ int session_accept(struct daemon *daemon, struct session_owner *owner,
 	}
 	if (full) {
 		turn_away(s, "hvd has too many clients");
-	} else if (quota_exceeded(&owner->quotas, s->quota)) {
+	} else if (quota_exceeded(&owner->quotas, s->waiter.quota)) {
 		turn_away(s, "this user has too many connections to hvd");
 	} else {
 		set_reading(s, true);

@@ -18,6 +18,7 @@
 #include <uv.h>
 
 #include "quota.h"
+#include "quota_queue.h"
 
 struct daemon;
 struct event_listener;
@@ -34,9 +35,7 @@ struct session_owner {
 	unsigned int count;
 	size_t held; /* bytes: lines not complete, answers not read */
 	struct quota_table quotas;
-	struct session *waiting; /* for their quota */
-	struct session **waiting_end;
-	uv_timer_t timer; /* active: some wait */
+	struct quota_queue queue;
 };
 
 void session_owner_init(struct session_owner *owner, uv_loop_t *loop,
