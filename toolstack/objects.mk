@@ -185,6 +185,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/common/zone_name.c \
 	toolstack/daemon/log.c \
 	toolstack/daemon/quota.c \
+	toolstack/daemon/quota_queue.c \
 	toolstack/daemon/service.c \
 	toolstack/daemon/store.c \
 	toolstack/daemon/unix_socket.c \

@@ -219,6 +219,7 @@ void call_hvd_or(struct call *call, const char *method,
 
 	call->step = step;
 	call->fail = fail;
+	client_charge(call->client);
 	rc = link_call(link, method, params, on_hvd, call);
 	if (rc == -ENOMEM) {
 		call_no_memory(call);

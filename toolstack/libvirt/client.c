@@ -2,6 +2,7 @@
 #include "client.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ struct client {
 	uv_pipe_t pipe;
 	uv_idle_t resume; /* takes up packets left over when calls finish */
 	unsigned int open_handles;
-	struct quota *quota;
+	struct quota_waiter waiter;
 	char name[48];
 	bool readonly; /* the socket is */
 	bool asked_readonly;
@@ -102,6 +103,12 @@ struct stream **client_streams(struct client *client)
 	return &client->streams;
 }
 
+void client_charge(struct client *client)
+{
+	rate_charge(&client->waiter.quota->rate, 1,
+		    quota_queue_now(&client->owner->queue));
+}
+
 size_t client_output(struct client *client)
 {
 	return uv_stream_get_write_queue_size((uv_stream_t *)&client->pipe);
@@ -153,8 +160,9 @@ void client_close(struct client *client)
 	}
 	client->owner->count--;
 	client->owner->held -= client->held;
-	if (client->quota) {
-		quota_leave(client->quota);
+	quota_queue_leave(&client->owner->queue, &client->waiter);
+	if (client->waiter.quota) {
+		quota_leave(client->waiter.quota);
 	}
 	client_leave(client);
 	uv_close((uv_handle_t *)&client->pipe, on_handle_closed);
@@ -358,9 +366,15 @@ static size_t packet_size(struct client *client)
 	return size;
 }
 
+static bool is_late(const struct client *client)
+{
+	return quota_queue_late(&client->owner->queue, client->waiter.quota);
+}
+
 static bool may_go_on(struct client *client)
 {
-	return !client->closing && client->call_count < CLIENT_CALLS_MAX &&
+	return !client->closing && !client->waiter.link &&
+	       client->call_count < CLIENT_CALLS_MAX &&
 	       client_output(client) < CLIENT_OUTPUT_PAUSE;
 }
 
@@ -434,16 +448,31 @@ static void set_reading(struct client *client)
 	}
 }
 
+static void wait_for_quota(struct client *client)
+{
+	struct client_owner *owner = client->owner;
+
+	if (!client->waiter.quota->told) {
+		client->waiter.quota->told = true;
+		log_info(
+			"client %s: more than %llu requests a second: these wait",
+			client->name,
+			(unsigned long long)owner->quotas.limits.per_second);
+	}
+	quota_queue_wait(&owner->queue, &client->waiter);
+}
+
 static void handle_input(struct client *client)
 {
 	size_t size;
 
 	client->handling = true;
-	while (may_go_on(client)) {
+	while (may_go_on(client) && !is_late(client)) {
 		size = packet_size(client);
 		if (client->closing || size == 0 || size > client->input_len) {
 			break;
 		}
+		client_charge(client);
 		handle_packet(client, client->input + client->input_start,
 			      size);
 		client->input_start += size;
@@ -460,7 +489,16 @@ static void handle_input(struct client *client)
 		client->input_room = 0;
 	}
 	account(client);
+	if (!client->closing && !client->waiter.link && is_late(client)) {
+		wait_for_quota(client);
+	}
 	set_reading(client);
+}
+
+static void on_quota(struct quota_waiter *waiter)
+{
+	handle_input((struct client *)((char *)waiter -
+				       offsetof(struct client, waiter)));
 }
 
 /* There may be packets that nothing but room was missing for. */
@@ -504,8 +542,10 @@ static int take_credentials(struct client *client)
 	}
 	snprintf(client->name, sizeof(client->name), "pid %d, uid %u",
 		 (int)credentials.pid, (unsigned int)credentials.uid);
-	client->quota = quota_join(&client->owner->quotas, credentials.uid, 0);
-	return client->quota ? 0 : UV_ENOMEM;
+	client->waiter.quota =
+		quota_join(&client->owner->quotas, credentials.uid,
+			   quota_queue_now(&client->owner->queue));
+	return client->waiter.quota ? 0 : UV_ENOMEM;
 }
 
 int client_accept(struct server *server, struct client_owner *owner,
@@ -519,6 +559,7 @@ int client_accept(struct server *server, struct client_owner *owner,
 	}
 	client->server = server;
 	client->owner = owner;
+	client->waiter.go_on = on_quota;
 	client->readonly = readonly;
 	client->open_handles = 2;
 	uv_pipe_init(listener->loop, &client->pipe, 0);
@@ -540,7 +581,7 @@ int client_accept(struct server *server, struct client_owner *owner,
 		client_close(client);
 		return rc;
 	}
-	if (quota_exceeded(&owner->quotas, client->quota)) {
+	if (quota_exceeded(&owner->quotas, client->waiter.quota)) {
 		client_drop(client, "this user has too many connections");
 		return 0;
 	}

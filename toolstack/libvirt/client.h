@@ -3,7 +3,8 @@
  * A libvirt client's connection: packets in, packets out, pings answered.
  * Whatever it sends or fails to read costs at most one packet of input,
  * CLIENT_OUTPUT_MAX of output beyond one packet, and CLIENT_CALLS_MAX calls: it is
- * not read while that many are open or CLIENT_OUTPUT_PAUSE bytes wait for it.  A
+ * not read while that many are open, CLIENT_OUTPUT_PAUSE bytes wait for it, or its
+ * user has asked more than its quota of requests has.  A
  * packet that is none ends the connection.
  */
 #ifndef ZV_TOOLSTACK_LIBVIRT_CLIENT_H
@@ -14,6 +15,7 @@
 
 #include "protocol.h"
 #include "quota.h"
+#include "quota_queue.h"
 #include "xdr.h"
 
 #define CLIENT_CALLS_MAX 32u
@@ -33,7 +35,8 @@ struct stream;
  * may have there is therefore divided here.
  */
 struct client_owner {
-	struct quota_table quotas; /* of connections */
+	struct quota_table quotas;
+	struct quota_queue queue; /* of who waits for its quota */
 	struct client *clients;
 	unsigned int count;
 	size_t held; /* bytes: packets not complete, answers not read */
@@ -53,6 +56,9 @@ uv_loop_t *client_loop(struct client *client);
 bool client_is_readonly(struct client *client);
 /* "pid 12, uid 0" */
 const char *client_name(struct client *client);
+
+/* One more request of its user's quota: a packet, or a question to hvd. */
+void client_charge(struct client *client);
 
 /* It has said CONNECT_OPEN, from when on there is a link to hvd. */
 bool client_is_open(struct client *client);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* virthvdd: hvd for libvirt's clients.  docs/man/virthvdd.8 describes it. */
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <zv/version.h>
 
@@ -34,6 +36,8 @@ static const char usage[] =
 	"]\n"
 	"      --sysfs=DIR        where zone0's bridges are looked for [" SYSFS
 	"]\n"
+	"      --rate-readonly=N  serve N requests a second of a user of the\n"
+	"                         read-only socket, 0: any number [300]\n"
 	"      --log-level=LEVEL  error, warning, info or debug [info]\n"
 	"      --list=WHAT        print what is supported and exit: procedures\n"
 	"                         or elements (of domains' documents)\n"
@@ -94,6 +98,16 @@ static void set_config_dir(struct server_options *o, const char *dir)
 	snprintf(o->pools.dir, POOL_PATH_MAX, "%s/pools", dir);
 }
 
+static bool parse_rate(const char *text, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	return errno == 0 && *end == '\0' && text[0] >= '0' && text[0] <= '9' &&
+	       *ret <= SERVER_RATE_MAX;
+}
+
 /* Returns -1 to go on, or the status to exit with. */
 static int parse_options(int argc, char **argv, struct server_options *ret)
 {
@@ -103,6 +117,7 @@ static int parse_options(int argc, char **argv, struct server_options *ret)
 		{ "config-dir", required_argument, NULL, 'c' },
 		{ "images-dir", required_argument, NULL, 'm' },
 		{ "sysfs", required_argument, NULL, 'f' },
+		{ "rate-readonly", required_argument, NULL, 'O' },
 		{ "log-level", required_argument, NULL, 'l' },
 		{ "list", required_argument, NULL, 'i' },
 		{ "help", no_argument, NULL, 'h' },
@@ -132,6 +147,13 @@ static int parse_options(int argc, char **argv, struct server_options *ret)
 			break;
 		case 'f':
 			snprintf(ret->sysfs, PATH_MAX, "%s", optarg);
+			break;
+		case 'O':
+			if (!parse_rate(optarg, &ret->rate_readonly)) {
+				return bad_usage(
+					"--rate-readonly: not 0 to 1000000000 "
+					"requests a second");
+			}
 			break;
 		case 'l':
 			if (log_parse_level(optarg, &level) < 0) {
@@ -193,7 +215,9 @@ int main(int argc, char **argv)
 {
 	struct server_options options = { .socket_dir = SOCKET_DIR,
 					  .sysfs = SYSFS,
-					  .pools = { .images = IMAGES_DIR } };
+					  .pools = { .images = IMAGES_DIR },
+					  .rate_readonly =
+						  SERVER_RATE_READONLY };
 	uv_loop_t loop;
 	int rc;
 

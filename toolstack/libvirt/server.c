@@ -149,6 +149,24 @@ static int lock(const char *dir)
 	return fd;
 }
 
+/* What a client of everything may ask is hvd's to say: each has a link there. */
+static void init_clients(struct server *server)
+{
+	const struct quota_limits limits[2] = {
+		{ .connections = CLIENTS_MAX },
+		{ .by_user = true,
+		  .connections = CLIENTS_READONLY_USER_MAX,
+		  .per_second = server->options.rate_readonly },
+	};
+
+	for (int i = 0; i < 2; i++) {
+		struct client_owner *owner = &server->listeners[i].clients;
+
+		quota_table_init(&owner->quotas, &limits[i]);
+		quota_queue_init(&owner->queue, server->loop);
+	}
+}
+
 struct server *server_open(uv_loop_t *loop,
 			   const struct server_options *options)
 {
@@ -160,17 +178,12 @@ struct server *server_open(uv_loop_t *loop,
 	}
 	server->loop = loop;
 	server->options = *options;
-	quota_table_init(&server_clients(server, false)->quotas,
-			 &(struct quota_limits){ .connections = CLIENTS_MAX });
-	quota_table_init(&server_clients(server, true)->quotas,
-			 &(struct quota_limits){
-				 .by_user = true,
-				 .connections = CLIENTS_READONLY_USER_MAX });
 	server->lock_fd = lock(options->socket_dir);
 	if (server->lock_fd < 0) {
 		free(server);
 		return NULL;
 	}
+	init_clients(server);
 	server->events = event_hub_new(loop, options->hvd_readonly_socket);
 	if (!server->events) {
 		log_error("out of memory");
@@ -192,6 +205,7 @@ void server_close(struct server *server)
 		struct listener *l = &server->listeners[i];
 
 		client_close_all(&l->clients);
+		quota_queue_close(&l->clients.queue);
 		if (l->open) {
 			if (!l->passed) {
 				unlink(l->path);

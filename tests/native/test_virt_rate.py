@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""How much one user may ask of virthvdd's read-only socket.  A limit makes requests
+take a time that no machine is too slow for, so that least time is what is looked at."""
+# pylint: disable=redefined-outer-name
+
+import contextlib
+import os
+import struct
+import subprocess
+import time
+
+import pytest
+
+from test_hvd_scale import another_user
+from virt import REMOTE, VIRTHVDD, Wire, built, machine, virt, wait  # noqa: F401
+
+RATE = 100  # slower than any machine
+PER_CALL = 2  # the packet, and a question to hvd
+BURST = 2 * RATE
+WAITS = "requests a second: these wait"
+COUNT_ACTIVE = 51  # ConnectNumOfDomains
+FLOOD = 2000  # 40 seconds of them
+ANSWER_SIZE = 32
+ONE = struct.pack(">I", 1)  # zone0
+
+pytestmark = built
+
+
+def opened(path):
+    client = Wire(path)
+    client.open()
+    return client
+
+
+def answers_somebody(path):
+    """A socket is there before it is listened on."""
+    try:
+        opened(path).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def restart(virt, *options):
+    """What answers takes signals, too."""
+    wait(lambda: answers_somebody(virt.socket))
+    virt.stop()
+    virt.start(*options)
+    wait(lambda: answers_somebody(virt.socket))
+
+
+@pytest.fixture
+def slow(virt):
+    restart(virt, f"--rate-readonly={RATE}")
+    return virt
+
+
+def ask(client, count):
+    """Without waiting for answers."""
+    client.socket.sendall(b"".join(
+        struct.pack(">IIIiIII", 28, REMOTE, 1, COUNT_ACTIVE, 0, serial, 0)
+        for serial in range(count)))
+
+
+def answers(client, count):
+    for _ in range(count):
+        header, body = client.receive()
+        assert header[5] == 0 and body == ONE
+
+
+def least_seconds(calls, under_way=32):
+    """What is under way is charged late."""
+    return (calls * PER_CALL - BURST - under_way * PER_CALL) / RATE
+
+
+def test_a_flood_waits(slow):
+    client = opened(slow.readonly)
+    begun = time.monotonic()
+    ask(client, 250)
+    answers(client, 250)
+    assert time.monotonic() - begun >= least_seconds(250)
+    assert slow.text().count(WAITS) == 1
+
+
+def flood_is_under_way(client):
+    """It has not had all its answers."""
+    client.socket.setblocking(False)
+    had = 0
+    with contextlib.suppress(BlockingIOError):
+        while had < FLOOD * ANSWER_SIZE:
+            had += len(client.socket.recv(65536))
+    return had < FLOOD * ANSWER_SIZE
+
+
+def test_the_other_socket_does_not(slow):
+    flooder, victim = opened(slow.readonly), opened(slow.socket)
+    ask(flooder, FLOOD)
+    wait(lambda: WAITS in slow.text())
+    ask(victim, 400)
+    answers(victim, 400)
+    assert flood_is_under_way(flooder)
+    flooder.close()  # while it waits
+
+
+def test_connections_of_a_user_have_one_rate(slow):
+    """And to connect again gains nothing."""
+    begun = time.monotonic()
+    for _ in range(5):
+        client = opened(slow.readonly)
+        ask(client, 50)
+        answers(client, 50)
+        client.close()
+    assert time.monotonic() - begun >= least_seconds(250)
+    assert slow.text().count(WAITS) == 1
+
+
+def test_each_connection_gets_its_part(slow):
+    """The one that asks for little is not behind all that another has asked."""
+    flooder, small = opened(slow.readonly), opened(slow.readonly)
+    ask(flooder, FLOOD)
+    ask(small, 20)
+    answers(small, 20)
+    assert flood_is_under_way(flooder)
+    slow.stop()  # while somebody waits
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="other users are needed")
+def test_users_have_rates_of_their_own(slow):
+    slow.folder.chmod(0o755)
+    clients = []
+    for uid in 65530, 65531:
+        with another_user(slow.machine, uid):
+            clients.append(opened(slow.readonly))
+    flooder, victim = clients
+    ask(flooder, FLOOD)
+    wait(lambda: WAITS in slow.text())
+    ask(victim, 50)
+    answers(victim, 50)
+    assert flood_is_under_way(flooder)
+    text = slow.text()
+    assert text.count(WAITS) == 1 and "uid 65530: more than" in text
+
+
+def test_no_limit(virt):
+    restart(virt, "--rate-readonly=0")
+    client = opened(virt.readonly)
+    ask(client, 800)
+    answers(client, 800)
+    assert WAITS not in virt.text()
+
+
+@pytest.mark.parametrize("value", ["", "-1", "x", "5/s", "1000000001"])
+def test_rates_that_are_none(value):
+    result = subprocess.run([VIRTHVDD, f"--rate-readonly={value}"], text=True,
+                            capture_output=True, check=False)
+    assert result.returncode == 2 and "--rate-readonly" in result.stderr
