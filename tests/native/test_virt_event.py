@@ -15,6 +15,8 @@ from test_hvd import CRASHED, GUEST_OFF, OFF, BAD_TRAP, wait
 from virt import (REMOTE, SECONDS, Wire, built, machine, string,  # noqa: F401
                   virt, wire)
 
+ALL_OFF = 5  # ZV_REASON_ALL_OFF
+
 pytestmark = built
 
 REGISTER, DEREGISTER, LIFECYCLE = 316, 317, 318
@@ -119,6 +121,18 @@ def test_metadata(virt, hvd):
     lines.end()
 
 
+def test_the_last_vcpu_goes_off(virt, hvd):
+    """As good as a shutdown, in the event and in what is told later."""
+    hvd.call("zone.define", definition=virt.machine.definition())
+    hvd.call("zone.start", name="z1")
+    lines = follow(virt, "--event", "lifecycle")
+    virt.machine.guest(hvd.call("zone.get", name="z1")["id"], OFF, ALL_OFF)
+    lines.expect("'z1': Shutdown Finished after guest request",
+                 "'z1': Stopped Shutdown")
+    lines.end()
+    assert virt.virsh("domstate", "z1", "--reason") == "shut off (shutdown)"
+
+
 def test_a_crash(virt, hvd):
     hvd.call("zone.define", definition=virt.machine.definition(
         on_crash="destroy"))
@@ -128,6 +142,7 @@ def test_a_crash(virt, hvd):
     virt.machine.guest(zone, CRASHED, BAD_TRAP)
     lines.expect("'z1': Crashed Panicked", "'z1': Stopped Crashed")
     lines.end()
+    assert virt.virsh("domstate", "z1", "--reason") == "shut off (crashed)"
 
 
 def test_the_list(virt):
