@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from virt import built, machine, virt  # noqa: F401
+from test_virt_storage import store  # noqa: F401
 
 TCK = os.environ.get("LIBVIRT_TCK")
 MODULES = ("Sys::Virt", "XML::Twig", "XML::Writer", "XML::XPath",
@@ -72,17 +73,18 @@ host_block_devices: []
 
 
 @pytest.fixture
-def environment(virt):
-    tmp = virt.machine.tmp
+def environment(store):
+    """A store of its own: each script clears all pools called tck."""
+    tmp = store.machine.tmp
     scratch = tmp / "tck"
     scratch.mkdir()
     config = tmp / "tck.yml"
-    kernel = virt.machine.definition()["kernel"]
+    kernel = store.machine.definition()["kernel"]
     initrd = tmp / "initrd"
     initrd.write_bytes(b"initrd" * 1000)
-    config.write_text(CONFIG.format(uri=virt.uri, scratch=scratch,
+    config.write_text(CONFIG.format(uri=store.uri, scratch=scratch,
                                     kernel=kernel, initrd=initrd))
-    return dict(virt.env, LIBVIRT_TCK_CONFIG=str(config),
+    return dict(store.env, LIBVIRT_TCK_CONFIG=str(config),
                 LIBVIRT_TCK_AUTOCLEAN="1")
 
 
