@@ -119,8 +119,14 @@ def test_pools_that_clash(store):
         "pool-define-as", "q", "dir", "--target", tmp / "p", status=1)
     xml = store.virsh("pool-dumpxml", "p")
     conn = store.connect()
-    with pytest.raises(Exception, match="already active"):
-        conn.storagePoolDefineXML(xml)
+    # An active one may be defined again, as it is.
+    conn.storagePoolDefineXML(xml)
+    assert ["p", "active", "yes"] in rows(store.virsh("pool-list"))
+    for call, document in ((conn.storagePoolCreateXML, xml),
+                           (conn.storagePoolDefineXML,
+                            xml.replace(f"{tmp}/p", f"{tmp}/r"))):
+        with pytest.raises(Exception, match="already active"):
+            call(document)
     store.virsh("pool-destroy", "p")
     conn.storagePoolDefineXML(xml.replace(f"{tmp}/p", f"{tmp}/r"))
     assert f"{tmp}/r" in store.virsh("pool-dumpxml", "p")

@@ -326,7 +326,7 @@ static int must_be_there(const struct pool *pool,
 }
 
 /* May pool become what others are not? */
-static int clashes(const struct listing *listing, const struct pool *pool,
+static int clashes(const struct listing *listing, struct pool *pool, bool start,
 		   struct vir_error_text *ret_error)
 {
 	for (uint32_t i = 0; i < listing->count; i++) {
@@ -342,10 +342,13 @@ static int clashes(const struct listing *listing, const struct pool *pool,
 				other.name, name ? "uuid" : "name");
 		}
 		if (name && other.active) {
-			return vir_error_set(
-				ret_error, VIR_ERR_OPERATION_INVALID,
-				"storage pool '%s' is already active",
-				other.name);
+			if (start || strcmp(other.path, pool->path) != 0) {
+				return vir_error_set(
+					ret_error, VIR_ERR_OPERATION_INVALID,
+					"storage pool '%s' is already active",
+					other.name);
+			}
+			pool->started = true; /* as it is */
 		}
 		if (!name && strcmp(other.path, pool->path) == 0) {
 			return vir_error_set(
@@ -376,7 +379,7 @@ int pool_define(const struct pool_store *store, struct pool *pool, bool start,
 	pthread_mutex_lock(&lock);
 	rc = load(store, &listing, ret_error);
 	if (rc == 0) {
-		rc = clashes(&listing, pool, ret_error);
+		rc = clashes(&listing, pool, start, ret_error);
 		free(listing.pools);
 	}
 	if (rc == 0) {

@@ -53,7 +53,8 @@ int pool_parse(const char *xml, struct pool *ret_pool,
 	       struct vir_error_text *ret_error);
 
 /*
- * Defines it: one of the same name and uuid is replaced, if it is not active.  With
+ * Defines it: one of the same name and uuid is replaced; if it is active it has to
+ * have the same folder, and stays so.  With
  * start it is active afterwards, for which its folder has to be there.
  */
 int pool_define(const struct pool_store *store, struct pool *pool, bool start,

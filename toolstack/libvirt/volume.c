@@ -445,8 +445,9 @@ static int read_size(const xmlNode *root, const char *path, uint64_t missing,
 	const char *unit = node ? xml_value(node, "@unit") : NULL;
 	uint64_t scale;
 
+	/* Tools write an empty element, too, where they mean none. */
 	*ret_size = missing;
-	if (!text) {
+	if (!text || !text[0]) {
 		return 0;
 	}
 	if (!xml_number(text, ret_size) ||
