@@ -185,6 +185,7 @@ class FakeHvd:
         self.changed = threading.Condition()
         self.subscriptions = []
         self.events = []
+        self.run = "run-1"
         self.console = Console(self.folder / "console.sock")
         self.listener = Listener(self.path, self.serve)
 
@@ -384,14 +385,17 @@ class FakeHvd:
         with self.changed:
             self.subscribers.append(connection)
             self.changed.notify_all()
-        return {"seq": len(self.events)}
+        return {"seq": len(self.events), "run": self.run}
 
     def event_unsubscribe(self, params):
         self.subscribers.clear()
 
     def replay(self, connection, params):
+        since = params.get("since", len(self.events))
+        if params.get("run", self.run) != self.run:
+            since = 0
         for event in self.events:
-            if event["seq"] > params.get("since", len(self.events)):
+            if event["seq"] > since:
                 self.send_event(connection, event)
 
     def send_event(self, connection, event):

@@ -4021,6 +4021,33 @@ def test_events_replay(machine, hvd):
     other.close()
 
 
+def test_events_of_another_run(machine, hvd):
+    """A number says nothing once another daemon counts."""
+    for _ in range(3):
+        hvd.call("zone.define", definition=machine.definition())
+    told = hvd.call("event.subscribe")
+    assert told["seq"] == 3
+    machine.kill()
+    client = machine.start()
+    for _ in range(4):
+        client.call("zone.define", definition=machine.definition())
+
+    def replayed(**params):
+        other = machine.client()
+        answer = other.call("event.subscribe", **params)
+        assert answer["run"] != told["run"] and answer["seq"] == 4
+        other.call("hvd.version")
+        other.close()
+        return [event["seq"] for event in other.events], answer["run"]
+
+    assert replayed(since=3)[0] == [4]
+    assert replayed(since=3, run=told["run"])[0] == [1, 2, 3, 4]
+    mine = replayed(since=0)[1]
+    assert replayed(since=3, run=mine)[0] == [4]
+    fails("INVALID_PARAMS", client, "event.subscribe", since=1, run=7)
+    client.close()
+
+
 def test_client_leaves_with_calls_open(machine, hvd):
     machine.inject("delay-populate", "200")
     hvd.call("zone.define", definition=machine.definition())

@@ -1213,7 +1213,7 @@ def test_events_survive_a_restart_of_the_daemon(hvd, env):
         hvd.emit("a", "crashed")
         assert [json.loads(process.stdout.readline())["seq"]
                 for _ in range(2)] == [2, 3]
-        assert hvd.subscriptions == [{}, {"since": 1}]
+        assert hvd.subscriptions == [{}, {"since": 1, "run": "run-1"}]
         process.terminate()
         assert process.wait(SECONDS) == 143
 
@@ -1226,11 +1226,15 @@ def test_events_of_a_daemon_that_counts_anew(hvd, env):
                 for _ in range(2)] == ["b", "c"]
         hvd.subscribers.clear()
         hvd.events.clear()
-        hvd.emit("d", "started")
+        hvd.run = "run-2"
+        # Also if it has counted further than the one before.
+        for name in ("d", "e", "f", "g"):
+            hvd.emit(name, "started")
         hvd.listener.drop()
-        event = json.loads(process.stdout.readline())
-        assert (event["seq"], event["zone"]) == (1, "d")
-        assert hvd.subscriptions[1:] == [{"since": 3}, {"since": 0}]
+        for seq, name in enumerate("defg", 1):
+            event = json.loads(process.stdout.readline())
+            assert (event["seq"], event["zone"]) == (seq, name)
+        assert hvd.subscriptions[1:] == [{"since": 3, "run": "run-1"}]
         process.terminate()
         assert process.wait(SECONDS) == 143
 

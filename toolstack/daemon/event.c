@@ -10,6 +10,17 @@
 #include "uuid.h"
 #include "zone.h"
 
+int event_log_init(struct event_log *log)
+{
+	uint8_t run[UUID_SIZE];
+	int rc = uuid_generate(run);
+
+	if (rc == 0) {
+		uuid_format(run, log->run);
+	}
+	return rc;
+}
+
 void event_log_fini(struct event_log *log)
 {
 	for (unsigned int i = 0; i < EVENT_HISTORY; i++) {

@@ -2,13 +2,16 @@
 /*
  * What happened to zones, numbered.  The last EVENT_HISTORY events are kept so
  * that a client that comes back can ask for what it missed.  A gap in `seq`
- * tells a client that it was too slow.  An event is kept as the message that
+ * tells a client that it was too slow; another `run`, that numbers which it has
+ * seen were of an earlier daemon.  An event is kept as the message that
  * tells it, so that a thousand listeners cost no more than its sending.
  */
 #ifndef ZV_TOOLSTACK_DAEMON_EVENT_H
 #define ZV_TOOLSTACK_DAEMON_EVENT_H
 
 #include <stdint.h>
+
+#include "uuid.h"
 
 struct json_object;
 struct zone;
@@ -23,11 +26,15 @@ struct event_listener {
 };
 
 struct event_log {
+	/* Numbers are of one run of the daemon: which. */
+	char run[UUID_TEXT_SIZE];
 	uint64_t seq; /* of the last event; 0: none yet */
 	char *history[EVENT_HISTORY]; /* NULL: none, or no memory for it */
 	struct event_listener *listeners;
 };
 
+/* 0 or a negative errno. */
+int event_log_init(struct event_log *log);
 void event_log_fini(struct event_log *log);
 
 /* Of kind "lifecycle"; reason may be NULL. */

@@ -334,6 +334,11 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	daemon.loop.data = &daemon;
+	if (event_log_init(&daemon.events) < 0) {
+		log_error("no random numbers");
+		uv_loop_close(&daemon.loop);
+		return 1;
+	}
 	if (make_dirs(&daemon) < 0 || server_lock(&daemon) < 0) {
 		uv_loop_close(&daemon.loop);
 		return 1;

@@ -327,6 +327,7 @@ static void event_subscribe(struct rpc_call *call, struct json_object *params)
 	struct daemon *daemon = session_daemon(session);
 	struct event_listener *listener = session_listener(session);
 	long long since = rpc_get_int(params, "since", -1);
+	const char *run = rpc_get_string(params, "run");
 	struct rpc_peer *peer = rpc_call_peer(call);
 	struct json_object *result;
 	struct zerror error;
@@ -337,9 +338,15 @@ static void event_subscribe(struct rpc_call *call, struct json_object *params)
 		rpc_fail(call, &error);
 		return;
 	}
+	/* Of a number of an earlier run nothing is known: all is new. */
+	if (since > 0 && run && strcmp(run, daemon->events.run) != 0) {
+		since = 0;
+	}
 	result = json_object_new_object();
 	event_listen(&daemon->events, listener);
 	add_uint(result, "seq", daemon->events.seq);
+	json_object_object_add(result, "run",
+			       json_object_new_string(daemon->events.run));
 	rpc_result(call, result);
 	/* The answer may have found the client gone: then listen no more. */
 	if (peer && listener->link && since >= 0) {
@@ -524,7 +531,7 @@ const struct rpc_method methods_table[] = {
 	{ "event.subscribe",
 	  true,
 	  event_subscribe,
-	  { { "since", RPC_INT, false } } },
+	  { { "since", RPC_INT, false }, { "run", RPC_STRING, false } } },
 	{ "event.unsubscribe", true, event_unsubscribe, { { 0 } } },
 	{ "rpc.cancel",
 	  true,

@@ -161,13 +161,13 @@ struct hvd__delivery {
 };
 
 #define HVD__EVENTS_MAX 4096
+#define RUN_SIZE 64 /* what a daemon calls its run, NUL included */
 
 struct hvd_conn {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	char *path;
 	int sock; /* -1: not connected */
-	pid_t peer; /* the daemon */
 	int poll_fd; /* epoll: sock and deliver_fd */
 	int deliver_fd; /* eventfd: deliveries, or a lost connection */
 	int wake_fd; /* eventfd: wakes the reader */
@@ -193,7 +193,7 @@ struct hvd_conn {
 	hvd_event_fn event_cb;
 	void *event_arg;
 	bool event_seen;
-	pid_t event_peer; /* whose numbers they are */
+	char event_run[RUN_SIZE]; /* whose numbers they are; empty: unknown */
 	uint64_t event_seq;
 
 	struct hvd__error_slot *errors;

@@ -141,17 +141,6 @@ static int connect_failed(struct hvd_conn *conn, int err)
 			 conn->path, strerror(-err));
 }
 
-/* Who listens: another process, another daemon. */
-static pid_t peer_of(int fd)
-{
-	struct ucred cred = { 0 };
-	socklen_t len = sizeof(cred);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0
-		       ? cred.pid
-		       : 0;
-}
-
 static int install_socket(struct hvd_conn *conn, int fd)
 {
 	int err;
@@ -162,7 +151,6 @@ static int install_socket(struct hvd_conn *conn, int fd)
 	err = poll_add(conn, fd);
 	if (err == 0) {
 		conn->sock = fd;
-		conn->peer = peer_of(fd);
 	}
 	pthread_mutex_unlock(&conn->lock);
 	return err;

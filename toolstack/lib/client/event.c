@@ -2,6 +2,9 @@
 /* The event subscription of a connection. */
 #include "client_internal.h"
 
+#include <stdio.h>
+#include <string.h>
+
 void hvd__event_received_locked(struct hvd_conn *conn,
 				struct json_object *params)
 {
@@ -77,35 +80,48 @@ static struct handler swap_handler(struct hvd_conn *conn, struct handler new)
 	return old;
 }
 
-/* Where a renewed subscription starts if no event comes before. */
-static void set_start(struct hvd_conn *conn, uint64_t since, uint64_t newest)
+/*
+ * Where a renewed subscription starts if no event comes before.  Of another run of
+ * the daemon all is new, and follows.
+ */
+static void set_start(struct hvd_conn *conn, uint64_t since, uint64_t newest,
+		      const char *run)
 {
 	pthread_mutex_lock(&conn->lock);
 	if (!conn->event_seen) {
 		conn->event_seq = since != HVD_EVENTS_NEW ? since : newest;
 		conn->event_seen = true;
+	} else if (strcmp(conn->event_run, run) != 0 &&
+		   conn->event_seq == since) {
+		conn->event_seq = 0;
 	}
-	conn->event_peer = conn->peer;
+	snprintf(conn->event_run, sizeof(conn->event_run), "%s", run);
 	pthread_mutex_unlock(&conn->lock);
 }
 
-static void reset_start(struct hvd_conn *conn)
+static bool add_since(struct hvd_conn *conn, struct json_object *params,
+		      uint64_t since)
 {
+	char run[RUN_SIZE];
+
 	pthread_mutex_lock(&conn->lock);
-	conn->event_seen = false;
+	memcpy(run, conn->event_run, sizeof(run));
 	pthread_mutex_unlock(&conn->lock);
+	return hvd__params_add(params, "since",
+			       json_object_new_uint64(since)) &&
+	       (run[0] == '\0' ||
+		hvd__params_add(params, "run", json_object_new_string(run)));
 }
 
 static int subscribe(struct hvd_conn *conn, uint64_t since, uint64_t *ret_seq)
 {
 	struct json_object *params = json_object_new_object();
 	struct json_object *result;
+	const char *run;
 	int err;
 
 	if (params == NULL ||
-	    (since != HVD_EVENTS_NEW &&
-	     !hvd__params_add(params, "since",
-			      json_object_new_uint64(since)))) {
+	    (since != HVD_EVENTS_NEW && !add_since(conn, params, since))) {
 		json_object_put(params);
 		return hvd__fail_nomem(conn);
 	}
@@ -114,8 +130,9 @@ static int subscribe(struct hvd_conn *conn, uint64_t since, uint64_t *ret_seq)
 		return err;
 	}
 	*ret_seq = hvd__json_u64(result, "seq", 0);
+	run = hvd__json_string(result, "run");
+	set_start(conn, since, *ret_seq, run != NULL ? run : "");
 	json_object_put(result);
-	set_start(conn, since, *ret_seq);
 	return 0;
 }
 
@@ -139,35 +156,17 @@ int hvd_subscribe(struct hvd_conn *conn, uint64_t since, hvd_event_fn cb,
 	return 0;
 }
 
-/*
- * A daemon that was restarted counts from the beginning, and all it has is new.
- * It is known by its process, or, where a service manager listens in its place,
- * by numbers lower than those seen already.
- */
+/* A daemon that was started anew is told so by the run that comes along. */
 int hvd__events_renew(struct hvd_conn *conn)
 {
 	uint64_t since, seq;
-	bool wanted, same;
-	int err;
+	bool wanted;
 
 	pthread_mutex_lock(&conn->lock);
 	wanted = conn->event_cb != NULL;
-	same = conn->event_peer == conn->peer;
 	since = conn->event_seen ? conn->event_seq : HVD_EVENTS_NEW;
 	pthread_mutex_unlock(&conn->lock);
-	if (!wanted) {
-		return 0;
-	}
-	if (!same && since != HVD_EVENTS_NEW) {
-		since = 0;
-		reset_start(conn);
-	}
-	err = subscribe(conn, since, &seq);
-	if (err == 0 && since != HVD_EVENTS_NEW && seq < since) {
-		reset_start(conn);
-		err = subscribe(conn, 0, &seq);
-	}
-	return err;
+	return wanted ? subscribe(conn, since, &seq) : 0;
 }
 
 int hvd_unsubscribe(struct hvd_conn *conn)
@@ -176,6 +175,7 @@ int hvd_unsubscribe(struct hvd_conn *conn)
 	conn->event_cb = NULL;
 	conn->event_arg = NULL;
 	conn->event_seen = false;
+	conn->event_run[0] = '\0';
 	pthread_mutex_unlock(&conn->lock);
 	return hvd__invoke(conn, "event.unsubscribe", NULL, 0, NULL);
 }
