@@ -204,7 +204,8 @@ def test_upgrade_keeps_zones(tmp_path, options, asked):
              DEBIAN / "zonevisor-tools.postinst"], cwd=tmp_path, check=True,
             env=dict(os.environ, PATH=f"{tmp_path}:{os.environ['PATH']}"))
         hvd.stdin.close()
-    assert (tmp_path / "asked").read_text() == f"{asked}\n"
+    assert (tmp_path / "asked").read_text() == \
+        f"{asked}\ninvoke try-restart virthvdd.service\n"
 
 
 def postrm(root, *words):

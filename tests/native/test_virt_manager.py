@@ -18,7 +18,7 @@ from virt import built, machine, virt  # noqa: F401
 PROGRAMS = ("virt-manager", "Xvfb", "xwininfo", "import", "convert",
             "dbus-run-session", "xdotool")
 PROCEDURES = ("NodeGetInfo", "ConnectGetCapabilities", "DomainGetXMLDesc",
-              "ConnectDomainEventRegisterAny")
+              "ConnectDomainEventCallbackRegisterAny")
 PICTURES = HVD.parent.parent / "virt-manager"
 
 

@@ -133,6 +133,17 @@ def test_pools_that_clash(store):
     conn.close()
 
 
+def test_pool_without_its_folder(store):
+    folder = store.machine.tmp / "gone"
+    store.virsh("pool-create-as", "p", "dir", "--target", folder, "--build")
+    folder.rmdir()
+    assert ["p", "inactive", "yes"] in rows(store.virsh("pool-list", "--all"))
+    store.virsh("pool-destroy", "p")
+    assert ["p", "inactive", "no"] in rows(store.virsh("pool-list", "--all"))
+    assert "is not active" in store.virsh("pool-destroy", "p", status=1)
+    assert "no folder" in store.virsh("pool-start", "p", status=1)
+
+
 def test_pool_xml_that_is_none(store, wire):
     def define(xml):
         return wire.call(77, string(xml) + bytes(4))

@@ -399,7 +399,8 @@ int pool_start(const struct pool_store *store, const uint8_t *uuid, bool start,
 	rc = find(store, uuid, NULL, &pool, ret_error);
 	if (rc == 0) {
 		look(&pool);
-		if (pool.active == start) {
+		/* One whose folder has gone can be stopped, too. */
+		if (start ? pool.active : !pool.started) {
 			rc = vir_error_set(ret_error, VIR_ERR_OPERATION_INVALID,
 					   "storage pool '%s' is %s active",
 					   pool.name,

@@ -168,7 +168,8 @@ static const struct procedure rows[] = {
 	{ 66, "ConnectAuthList", auth_list, PROC_ANYTIME,
 	  "none: access is a matter of the socket's mode" },
 	{ 60, "ConnectSupportsFeature", supports_feature, PROC_ANYTIME,
-	  "keepalive, event callbacks, strings in typed parameters" },
+	  "keepalive, event and close callbacks, strings in typed "
+	  "parameters" },
 	{ 1, "ConnectOpen", open_connection, PROC_ANYTIME, "`hvd:///system`" },
 	{ 2, "ConnectClose", close_connection, PROC_ANYTIME, NULL },
 	{ 360, "ConnectRegisterCloseCallback", close_callback, PROC_READ,

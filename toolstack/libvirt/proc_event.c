@@ -219,16 +219,17 @@ static void deregister_secret(struct call *call)
 	deregister(call, EVENT_SECRET);
 }
 
-#define NEVER "nothing happens to them"
+#define NEVER "can be asked for, and are not told"
 
 static const struct procedure rows[] = {
-	{ 316, "ConnectDomainEventRegisterAny", register_domain, PROC_READ,
+	{ 316, "ConnectDomainEventCallbackRegisterAny", register_domain,
+	  PROC_READ,
 	  "lifecycle, reboot, I/O errors (without a path), completed dumps, "
 	  "changed metadata; "
 	  "others can be asked for and do not happen. `Started Booted` comes "
 	  "without a `Resumed` before" },
-	{ 317, "ConnectDomainEventDeregisterAny", deregister_domain, PROC_READ,
-	  NULL },
+	{ 317, "ConnectDomainEventCallbackDeregisterAny", deregister_domain,
+	  PROC_READ, NULL },
 	{ 167, "ConnectDomainEventRegisterAny", register_any_old, PROC_READ,
 	  "of older clients" },
 	{ 168, "ConnectDomainEventDeregisterAny", deregister_any_old, PROC_READ,

@@ -27,7 +27,7 @@ static const struct procedure_group *const groups[] = {
 };
 /* clang-format on */
 
-/* There are about a hundred: found faster than a packet is read. */
+/* There are about two hundred: found faster than a packet is read. */
 const struct procedure *procedure_find(int32_t number)
 {
 	for (size_t g = 0; g < COUNT(groups); g++) {
