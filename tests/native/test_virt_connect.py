@@ -6,6 +6,8 @@ import os
 import socket
 import struct
 
+import pytest
+
 from test_hvd import wait
 from test_hvd_scale import another_user
 from virt import (KEEPALIVE, Wire, built, machine, string,  # noqa: F401
@@ -146,6 +148,22 @@ def test_packets_that_are_none(virt):
         assert client.is_closed(), data
         client.close()
     assert virt.virsh("hostname") == HOST
+
+
+def test_long_packets_are_for_who_may_change_things(virt):
+    """Readers can have many calls under way, and a call has its packet."""
+    wish = bytes(4) + string("x" * (128 << 10)) + struct.pack(">I", 0)
+    changer = Wire(virt.socket)
+    changer.open()
+    assert changer.call(264, wish)[0] == RPC
+    changer.close()
+    reader = Wire(virt.readonly)
+    reader.open(1)
+    with pytest.raises((ConnectionError, EOFError)):
+        reader.call(265, wish)
+    wait(lambda: "a packet too long" in virt.text())
+    reader.close()
+    assert virt.virsh("list", "--name", readonly=True) == "zone0"
 
 
 def test_a_client_that_does_not_read(virt):

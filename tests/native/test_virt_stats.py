@@ -345,7 +345,11 @@ def test_wrong_arguments_of_domstats(wire, z1):
     of = domain(z1)
     tail = struct.pack(">II", 1, 0)
     assert wire.call(344, struct.pack(">I", 2) + of + tail)[0] == RPC
-    assert wire.call(344, struct.pack(">I", 16385) + of + tail)[0] == RPC
+    assert wire.call(344, struct.pack(">I", 1025) + of + tail)[0] == RPC
+    # Who is named twice is told of once.
+    once = wire.call(344, struct.pack(">I", 1) + of + tail)
+    twice = wire.call(344, struct.pack(">I", 3) + of * 3 + tail)
+    assert twice[:4] == struct.pack(">I", 1) and len(twice) == len(once)
     assert wire.call(344, bytes(4) + tail + bytes(4))[0] == RPC
     bad = struct.pack(">III", 0, 1, 1 << 20)
     assert wire.call(344, bad)[0] == INVALID_ARG

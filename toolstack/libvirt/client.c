@@ -17,6 +17,7 @@
 
 #define READ_SIZE 65536u
 #define INPUT_FIRST 1024u
+#define QUEUED_COST 512u /* bytes of memory, beside those of the packet */
 
 struct client {
 	struct client *next;
@@ -39,6 +40,7 @@ struct client {
 	size_t input_len;
 	size_t input_room;
 	size_t held; /* what owner->held has of it */
+	size_t queued; /* packets of output that wait */
 	unsigned int call_count;
 	struct call *calls;
 	struct event_client *events;
@@ -109,9 +111,11 @@ void client_charge(struct client *client)
 		    quota_queue_now(&client->owner->queue));
 }
 
+/* With what each packet costs beside its bytes. */
 size_t client_output(struct client *client)
 {
-	return uv_stream_get_write_queue_size((uv_stream_t *)&client->pipe);
+	return uv_stream_get_write_queue_size((uv_stream_t *)&client->pipe) +
+	       client->queued * QUEUED_COST;
 }
 
 /* ------------------------------------------------------- open and close */
@@ -233,6 +237,7 @@ static void on_written(uv_write_t *request, int status)
 
 	free(out->data);
 	free(out);
+	client->queued--;
 	if (client->closing) {
 		return;
 	}
@@ -264,6 +269,7 @@ static void queue(struct client *client, uint8_t *data, size_t done, size_t len)
 		client_close(client);
 		return;
 	}
+	client->queued++;
 	account(client);
 }
 
@@ -356,7 +362,8 @@ static size_t packet_size(struct client *client)
 	}
 	xdr_reader_init(&r, client->input + client->input_start, sizeof(size));
 	size = xdr_get_u32(&r);
-	if (size < PACKET_HEADER_SIZE || size > PACKET_IN_MAX) {
+	if (size < PACKET_HEADER_SIZE ||
+	    size > (client->readonly ? PACKET_READER_MAX : PACKET_IN_MAX)) {
 		client_drop(client,
 			    size < PACKET_HEADER_SIZE
 				    ? "what it sent is no packet of libvirt's"

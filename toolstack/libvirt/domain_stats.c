@@ -38,12 +38,14 @@
 	 VIR_DOMAIN_STATS_BALLOON | VIR_DOMAIN_STATS_VCPU |    \
 	 VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK)
 
+#define NAMED_MAX 1024u /* domains that a call is about */
+
 struct all_stats {
 	uint32_t groups;
 	uint32_t flags;
-	uint8_t (*uuids)[UUID_SIZE]; /* of those that are named */
-	struct json_object *zones; /* all, in detail; NULL: some are named */
-	size_t count;
+	uint8_t (*uuids)[UUID_SIZE]; /* of those that are named; NULL: all */
+	size_t named;
+	struct json_object *zones; /* that it is about, in detail */
 	size_t next;
 	/* Of the answer. */
 	size_t offset;
@@ -389,39 +391,15 @@ static bool begin_domain(struct call *call, struct json_object *zone)
 	return true;
 }
 
-static void got_domain(struct call *call, struct json_object *zone)
-{
-	if (!begin_domain(call, zone)) {
-		next_domain(call);
-	}
-}
-
-static void domain_failed(struct call *call, const struct hvd_error *error)
-{
-	if (error->code == HVD_ERROR_ZONE_NOT_FOUND) {
-		next_domain(call);
-	} else {
-		call_error_hvd(call, error);
-	}
-}
-
-/* Of those that are named hvd is asked one by one, of all at once. */
 static void next_domain(struct call *call)
 {
 	struct all_stats *stats = call->state;
+	size_t count = json_object_array_length(stats->zones);
 
-	while (stats->next < stats->count) {
-		size_t i = stats->next++;
-
-		if (!stats->zones) {
-			uuid_format(stats->uuids[i], stats->ref.uuid_text);
-			call_hvd_or(call, "zone.get",
-				    domain_params(&stats->ref), got_domain,
-				    domain_failed);
-			return;
-		}
-		if (begin_domain(call,
-				 json_object_array_get_idx(stats->zones, i))) {
+	/* An answer that is too long already gets no longer. */
+	while (stats->next < count && !call->reply.failed) {
+		if (begin_domain(call, json_object_array_get_idx(
+					       stats->zones, stats->next++))) {
 			return;
 		}
 	}
@@ -429,12 +407,55 @@ static void next_domain(struct call *call)
 	call_reply(call);
 }
 
+static size_t find_uuid(uint8_t (*uuids)[UUID_SIZE], size_t count,
+			const uint8_t *uuid)
+{
+	size_t i = 0;
+
+	while (i < count && memcmp(uuids[i], uuid, UUID_SIZE) != 0) {
+		i++;
+	}
+	return i;
+}
+
+/* Those that are named, each once and in their order, and there. */
+static struct json_object *pick(const struct all_stats *stats,
+				struct json_object *zones)
+{
+	size_t count = json_object_array_length(zones);
+	uint8_t(*uuids)[UUID_SIZE] = calloc(count ? count : 1, UUID_SIZE);
+	struct json_object *picked = json_object_new_array();
+
+	for (size_t i = 0; uuids && i < count; i++) {
+		uuid_parse(
+			json_text(json_object_array_get_idx(zones, i), "uuid"),
+			uuids[i]);
+	}
+	for (size_t i = 0; uuids && i < stats->named; i++) {
+		size_t at = find_uuid(uuids, count, stats->uuids[i]);
+
+		if (at < count &&
+		    find_uuid(stats->uuids, i, stats->uuids[i]) == i) {
+			json_object_array_add(
+				picked,
+				json_object_get(
+					json_object_array_get_idx(zones, at)));
+		}
+	}
+	free(uuids);
+	return picked;
+}
+
 static void listed(struct call *call, struct json_object *zones)
 {
 	struct all_stats *stats = call->state;
 
-	stats->zones = json_object_get(zones);
-	stats->count = json_object_array_length(zones);
+	stats->zones =
+		stats->named ? pick(stats, zones) : json_object_get(zones);
+	if (!stats->zones) {
+		call_no_memory(call);
+		return;
+	}
 	next_domain(call);
 }
 
@@ -442,7 +463,7 @@ static void listed(struct call *call, struct json_object *zones)
 static bool read_domains(struct call *call)
 {
 	struct all_stats *stats = call->state;
-	uint32_t count = xdr_get_count(&call->args, LIST_MAX);
+	uint32_t count = xdr_get_count(&call->args, NAMED_MAX);
 	struct domain_ref ref;
 
 	stats->uuids = calloc(count ? count : 1, UUID_SIZE);
@@ -455,7 +476,7 @@ static bool read_domains(struct call *call)
 		memcpy(stats->uuids[i], ref.uuid, UUID_SIZE);
 	}
 	call->subject[0] = '\0';
-	stats->count = count;
+	stats->named = count;
 	return true;
 }
 
@@ -485,10 +506,6 @@ void all_domain_stats(struct call *call)
 	}
 	stats->offset = call->reply.len;
 	xdr_put_u32(&call->reply, 0);
-	if (stats->count) {
-		next_domain(call);
-		return;
-	}
 	params = json_object_new_object();
 	json_put(params, "detail", json_object_new_boolean(true));
 	call_hvd(call, "zone.list", params, listed);

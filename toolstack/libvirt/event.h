@@ -15,7 +15,7 @@ struct client;
 struct event_hub;
 struct xdr_writer;
 
-#define EVENT_CALLBACKS_MAX 1024u /* of a client */
+#define EVENT_CALLBACKS_MAX 128u /* of a client; virsh takes 28 */
 
 /* Whose events.  Of other objects than domains there are none yet. */
 enum event_family {

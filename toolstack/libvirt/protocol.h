@@ -17,6 +17,8 @@
 #define PACKET_OUT_MAX ((32u << 20) + 4)
 /* Longest packet that is taken: a string and room for the rest of a call. */
 #define PACKET_IN_MAX (PACKET_STRING_MAX + (64u << 10))
+/* Of who may only ask: a thousand domains, or a path. */
+#define PACKET_READER_MAX (128u << 10)
 #define STREAM_DATA_MAX (256u << 10)
 
 enum packet_type {

@@ -184,7 +184,8 @@ struct server *server_open(uv_loop_t *loop,
 		return NULL;
 	}
 	init_clients(server);
-	server->events = event_hub_new(loop, options->hvd_readonly_socket);
+	/* It should not wait in hvd's queue of those who only ask. */
+	server->events = event_hub_new(loop, options->hvd_socket);
 	if (!server->events) {
 		log_error("out of memory");
 	}
