@@ -35,7 +35,7 @@ void quota_queue_close(struct quota_queue *queue); /* nobody waits */
 /* The time that quotas of the queue's clients go by. */
 uint64_t quota_queue_now(const struct quota_queue *queue);
 
-/* It has had what it may have for now. */
+/* Its share is used up: it is served when the rate has given it more. */
 bool quota_queue_late(const struct quota_queue *queue,
 		      const struct quota *quota);
 

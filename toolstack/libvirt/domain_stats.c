@@ -6,7 +6,6 @@
  */
 #include "domain_stats.h"
 
-#include <hvd.h>
 #include <json-c/json.h>
 #include <libvirt/libvirt.h>
 #include <stdio.h>
