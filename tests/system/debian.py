@@ -6,6 +6,7 @@ from machine import BUILD, Machine
 
 ROOT = BUILD / "aarch64" / "debian.ext4"
 BOOT_LIMIT = 600
+BUSY = "server is busy"  # iperf3's word for one client too many
 IMAGES = "/var/lib/hvd/images"
 NEEDED = ("this machine cannot run the programs that a Debian for aarch64 is"
           " made with")
@@ -167,10 +168,21 @@ class NetLoad(Load):
         self.address = address
 
     def start(self):
+        self.machine.wait_until(self.begin, "an iperf3 that is not busy")
+
+    def begin(self):
+        """False if the server is not done with another client."""
         # In a shell of its own, so that bash does not tell of its end.
         self.machine.run(
-            f"(chroot /mnt iperf3 --bidir --forceflush -t 36000 -c {self.address}"
+            "rm -f /tmp/iperf.log;"
+            f" (chroot /mnt iperf3 --bidir --forceflush -t 36000 -c {self.address}"
             " >/tmp/iperf.log 2>&1 & echo $! >/tmp/iperf.pid)")
+        said = self.machine.wait_until(
+            lambda: self.machine.try_run(
+                f"grep -E 'connected to|{BUSY}|error' /tmp/iperf.log")[1],
+            "iperf3 to say whether it is connected")
+        assert "connected to" in said or BUSY in said, self.log()
+        return "connected to" in said
 
     def log(self):
         return self.machine.run(
