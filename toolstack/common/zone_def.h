@@ -58,6 +58,7 @@ struct json_object;
 #define ZONE_DEF_BYTES_SEC_MAX (1ull << 40)
 #define ZONE_DEF_BURST_MS 100u
 #define ZONE_DEF_BURST_MS_MAX 60000u
+#define ZONE_DEF_DEVICE_XML_MAX 4096u
 
 enum zone_policy {
 	ZONE_POLICY_DESTROY,
@@ -130,6 +131,7 @@ struct zone_device {
 	 * device, the source of an rng.  NULL for types without.
 	 */
 	char *path;
+	char *xml; /* what virthvdd keeps of it; NULL: nothing */
 	uint64_t limits[ZONE_LIMIT_COUNT]; /* per second; 0: none */
 	uint32_t burst_ms; /* of the limits */
 	/* disk */

@@ -60,6 +60,32 @@ static void add_int(struct json_object *json, const char *key, int64_t value)
 	json_object_object_add(json, key, json_object_new_int64(value));
 }
 
+/* ---------------------------------------------------------- of each type */
+
+/* Nobody here reads it; it belongs to the device as its name does. */
+static int device_xml(struct def_parser *p, const char *path,
+		      struct json_object *value, struct zone_device *device)
+{
+	char *text = NULL;
+
+	if (def_get_text(p, path, value, ZONE_DEF_DEVICE_XML_MAX,
+			 "what virthvdd keeps of the device: leave it out",
+			 &text) < 0) {
+		return -1;
+	}
+	free(device->xml);
+	device->xml = text;
+	return 0;
+}
+
+static void clear_device(struct zone_device *device)
+{
+	free(device->path);
+	free(device->xml);
+	device->path = NULL;
+	device->xml = NULL;
+}
+
 /* --------------------------------------------------------------- disk */
 
 static const char block_size_auto[] = "auto";
@@ -376,6 +402,7 @@ static const struct device_type types[] = {
 		.max = ZONE_DEF_CONSOLES_MAX,
 		.members = {
 			{ "name", NULL, false },
+			{ "xml", device_xml, false },
 		},
 		.set_defaults = console_defaults,
 	},
@@ -384,6 +411,7 @@ static const struct device_type types[] = {
 		.max = ZONE_DEF_DEVICES_MAX,
 		.members = {
 			{ "name", NULL, false },
+			{ "xml", device_xml, false },
 			/* first, for what others depend on */
 			{ "path", disk_path, false },
 			{ "nbd", disk_nbd, false },
@@ -406,6 +434,7 @@ static const struct device_type types[] = {
 		.max = ZONE_DEF_DEVICES_MAX,
 		.members = {
 			{ "name", NULL, false },
+			{ "xml", device_xml, false },
 			{ "bridge", zone_net_bridge, false },
 			{ "user", zone_net_user, false },
 			{ "forward", zone_forward_parse, false },
@@ -425,6 +454,7 @@ static const struct device_type types[] = {
 		.max = ZONE_DEF_DEVICES_MAX,
 		.members = {
 			{ "name", NULL, false },
+			{ "xml", device_xml, false },
 			{ "source", rng_source, false },
 			{ "limits", rng_limits, true },
 		},
@@ -585,7 +615,7 @@ static int parse_type(struct def_parser *p, const char *path,
 	types[type].set_defaults(p->def, device);
 	rc = parse_members(p, path, json, device);
 	if (rc < 0) {
-		free(device->path);
+		clear_device(device);
 		return -1;
 	}
 	p->def->device_count++;
@@ -782,29 +812,39 @@ struct json_object *zone_devices_to_json(const struct zone_def *def)
 		if (types[device->type].to_json) {
 			types[device->type].to_json(device, json);
 		}
+		if (device->xml) {
+			add_text(json, "xml", device->xml);
+		}
 		json_object_array_add(devices, json);
 	}
 	return devices;
 }
 
+static bool copy_text(const char *from, char **to)
+{
+	*to = from ? strdup(from) : NULL;
+	return !from || *to;
+}
+
 bool zone_devices_copy(const struct zone_def *from, struct zone_def *to)
 {
 	for (uint32_t i = 0; i < from->device_count; i++) {
-		struct zone_device *device = &to->devices[i];
+		const struct zone_device *device = &from->devices[i];
+		struct zone_device *copy = &to->devices[i];
 
-		*device = from->devices[i];
-		if (device->path) {
-			device->path = strdup(device->path);
-			if (!device->path) {
-				return false;
-			}
+		*copy = *device;
+		copy->xml = NULL;
+		if (!copy_text(device->path, &copy->path) ||
+		    !copy_text(device->xml, &copy->xml)) {
+			clear_device(copy);
+			return false;
 		}
 		to->device_count++;
 	}
 	return true;
 }
 
-static bool same_path(const char *a, const char *b)
+static bool same_text(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
@@ -813,8 +853,8 @@ static bool same_device(const struct zone_device *a,
 			const struct zone_device *b)
 {
 	return a->type == b->type && strcmp(a->name, b->name) == 0 &&
-	       a->queues == b->queues && same_path(a->path, b->path) &&
-	       zone_nbd_same(&a->nbd, &b->nbd) &&
+	       a->queues == b->queues && same_text(a->path, b->path) &&
+	       same_text(a->xml, b->xml) && zone_nbd_same(&a->nbd, &b->nbd) &&
 	       memcmp(a->limits, b->limits, sizeof(a->limits)) == 0 &&
 	       a->burst_ms == b->burst_ms && a->readonly == b->readonly &&
 	       a->writethrough == b->writethrough && a->direct == b->direct &&
@@ -842,7 +882,7 @@ bool zone_devices_equal(const struct zone_def *a, const struct zone_def *b)
 void zone_devices_clear(struct zone_def *def)
 {
 	for (uint32_t i = 0; i < def->device_count; i++) {
-		free(def->devices[i].path);
+		clear_device(&def->devices[i]);
 	}
 	def->device_count = 0;
 }
