@@ -168,6 +168,7 @@ domain-xml-y += \
 	toolstack/libvirt/domain_xml_disk.c \
 	toolstack/libvirt/domain_xml_domain.c \
 	toolstack/libvirt/domain_xml_interface.c \
+	toolstack/libvirt/domain_xml_kept.c \
 	toolstack/libvirt/domain_xml_kinds.c \
 	toolstack/libvirt/domain_xml_metadata.c \
 	toolstack/libvirt/domain_xml_read.c \

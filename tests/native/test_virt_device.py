@@ -194,6 +194,36 @@ def test_update_while_it_runs(net1, virt):
     assert devices(net1) == before
 
 
+KEPT = ("<address type='pci' domain='0x0000' bus='0x02' slot='0x00' "
+        "function='0x0'/>", "<boot order='3'/>", "name='qemu'")
+
+
+def test_what_is_kept_goes_with_its_device(virt, z1):
+    image = virt.machine.disk("k.img", SIZE)
+    text = (f"<disk type='file'><source file='{image}'/><target dev='vdk' "
+            f"bus='virtio'/>{KEPT[0]}{{}}<driver {KEPT[2]}/></disk>")
+    path = document(virt, text.format(KEPT[1]))
+    virt.virsh("attach-device", "z1", path, "--config")
+    shown = virt.virsh("dumpxml", "z1")
+    assert all(shown.count(part) == 1 for part in KEPT), shown
+    # It is the device's, wherever hvd's other clients move that.
+    definition = z1.call("zone.get", name="z1")["definition"]
+    definition["devices"].reverse()
+    z1.call("zone.define", definition=definition)
+    disks = virt.virsh("dumpxml", "z1").split("<disk ")
+    assert all(part in disks[1] and part not in disks[2] for part in KEPT)
+    virt.virsh("start", "z1")
+    assert all(part in virt.virsh("dumpxml", "z1") for part in KEPT)
+    # What virsh gives is what it may give back, but not another one live.
+    virt.virsh("update-device", "z1", path, "--live")
+    assert "what is kept" in virt.virsh(
+        "update-device", "z1", document(virt, text.format("")), "--live",
+        status=1)
+    virt.virsh("detach-disk", "z1", "vdk", "--config")
+    assert not any(part in virt.virsh("dumpxml", "z1", "--inactive")
+                   for part in KEPT[:2])
+
+
 def test_arguments(virt, z1, wire):
     wire.open()
     ident = uuid.UUID(z1.call("zone.get", name="z1")["uuid"])

@@ -107,6 +107,10 @@ def test_metadata(virt, hvd):
     virt.virsh("desc", "z1", "--title", "A title")
     lines.expect("'metadata-change' for domain 'z1': type title, uri <null>",
                  "'z1': Defined Updated")
+    # What is kept for clients is not for them.
+    hvd.call("zone.set", name="z1",
+             metadata={"urn:zonevisor:libvirt:1.0": "<kept/>"})
+    lines.expect("'z1': Defined Updated")
     hvd.call("zone.start", name="z1")
     lines.expect("'z1': Started Booted")
     virt.virsh("metadata", "z1", "urn:a", "--key", "a", "--set", "<x/>")

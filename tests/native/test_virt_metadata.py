@@ -13,6 +13,7 @@ from virt import built, machine, string, virt, wire  # noqa: F401
 pytestmark = built
 RPC, INVALID_ARG, XML_DETAIL, INVALID, NOT_THERE = 39, 8, 35, 55, 80
 URI = "http://example.org/inventory"
+OURS = "urn:zonevisor:libvirt:1.0"
 ELEMENT = libvirt.VIR_DOMAIN_METADATA_ELEMENT
 
 
@@ -70,6 +71,9 @@ def test_metadata_arguments(wire, z1):
             (265, kind + none + none, 80),
             (265, struct.pack(">i", 2) + none + none, INVALID_ARG),
             (265, struct.pack(">i", 3) + none + none, INVALID_ARG),
+            (264, struct.pack(">i", 2) + none + some("a") + some(OURS) + none,
+             INVALID_ARG),
+            (265, struct.pack(">i", 2) + some(OURS) + none, INVALID_ARG),
             (264, struct.pack(">i", -1) + none * 4, INVALID_ARG)):
         assert wire.call(procedure, dom + body)[0] == code, (procedure, body)
 

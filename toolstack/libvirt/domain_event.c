@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "domain_state.h"
+#include "domain_xml.h"
 #include "event.h"
 #include "protocol.h"
 #include "typed_param.h"
@@ -112,6 +113,9 @@ static void tell_described(struct event_hub *hub, const struct hvd_event *event)
 		type = VIR_DOMAIN_METADATA_ELEMENT;
 		uri = reason + strlen(element);
 	} else {
+		return;
+	}
+	if (uri && strcmp(uri, DOMAIN_XML_KEPT_URI) == 0) {
 		return;
 	}
 	begin(&subject, event);

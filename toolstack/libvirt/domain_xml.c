@@ -2,6 +2,7 @@
 #include "domain_xml.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "domain_xml_rows.h"
@@ -24,11 +25,62 @@ static int refuse_root(const xmlNode *root, const char *wanted,
 			  root->ns ? " of a namespace" : "", wanted);
 }
 
+/* An entry of metadata like others, but not one that clients see. */
+static int put_kept(const struct xml_place *at, xmlNode *kept)
+{
+	struct json_object *all = xml_member(at->object, "metadata");
+	struct json_object *value;
+	char *text;
+
+	if (xml_kept_text(kept, &text) < 0) {
+		return xml_out_of_memory(at->error);
+	}
+	if (!text) {
+		return 0;
+	}
+	if (!all) {
+		all = json_object_new_object();
+		if (xml_set_member(at, "metadata", all) < 0) {
+			free(text);
+			return -1;
+		}
+	}
+	value = json_object_new_string(text);
+	free(text);
+	if (!value ||
+	    json_object_object_add(all, DOMAIN_XML_KEPT_URI, value) < 0) {
+		json_object_put(value);
+		return xml_out_of_memory(at->error);
+	}
+	return 0;
+}
+
+static int take_definition(const xmlNode *root, struct json_object *definition,
+			   struct vir_error_text *ret_error)
+{
+	struct xml_place at = { .object = definition, .error = ret_error };
+	xmlNode *kept = xml_kept_new();
+	int rc;
+
+	if (!kept) {
+		return xml_out_of_memory(ret_error);
+	}
+	rc = xml_set_member(&at, "devices", json_object_new_array());
+	if (!rc) {
+		rc = xml_walk(&domain_xml_domain, root, definition, kept,
+			      ret_error);
+	}
+	if (!rc) {
+		rc = put_kept(&at, kept);
+	}
+	xml_kept_free(kept);
+	return rc;
+}
+
 static int take_domain(const xmlNode *root, struct json_object **ret,
 		       struct vir_error_text *ret_error)
 {
 	struct json_object *definition = json_object_new_object();
-	struct xml_place at = { .object = definition, .error = ret_error };
 
 	if (root->ns || strcmp((const char *)root->name, "domain") != 0) {
 		json_object_put(definition);
@@ -37,8 +89,7 @@ static int take_domain(const xmlNode *root, struct json_object **ret,
 	if (!definition) {
 		return xml_out_of_memory(ret_error);
 	}
-	if (xml_set_member(&at, "devices", json_object_new_array()) < 0 ||
-	    xml_walk(&domain_xml_domain, root, definition, ret_error) < 0) {
+	if (take_definition(root, definition, ret_error) < 0) {
 		json_object_put(definition);
 		return -1;
 	}
@@ -140,24 +191,39 @@ static bool runs(struct json_object *detail)
 	return xml_member(detail, "id") != NULL;
 }
 
+/* Its key has dots, which xml_member() would take for a path. */
+static const char *kept_of(struct json_object *definition)
+{
+	struct json_object *text = NULL;
+
+	json_object_object_get_ex(xml_member(definition, "metadata"),
+				  DOMAIN_XML_KEPT_URI, &text);
+	return json_object_get_string(text);
+}
+
 char *domain_xml_format(struct json_object *detail, bool inactive)
 {
 	struct xml_out out = {
 		.detail = detail,
 		.live = !inactive && runs(detail),
 	};
+	struct json_object *definition =
+		definition_of(detail, inactive || !runs(detail));
 	xmlDoc *doc = xmlNewDoc((const xmlChar *)"1.0");
 	xmlNode *root =
 		doc ? xmlNewDocNode(doc, NULL, (const xmlChar *)"domain", NULL)
 		    : NULL;
+	xmlNode *kept = xml_kept_read(kept_of(definition));
 	char *text = NULL;
 
 	if (root) {
 		xmlDocSetRootElement(doc, root);
-		xml_give(&out, &domain_xml_domain, root,
-			 definition_of(detail, inactive || !runs(detail)));
+		out.kept = kept;
+		xml_give(&out, &domain_xml_domain, root, definition);
+		xml_kept_merge(&out, &domain_xml_domain, root, kept);
 		text = out.failed ? NULL : xml_print(root);
 	}
+	xml_kept_free(kept);
 	xmlFreeDoc(doc);
 	return text;
 }

@@ -18,6 +18,11 @@
 struct json_object;
 
 #define DOMAIN_XML_TEXT_MAX (4u << 20) /* as libvirt's longest string */
+/*
+ * What is kept of a domain is an entry of its definition's metadata; of a device it
+ * is the member "xml".  No client sees either.
+ */
+#define DOMAIN_XML_KEPT_URI "urn:zonevisor:libvirt:1.0"
 
 /*
  * A document to a definition as zone.define takes it; its values are checked
@@ -57,7 +62,8 @@ char *domain_xml_metadata_plain(const char *text, const char *uri);
 enum domain_xml_status {
 	DOMAIN_XML_USED, /* becomes part of the definition */
 	DOMAIN_XML_FIXED, /* may say what is so in every zone */
-	DOMAIN_XML_IGNORED, /* may be there and changes nothing */
+	DOMAIN_XML_KEPT, /* changes nothing in a zone, and is given back */
+	DOMAIN_XML_DERIVED, /* as it turns out; not part of a definition */
 	DOMAIN_XML_REFUSED, /* an error that says what to do instead */
 };
 

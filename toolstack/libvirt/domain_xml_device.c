@@ -42,17 +42,17 @@ static int finish_console(const struct xml_place *at)
 
 static const struct xml_row console_rows[] = {
 	XML_SAID("@type", xml_pty, "`pty`: what virsh console opens"),
-	XML_IGNORED("@tty", "of a domain that runs"),
-	XML_IGNORED("source/@path", "of a domain that runs"),
+	XML_DERIVED("@tty", "of a domain that runs"),
+	XML_DERIVED("source/@path", "of a domain that runs"),
 	{ "target/@type", DOMAIN_XML_USED,
 	  "`virtio`, or `xen`: a console; `serial`, or none: the UART, which "
 	  "every zone has",
 	  NULL, console_targets, xml_take_fixed, xml_give_fixed, 0 },
-	{ "target/@port", DOMAIN_XML_IGNORED, "they go by their order", NULL,
+	{ "target/@port", DOMAIN_XML_DERIVED, "they go by their order", NULL,
 	  NULL, NULL, give_console_port, 0 },
 	{ "alias/@name", DOMAIN_XML_USED, "`name`, after `ua-`", "name", NULL,
 	  xml_take_alias, xml_give_alias, 0 },
-	XML_IGNORED_TREE("address", "devices take slots in their order"),
+	XML_KEPT_TREE("address", "devices take slots in their order"),
 	XML_REFUSED("log", "hvd keeps what was written last: hvsh console "
 			   "--from"),
 };
@@ -85,13 +85,13 @@ static void give_serial_alias(struct xml_out *out, xmlNode *element,
 
 static const struct xml_row serial_rows[] = {
 	XML_SAID("@type", xml_pty, "`pty`: what virsh console opens"),
-	XML_IGNORED("source/@path", "of a domain that runs"),
+	XML_DERIVED("source/@path", "of a domain that runs"),
 	XML_SAID("target/@type", serial_targets, "`system-serial`"),
 	XML_SAID("target/@port", zero, "`0`: every zone has one"),
 	XML_SAID("target/model/@name", pl011, "`pl011`"),
-	{ "alias/@name", DOMAIN_XML_IGNORED, "of a zone that runs", NULL, NULL,
+	{ "alias/@name", DOMAIN_XML_DERIVED, "of a zone that runs", NULL, NULL,
 	  NULL, give_serial_alias, 0 },
-	XML_IGNORED_TREE("address", "it is at 0x09000000"),
+	XML_KEPT_TREE("address", "it is at 0x09000000"),
 	XML_REFUSED("log", "hvd keeps what was written last: hvsh console "
 			   "--from"),
 };
@@ -159,7 +159,7 @@ static const struct xml_row rng_rows[] = {
 	  "source", NULL, take_rng_source, xml_give_text, 0 },
 	{ "alias/@name", DOMAIN_XML_USED, "`name`, after `ua-`", "name", NULL,
 	  xml_take_alias, xml_give_alias, 0 },
-	XML_IGNORED_TREE("address", "devices take slots in their order"),
+	XML_KEPT_TREE("address", "devices take slots in their order"),
 	{ "zv:limits/@burst-ms", DOMAIN_XML_USED, "`limits.burst-ms`",
 	  "limits.burst-ms", NULL, xml_take_int, xml_give_burst, 0 },
 };
@@ -182,9 +182,9 @@ static const struct xml_word controllers[] = {
 static const struct xml_row controller_rows[] = {
 	XML_FIXED("@type", controllers,
 		  "`virtio-serial`, which libvirt adds for consoles"),
-	XML_IGNORED("@index", "each console is a device"),
-	XML_IGNORED("alias/@name", "of a domain that runs"),
-	XML_IGNORED_TREE("address", "devices take slots in their order"),
+	XML_KEPT("@index", "each console is a device"),
+	XML_DERIVED("alias/@name", "of a domain that runs"),
+	XML_KEPT_TREE("address", "devices take slots in their order"),
 };
 
 const struct xml_group domain_xml_controller = {

@@ -232,16 +232,18 @@ static int check_vcpu_list(const struct xml_place *at, uint64_t max,
 			   uint64_t on)
 {
 	const xmlNode *list = xml_child(at->node, "vcpus");
+	uint64_t next = 0;
 
 	for (const xmlNode *n = list ? xml_child(list, "vcpu") : NULL; n;
-	     n = xml_next(n, "vcpu")) {
+	     n = xml_next(n, "vcpu"), next++) {
 		const char *enabled = xml_value(n, "@enabled");
 		uint64_t id;
 
-		if (!vcpu_number(xml_value(n, "@id"), &id) || id >= max) {
+		if (!vcpu_number(xml_value(n, "@id"), &id) || id != next ||
+		    id >= max) {
 			return xml_refuse_below(
 				at, "vcpus/vcpu/@id", VIR_ERR_XML_ERROR,
-				"must be 0 to %" PRIu64, max - 1);
+				"must be 0 to %" PRIu64 ", in order", max - 1);
 		}
 		if (!enabled || strcmp(enabled, id < on ? "yes" : "no") != 0) {
 			return xml_refuse_below(at, "vcpus/vcpu/@enabled",
@@ -253,6 +255,36 @@ static int check_vcpu_list(const struct xml_place *at, uint64_t max,
 		}
 	}
 	return 0;
+}
+
+/* For what is kept of each, and only then: <vcpu> says as much. */
+static void give_vcpu_list(struct xml_out *out, xmlNode *element,
+			   const struct xml_row *row,
+			   struct json_object *object)
+{
+	const char *max = xml_member_text(object, "vcpus.max");
+	const char *on = xml_member_text(object, "vcpus.on");
+	const char *all = xml_member_text(object, "vcpus");
+	uint64_t count;
+	uint64_t count_on;
+	xmlNode *list;
+
+	(void)row;
+	if (!xml_kept_has(out, "vcpus") ||
+	    !vcpu_number(max ? max : all, &count) ||
+	    !vcpu_number(max ? on : all, &count_on)) {
+		return;
+	}
+	list = xml_add(out, element, "vcpus");
+	for (uint64_t i = 0; !out->failed && i < count; i++) {
+		xmlNode *vcpu = xml_add(out, list, "vcpu");
+
+		if (vcpu) {
+			xml_set(out, vcpu, "id", "%" PRIu64, i);
+			xml_set(out, vcpu, "enabled",
+				i < count_on ? "yes" : "no");
+		}
+	}
 }
 
 static int put_pin(const struct xml_place *at, struct json_object *cpus,
@@ -361,6 +393,7 @@ static void give_device(struct xml_out *out, xmlNode *element,
 
 	if (node) {
 		xml_give(out, group, node, device);
+		xml_kept_give(out, group, node, xml_member_text(device, "xml"));
 	}
 }
 
@@ -494,7 +527,7 @@ static const struct xml_word policies[] = {
 
 static const struct xml_row rows[] = {
 	XML_SAID("@type", types, "`hvd`; `kvm` is taken for it"),
-	{ "@id", DOMAIN_XML_IGNORED, "of a zone that runs", NULL, NULL, NULL,
+	{ "@id", DOMAIN_XML_DERIVED, "of a zone that runs", NULL, NULL, NULL,
 	  give_id, 0 },
 	XML_TEXT("name", "name"),
 	GIVEN("uuid", "uuid", take_uuid, xml_give_text, "`uuid`"),
@@ -527,11 +560,11 @@ static const struct xml_row rows[] = {
 	XML_LATER("vcpu/@current", "`on` of `vcpus`"),
 	XML_REFUSED("vcpu/@cpuset", "give each vCPU a CPU: <cputune>"),
 	{ "vcpus/vcpu", DOMAIN_XML_USED, "the first ones are enabled", NULL,
-	  NULL, NULL, NULL, XML_MANY },
-	XML_LATER("vcpus/vcpu/@id", "from 0 on"),
+	  NULL, NULL, give_vcpu_list, XML_MANY },
+	XML_LATER("vcpus/vcpu/@id", "from 0 on, in order"),
 	XML_LATER("vcpus/vcpu/@enabled", "`yes` of those that are on"),
-	XML_IGNORED("vcpus/vcpu/@hotpluggable", "each but the first can be"),
-	XML_IGNORED("vcpus/vcpu/@order", "they go by their number"),
+	XML_KEPT("vcpus/vcpu/@hotpluggable", "each but the first can be"),
+	XML_KEPT("vcpus/vcpu/@order", "they go by their number"),
 	{ "cputune/vcpupin", DOMAIN_XML_USED, "`cpus`", "cpus", NULL, NULL,
 	  give_pins, XML_MANY },
 	XML_LATER("cputune/vcpupin/@vcpu", "which entry of `cpus`"),
@@ -550,7 +583,7 @@ static const struct xml_row rows[] = {
 	XML_TEXT("os/initrd", "initrd"),
 	XML_TEXT("os/cmdline", "cmdline"),
 	XML_TEXT("os/dtb", "dtb-overlay"),
-	{ "os/boot", DOMAIN_XML_IGNORED, "a zone boots its kernel", NULL, NULL,
+	{ "os/boot", DOMAIN_XML_KEPT, "a zone boots its kernel", NULL, NULL,
 	  NULL, NULL, XML_MANY },
 	XML_FIXED("os/boot/@dev", boot_devices, "`hd`"),
 	XML_FIXED("os/bootmenu/@enable", xml_no, "`no`"),
@@ -561,10 +594,10 @@ static const struct xml_row rows[] = {
 		    "U-Boot"),
 	XML_REFUSED("os/nvram", "there is no UEFI that would keep anything"),
 	XML_SAID("features/gic/@version", gics, "`3`"),
-	XML_IGNORED("features/acpi", "tools ask for it; a zone has a device "
-				     "tree"),
-	XML_IGNORED("features/apic", "of x86, as tools ask for everywhere"),
-	XML_IGNORED("features/pae", "of x86, as tools ask for everywhere"),
+	XML_KEPT("features/acpi", "tools ask for it; a zone has a device "
+				  "tree"),
+	XML_KEPT("features/apic", "of x86, as tools ask for everywhere"),
+	XML_KEPT("features/pae", "of x86, as tools ask for everywhere"),
 	XML_SAID("cpu/@mode", cpu_modes, "`host-passthrough`"),
 	XML_SAID("cpu/@check", cpu_checks, "`none`"),
 	XML_FIXED("cpu/@migratable", on_off, "zones do not migrate"),
@@ -585,7 +618,7 @@ static const struct xml_row rows[] = {
 	XML_FIXED("seclabel/@model", none, "`none`"),
 	{ "devices", DOMAIN_XML_USED, "`devices`, in their order", "devices",
 	  NULL, NULL, give_devices, 0 },
-	XML_IGNORED("devices/emulator", "the hypervisor runs every zone"),
+	XML_KEPT("devices/emulator", "the hypervisor runs every zone"),
 	XML_REFUSED("devices/graphics", "use the consoles: virsh console"),
 	XML_REFUSED("devices/video", "use the consoles: virsh console"),
 	XML_REFUSED("devices/input", "there is no screen that it belongs to"),

@@ -16,6 +16,11 @@ static int put(const struct xml_place *at, const char *uri, const char *text)
 	struct json_object *all = xml_member(at->object, member);
 	struct json_object *value;
 
+	if (strcmp(uri, DOMAIN_XML_KEPT_URI) == 0) {
+		return xml_refuse(at, VIR_ERR_XML_ERROR,
+				  "the namespace " DOMAIN_XML_KEPT_URI
+				  " is virthvdd's own: take another one");
+	}
 	if (!all) {
 		all = json_object_new_object();
 		if (xml_set_member(at, member, all) < 0) {
@@ -125,7 +130,8 @@ static void give(struct xml_out *out, xmlNode *element, struct json_object *all,
 	json_object_object_foreach (all, uri, value) {
 		const char *text = json_object_get_string(value);
 
-		if (!text || is_element(uri, text) == odd) {
+		if (!text || strcmp(uri, DOMAIN_XML_KEPT_URI) == 0 ||
+		    is_element(uri, text) == odd) {
 			continue;
 		}
 		if (odd) {

@@ -39,6 +39,7 @@ struct xml_out {
 	bool live;
 	bool failed; /* out of memory: from there on nothing is done */
 	unsigned int console_count;
+	const xmlNode *kept; /* of the domain; NULL: nothing */
 };
 
 enum xml_row_flag {
@@ -154,14 +155,17 @@ xml_give_fn xml_give_burst;
 	{                                                              \
 		path, DOMAIN_XML_FIXED, how, NULL, NULL, NULL, NULL, 0 \
 	}
-#define XML_IGNORED(path, how)                                           \
-	{                                                                \
-		path, DOMAIN_XML_IGNORED, how, NULL, NULL, NULL, NULL, 0 \
+#define XML_KEPT(path, how)                                           \
+	{                                                             \
+		path, DOMAIN_XML_KEPT, how, NULL, NULL, NULL, NULL, 0 \
 	}
-#define XML_IGNORED_TREE(path, how)                                    \
-	{                                                              \
-		path, DOMAIN_XML_IGNORED, how, NULL, NULL, NULL, NULL, \
-			XML_TREE                                       \
+#define XML_KEPT_TREE(path, how)                                             \
+	{                                                                    \
+		path, DOMAIN_XML_KEPT, how, NULL, NULL, NULL, NULL, XML_TREE \
+	}
+#define XML_DERIVED(path, how)                                           \
+	{                                                                \
+		path, DOMAIN_XML_DERIVED, how, NULL, NULL, NULL, NULL, 0 \
 	}
 #define XML_REFUSED(path, how)                                           \
 	{                                                                \
@@ -196,14 +200,27 @@ bool xml_scale(const char *unit, uint64_t *ret_scale);
 /* Decimal digits alone. */
 bool xml_number(const char *text, uint64_t *ret_number);
 
+/* NULL: none is of that path. */
+const struct xml_row *xml_find_row(const struct xml_group *group,
+				   const char *path);
+/* Is it the beginning of a row's path, such as "os"? */
+bool xml_is_above_rows(const struct xml_group *group, const char *path);
+
 /* The document, or NULL with the error set. */
 xmlDoc *xml_read(const char *xml, size_t len, struct vir_error_text *ret_error);
 
-/* node and all below it, by the group's rows, into object. */
+/*
+ * node and all below it, by the group's rows, into object; what the rows keep
+ * into kept, an empty element.
+ */
 int xml_walk(const struct xml_group *group, const xmlNode *node,
-	     struct json_object *object, struct vir_error_text *ret_error);
+	     struct json_object *object, xmlNode *kept,
+	     struct vir_error_text *ret_error);
 
-/* A device by its element; the caller puts it.  NULL: the error is set. */
+/*
+ * A device by its element, with what is kept of it; the caller puts it.  NULL:
+ * the error is set.
+ */
 struct json_object *xml_take_device(const struct xml_group *group,
 				    const xmlNode *node,
 				    struct vir_error_text *ret_error);
@@ -247,5 +264,30 @@ int xml_take_metadata(const struct xml_place *at);
 xml_give_fn xml_give_metadata;
 int xml_take_odd_metadata(const struct xml_place *at);
 xml_give_fn xml_give_odd_metadata;
+
+/* ----------------------------------------------------- domain_xml_kept.c */
+
+/* Its document is to be freed by xml_kept_free(); NULL: out of memory. */
+xmlNode *xml_kept_new(void);
+void xml_kept_free(xmlNode *kept);
+/* Does an attribute or element of the row go there? */
+bool xml_kept_row(const struct xml_row *row);
+/* The element at->node, with whatever is in it. */
+int xml_keep_tree(const struct xml_place *at, xmlNode *kept);
+/* All of it, or NULL in *ret_text if there is nothing.  -1: out of memory. */
+int xml_kept_text(xmlNode *kept, char **ret_text);
+/* An element that there is even though nothing of it is kept. */
+void xml_kept_mark(xmlNode *kept);
+
+/* Text of above to what is in it, to be freed; NULL: nothing. */
+xmlNode *xml_kept_read(const char *text);
+/* Is there such an element right below <domain>? */
+bool xml_kept_has(const struct xml_out *out, const char *name);
+/* Puts what is kept where the rows have not written anything. */
+void xml_kept_merge(struct xml_out *out, const struct xml_group *group,
+		    xmlNode *element, const xmlNode *kept);
+/* ... from its text, which may be NULL. */
+void xml_kept_give(struct xml_out *out, const struct xml_group *group,
+		   xmlNode *element, const char *text);
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_DOMAIN_XML_ROWS_H */

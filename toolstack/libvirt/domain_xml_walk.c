@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reading by the rows: every element and attribute has one, or is refused. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "domain_xml_rows.h"
@@ -31,8 +32,8 @@ const struct xml_group *domain_xml_group(const char *name)
 	return NULL;
 }
 
-static const struct xml_row *find_row(const struct xml_group *group,
-				      const char *path)
+const struct xml_row *xml_find_row(const struct xml_group *group,
+				   const char *path)
 {
 	for (size_t i = 0; i < group->row_count; i++) {
 		if (strcmp(group->rows[i].path, path) == 0) {
@@ -42,8 +43,7 @@ static const struct xml_row *find_row(const struct xml_group *group,
 	return NULL;
 }
 
-/* Is it the beginning of a row's path, such as "os"? */
-static bool is_above_rows(const struct xml_group *group, const char *path)
+bool xml_is_above_rows(const struct xml_group *group, const char *path)
 {
 	size_t len = strlen(path);
 
@@ -76,7 +76,7 @@ static int unknown(const struct xml_place *at, const char *what)
 /* ------------------------------------------------------------ attributes */
 
 static int take_attribute(struct walk *w, const xmlNode *node, const char *path,
-			  const xmlAttr *attribute)
+			  const xmlAttr *attribute, xmlNode *kept)
 {
 	char at_path[DOMAIN_XML_PATH_MAX];
 	struct xml_place at = {
@@ -93,19 +93,26 @@ static int take_attribute(struct walk *w, const xmlNode *node, const char *path,
 			 ? (const char *)attribute->ns->prefix
 			 : "",
 		 attribute->ns ? ":" : "", (const char *)attribute->name);
-	at.row = find_row(w->group, at_path);
+	at.row = xml_find_row(w->group, at_path);
 	if (!at.row) {
 		return unknown(&at, "attribute");
 	}
 	at.text = xml_value(node, strchr(at_path, '@'));
-	return take_row(&at);
+	if (take_row(&at) < 0) {
+		return -1;
+	}
+	if (xml_kept_row(at.row) &&
+	    !xmlNewProp(kept, attribute->name, (const xmlChar *)at.text)) {
+		return xml_out_of_memory(at.error);
+	}
+	return 0;
 }
 
 static int take_attributes(struct walk *w, const xmlNode *node,
-			   const char *path)
+			   const char *path, xmlNode *kept)
 {
 	for (const xmlAttr *a = node->properties; a; a = a->next) {
-		if (take_attribute(w, node, path, a) < 0) {
+		if (take_attribute(w, node, path, a, kept) < 0) {
 			return -1;
 		}
 	}
@@ -157,27 +164,78 @@ static int check_texts(const struct xml_place *at, bool has_value)
 }
 
 static int take_elements(struct walk *w, const xmlNode *node, const char *path,
-			 unsigned int depth);
+			 unsigned int depth, xmlNode *kept);
 
 /* Does the row, or what finish() makes of it, want the element's text? */
 static bool has_value(const struct xml_row *row)
 {
-	return row && (row->take || row->status == DOMAIN_XML_IGNORED ||
+	return row && (row->take || row->status == DOMAIN_XML_KEPT ||
+		       row->status == DOMAIN_XML_DERIVED ||
 		       row->status == DOMAIN_XML_USED);
 }
 
+/* An element of the same name, for what is kept of node.  NULL: the error is set */
+static xmlNode *add_kept(struct walk *w, const xmlNode *node, xmlNode *parent)
+{
+	xmlNode *kept = xmlNewChild(parent, NULL, node->name, NULL);
+
+	if (!kept) {
+		xml_out_of_memory(w->error);
+	}
+	return kept;
+}
+
+/*
+ * The UART is in every zone, and other things are no devices of it: what is kept
+ * of them is the domain's.
+ */
+static int take_no_device(struct walk *w, const xmlNode *node,
+			  const struct xml_group *group, xmlNode *kept_parent)
+{
+	struct json_object *none = json_object_new_object();
+	xmlNode *kept = add_kept(w, node, kept_parent);
+	int rc;
+
+	if (!none || !kept) {
+		rc = xml_out_of_memory(w->error);
+	} else {
+		if (group == &domain_xml_controller) {
+			xml_kept_mark(kept);
+		}
+		rc = xml_walk(group, node, none, kept, w->error);
+	}
+	json_object_put(none);
+	return rc;
+}
+
 static int take_device_element(struct walk *w, const xmlNode *node,
-			       const struct xml_group *group)
+			       const struct xml_group *group, xmlNode *kept)
 {
 	struct json_object *devices = xml_member(w->object, "devices");
-	struct json_object *device = xml_take_device(group, node, w->error);
+	struct json_object *device;
 
+	if (group == &domain_xml_serial && is_second(node)) {
+		struct xml_place at = {
+			.group = group,
+			.node = node,
+			.path = "",
+			.error = w->error,
+		};
+
+		return xml_refuse(&at, VIR_ERR_CONFIG_UNSUPPORTED,
+				  "is there twice: a zone has one UART; more "
+				  "ports are <console>s with target type "
+				  "virtio");
+	}
+	if (!group->type || group == &domain_xml_serial) {
+		return take_no_device(w, node, group, kept);
+	}
+	device = xml_take_device(group, node, w->error);
 	if (!device) {
 		return -1;
 	}
-	/* The UART is in every zone, and other things are no devices of it. */
-	if (!group->type ||
-	    strcmp(xml_member_text(device, "type"), "uart") == 0) {
+	/* <serial> once more, as libvirt has it */
+	if (strcmp(xml_member_text(device, "type"), "uart") == 0) {
 		json_object_put(device);
 		return 0;
 	}
@@ -189,17 +247,18 @@ static int take_device_element(struct walk *w, const xmlNode *node,
 }
 
 static int take_element(struct walk *w, const xmlNode *node, const char *path,
-			unsigned int depth)
+			unsigned int depth, xmlNode *kept_parent)
 {
 	const struct xml_group *device = NULL;
 	struct xml_place at = {
 		.group = w->group,
-		.row = find_row(w->group, path),
+		.row = xml_find_row(w->group, path),
 		.node = node,
 		.path = path,
 		.object = w->object,
 		.error = w->error,
 	};
+	xmlNode *kept;
 
 	if (++w->elements > ELEMENTS_MAX || depth > DEPTH_MAX) {
 		return xml_refuse(&at, VIR_ERR_XML_ERROR,
@@ -212,9 +271,9 @@ static int take_element(struct walk *w, const xmlNode *node, const char *path,
 		device = domain_xml_group(path + 8);
 	}
 	if (device) {
-		return take_device_element(w, node, device);
+		return take_device_element(w, node, device, kept_parent);
 	}
-	if (!at.row && !is_above_rows(w->group, path)) {
+	if (!at.row && !xml_is_above_rows(w->group, path)) {
 		return unknown(&at, "element");
 	}
 	if (at.row && at.row->status == DOMAIN_XML_REFUSED) {
@@ -224,7 +283,8 @@ static int take_element(struct walk *w, const xmlNode *node, const char *path,
 		return xml_refuse(&at, VIR_ERR_XML_ERROR, "is there twice");
 	}
 	if (at.row && (at.row->flags & XML_TREE)) {
-		return take_row(&at);
+		return xml_kept_row(at.row) ? xml_keep_tree(&at, kept_parent)
+					    : take_row(&at);
 	}
 	if (check_texts(&at, has_value(at.row)) < 0) {
 		return -1;
@@ -233,13 +293,23 @@ static int take_element(struct walk *w, const xmlNode *node, const char *path,
 	if (at.row && take_row(&at) < 0) {
 		return -1;
 	}
-	return take_attributes(w, node, path) < 0
+	kept = add_kept(w, node, kept_parent);
+	if (!kept) {
+		return -1;
+	}
+	if (at.row && xml_kept_row(at.row)) {
+		xml_kept_mark(kept);
+		if (*at.text) {
+			xmlNodeAddContent(kept, (const xmlChar *)at.text);
+		}
+	}
+	return take_attributes(w, node, path, kept) < 0
 		       ? -1
-		       : take_elements(w, node, path, depth + 1);
+		       : take_elements(w, node, path, depth + 1, kept);
 }
 
 static int take_elements(struct walk *w, const xmlNode *node, const char *path,
-			 unsigned int depth)
+			 unsigned int depth, xmlNode *kept)
 {
 	for (const xmlNode *n = node->children; n; n = n->next) {
 		char below[DOMAIN_XML_PATH_MAX];
@@ -253,7 +323,7 @@ static int take_elements(struct walk *w, const xmlNode *node, const char *path,
 			 : is_ours(n->ns) ? "zv:"
 					  : "foreign:",
 			 (const char *)n->name);
-		if (take_element(w, n, below, depth) < 0) {
+		if (take_element(w, n, below, depth, kept) < 0) {
 			return -1;
 		}
 	}
@@ -261,7 +331,8 @@ static int take_elements(struct walk *w, const xmlNode *node, const char *path,
 }
 
 int xml_walk(const struct xml_group *group, const xmlNode *node,
-	     struct json_object *object, struct vir_error_text *ret_error)
+	     struct json_object *object, xmlNode *kept,
+	     struct vir_error_text *ret_error)
 {
 	struct walk w = {
 		.group = group,
@@ -276,11 +347,37 @@ int xml_walk(const struct xml_group *group, const xmlNode *node,
 		.error = ret_error,
 	};
 
-	if (check_texts(&at, false) < 0 || take_attributes(&w, node, "") < 0 ||
-	    take_elements(&w, node, "", 1) < 0) {
+	if (check_texts(&at, false) < 0 ||
+	    take_attributes(&w, node, "", kept) < 0 ||
+	    take_elements(&w, node, "", 1, kept) < 0) {
 		return -1;
 	}
 	return group->finish ? group->finish(&at) : 0;
+}
+
+static int fill_device(const struct xml_group *group, const xmlNode *node,
+		       struct json_object *device, xmlNode *kept,
+		       struct vir_error_text *ret_error)
+{
+	struct xml_place at = { .object = device, .error = ret_error };
+	char *text;
+	int rc = 0;
+
+	if (!device || !kept) {
+		return xml_out_of_memory(ret_error);
+	}
+	if ((group->type && xml_set_text(&at, "type", group->type) < 0) ||
+	    xml_walk(group, node, device, kept, ret_error) < 0) {
+		return -1;
+	}
+	if (xml_kept_text(kept, &text) < 0) {
+		return xml_out_of_memory(ret_error);
+	}
+	if (text) {
+		rc = xml_set_text(&at, "xml", text);
+	}
+	free(text);
+	return rc;
 }
 
 struct json_object *xml_take_device(const struct xml_group *group,
@@ -288,18 +385,13 @@ struct json_object *xml_take_device(const struct xml_group *group,
 				    struct vir_error_text *ret_error)
 {
 	struct json_object *device = json_object_new_object();
-	struct xml_place at = { .object = device, .error = ret_error };
+	xmlNode *kept = xml_kept_new();
 
-	if (!device ||
-	    (group->type && xml_set_text(&at, "type", group->type) < 0)) {
+	if (fill_device(group, node, device, kept, ret_error) < 0) {
 		json_object_put(device);
-		xml_out_of_memory(ret_error);
-		return NULL;
+		device = NULL;
 	}
-	if (xml_walk(group, node, device, ret_error) < 0) {
-		json_object_put(device);
-		return NULL;
-	}
+	xml_kept_free(kept);
 	return device;
 }
 
@@ -341,7 +433,8 @@ const char *domain_xml_status_name(enum domain_xml_status status)
 	static const char *const names[] = {
 		[DOMAIN_XML_USED] = "used",
 		[DOMAIN_XML_FIXED] = "fixed",
-		[DOMAIN_XML_IGNORED] = "ignored",
+		[DOMAIN_XML_KEPT] = "kept",
+		[DOMAIN_XML_DERIVED] = "derived",
 		[DOMAIN_XML_REFUSED] = "refused",
 	};
 

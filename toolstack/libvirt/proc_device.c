@@ -265,9 +265,13 @@ static void update_live(struct call *call, struct json_object *zone)
 	fixed = first_fixed(now, change->device);
 	if (fixed) {
 		call_error(call, VIR_ERR_OPERATION_UNSUPPORTED,
-			   "cannot change '%s' of a device while its domain "
+			   "cannot change %s%s%s of a device while its domain "
 			   "runs: use --config, and start it anew",
-			   fixed);
+			   strcmp(fixed, "xml") == 0 ? "" : "'",
+			   strcmp(fixed, "xml") == 0
+				   ? "what is kept (an address, a boot order)"
+				   : fixed,
+			   strcmp(fixed, "xml") == 0 ? "" : "'");
 	} else if (!json_is(now, "type", "net") &&
 		   !json_is(now, "type", "disk") &&
 		   !json_is(now, "type", "rng")) {

@@ -55,6 +55,12 @@ static bool check(struct call *call, const struct metadata_call *mc)
 			   "an element needs the URI of its namespace");
 		return false;
 	}
+	if (mc->uri && strcmp(mc->uri, DOMAIN_XML_KEPT_URI) == 0) {
+		call_error(call, VIR_ERR_INVALID_ARG,
+			   "the namespace " DOMAIN_XML_KEPT_URI
+			   " is virthvdd's own: take another one");
+		return false;
+	}
 	return true;
 }
 

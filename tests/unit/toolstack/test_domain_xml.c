@@ -6,6 +6,7 @@
 #include "domain_xml.h"
 
 #include <json-c/json.h>
+#include <libxml/parser.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -83,17 +84,11 @@ static void test_domain(void **state)
 		{ "<on_crash>restart</on_crash><on_poweroff>\n"
 		  "preserve </on_poweroff>",
 		  ",\"on_crash\":\"restart\",\"on_poweroff\":\"preserve\"" },
-		{ "<cpu mode='host-passthrough' check='none' "
-		  "migratable='on'/><clock offset='utc'/>",
+		{ "<cpu mode='host-passthrough' check='none'/>"
+		  "<clock offset='utc'/>",
 		  "" },
-		{ "<features><gic version='3'/></features>"
-		  "<pm><suspend-to-mem enabled='no'/></pm>"
-		  "<seclabel type='none'/>",
-		  "" },
-		{ "<devices><emulator>/usr/sbin/hvd</emulator>"
-		  "<memballoon model='none'/>"
-		  "<controller type='virtio-serial' index='0'/></devices>",
-		  "" },
+		{ "<features><gic version='3'/></features>", "" },
+		{ "<devices><memballoon model='none'/></devices>", "" },
 		{ "<!-- a comment --><?a processor?>", "" },
 		{ "<x:zone xmlns:x='urn:zonevisor:domain:1.0'>"
 		  "<x:priority>3</x:priority><x:slice>5ms</x:slice>"
@@ -214,7 +209,9 @@ static void test_devices(void **state)
 		  "{\"type\":\"disk\",\"name\":\"vda\",\"path\":\"/i\","
 		  "\"cache\":\"writeback\",\"direct\":true,\"discard\":false,"
 		  "\"queues\":2,\"on-error\":\"pause\",\"readonly\":true,"
-		  "\"serial\":\"S\"}" },
+		  "\"serial\":\"S\",\"xml\":\"<kept>\\n  <address type='pci' "
+		  "domain='0'/>\\n  <boot order='1'/>\\n  <driver name='qemu'/>"
+		  "\\n</kept>\\n\"}" },
 		{ "<disk type='block'><source dev='/dev/sda'/><target "
 		  "dev='vdb'/><blockio logical_block_size='4096'/><iotune>"
 		  "<total_bytes_sec>1000000</total_bytes_sec><read_iops_sec>0"
@@ -438,6 +435,22 @@ static void test_refused(void **state)
 		  VIR_ERR_CONFIG_UNSUPPORTED, "called as its target dev" },
 		{ DEVICES("<memballoon model='virtio'/>"),
 		  VIR_ERR_CONFIG_UNSUPPORTED, "only \"none\"" },
+		{ DEVICES("<serial type='pty'/><serial type='pty'/>"),
+		  VIR_ERR_CONFIG_UNSUPPORTED,
+		  "devices/serial (line 1): is there twice" },
+		{ DEVICES("<rng><address><x:a xmlns:x='urn:x'/></address>"
+			  "</rng>"),
+		  VIR_ERR_XML_ERROR, "an element of a namespace" },
+		{ DEVICES("<rng><address xmlns:x='urn:x' x:a='1'/></rng>"),
+		  VIR_ERR_XML_ERROR, "an attribute of a namespace" },
+		{ DEVICES("<rng><address>1</address></rng>"), VIR_ERR_XML_ERROR,
+		  "has text in it" },
+		{ DOMAIN("<metadata><a xmlns='urn:zonevisor:libvirt:1.0'/>"
+			 "</metadata>"),
+		  VIR_ERR_XML_ERROR, "is virthvdd's own" },
+		{ DOMAIN("<vcpu>2</vcpu><vcpus><vcpu id='1' enabled='yes'/>"
+			 "<vcpu id='0' enabled='yes'/></vcpus>"),
+		  VIR_ERR_XML_ERROR, "must be 0 to 1, in order" },
 	};
 
 	(void)state;
@@ -663,6 +676,234 @@ static void test_live(void **state)
 	json_object_put(detail);
 }
 
+/* ------------------------------------------------- what is kept for clients */
+
+/* Each row that is kept or fixed is in here, with its first word. */
+static const char everything[] =
+	"<domain type='hvd'>" NAME
+	"<memory unit='KiB' dumpCore='on'>65536</memory>"
+	"<memoryBacking><nosharepages/><locked/><hugepages/>"
+	"<allocation mode='immediate'/></memoryBacking>"
+	"<vcpu placement='static' current='1'>2</vcpu><vcpus><vcpu id='0' "
+	"enabled='yes' hotpluggable='no' order='1'/><vcpu id='1' "
+	"enabled='no' hotpluggable='yes'/></vcpus>"
+	"<os><boot dev='hd'/><boot dev='hd'/><type arch='aarch64' "
+	"machine='zone'>hvm</type><kernel>/k</kernel>"
+	"<bootmenu enable='no'/></os>"
+	"<features><pae/><acpi/><apic/><gic version='3'/></features>"
+	"<cpu mode='host-passthrough' check='none' migratable='off'/>"
+	"<clock offset='utc'/>"
+	"<pm><suspend-to-mem enabled='no'/><suspend-to-disk enabled='no'/></pm>"
+	"<seclabel type='none' model='none'/><devices>"
+	"<emulator>/usr/bin/qemu &lt;&amp;&gt;</emulator>"
+	"<disk type='file' device='disk' snapshot='no'><driver name='hvd' "
+	"type='raw' io='io_uring' ioeventfd='on' event_idx='on' "
+	"copy_on_read='off' detect_zeroes='off'/><source file='/a' "
+	"startupPolicy='mandatory' tls='no'/><backingStore/><target "
+	"dev='vda' bus='virtio'/><model>virtio</model><boot order='2'/>"
+	"<address type='pci' domain='0x0000' bus='0x01'><zpci uid='1'/>"
+	"</address></disk>"
+	"<interface type='user' trustGuestRxFilters='no'><model type='virtio'/>"
+	"<driver ioeventfd='on' event_idx='on'/><backend type='passt'/>"
+	"<boot order='1'/><address type='pci'/></interface>"
+	"<interface type='bridge'><source bridge='b'/><model type='virtio'/>"
+	"<boot order='3'/></interface>"
+	"<console type='pty'><target type='virtio'/><address type='a'/>"
+	"</console>"
+	"<serial type='pty'><target type='system-serial' port='0'><model "
+	"name='pl011'/></target><address type='isa'/></serial>"
+	"<rng model='virtio'><backend model='random'/><address type='b'/></rng>"
+	"<controller type='virtio-serial' index='0'><address type='c'/>"
+	"</controller><controller type='virtio-serial' index='1'/>"
+	"<memballoon model='none'/></devices></domain>";
+
+/* Number index, from 0 on, of what has the path; NULL: there is no more of it. */
+static xmlNode *find_path(xmlNode *node, const char *path, unsigned int *index)
+{
+	size_t len = strcspn(path, "/");
+
+	if (*path == '\0' || *path == '@') {
+		bool there = *path == '\0' ||
+			     xmlHasProp(node, (const xmlChar *)path + 1);
+
+		return there && (*index)-- == 0 ? node : NULL;
+	}
+	for (xmlNode *n = node->children; n; n = n->next) {
+		xmlNode *found = NULL;
+
+		if (n->type == XML_ELEMENT_NODE &&
+		    strncmp((const char *)n->name, path, len) == 0 &&
+		    n->name[len] == '\0') {
+			found = find_path(n, path + len + (path[len] == '/'),
+					  index);
+		}
+		if (found) {
+			return found;
+		}
+	}
+	return NULL;
+}
+
+/* Text of it, and of a tree all there is. */
+static char *path_text(xmlNode *node, const char *path)
+{
+	const char *attribute = strchr(path, '@');
+	xmlBuffer *buffer;
+	char *text;
+
+	if (attribute) {
+		return (char *)xmlGetProp(node, (const xmlChar *)attribute + 1);
+	}
+	if (!strstr(path, "address")) {
+		return (char *)xmlNodeGetContent(node);
+	}
+	buffer = xmlBufferCreate();
+	xmlNodeDump(buffer, node->doc, node, 0, 0);
+	text = strdup((const char *)xmlBufferContent(buffer));
+	xmlBufferFree(buffer);
+	return text;
+}
+
+static void assert_same_path(const xmlDoc *a, const xmlDoc *b, const char *path)
+{
+	for (unsigned int i = 0;; i++) {
+		unsigned int at = i;
+		xmlNode *there = find_path(xmlDocGetRootElement(a), path, &at);
+		xmlNode *here;
+		char *x;
+		char *y;
+
+		at = i;
+		here = find_path(xmlDocGetRootElement(b), path, &at);
+		if ((there == NULL) != (here == NULL) || (!i && !there)) {
+			fail_msg("%s, number %u: %s", path, i,
+				 there ? "lost" : "none");
+		}
+		if (!there) {
+			return;
+		}
+		x = path_text(there, path);
+		y = path_text(here, path);
+		if (strcmp(x, y) != 0) {
+			fail_msg("%s, number %u: %s is not %s", path, i, y, x);
+		}
+		free(x);
+		free(y);
+	}
+}
+
+static xmlDoc *read_xml(const char *text)
+{
+	xmlDoc *doc = xmlReadMemory(text, (int)strlen(text), NULL, NULL,
+				    XML_PARSE_NOBLANKS);
+
+	assert_non_null(doc);
+	return doc;
+}
+
+/* As hvd has it, and as a client gets it then. */
+static char *given_back(struct json_object *definition)
+{
+	struct json_object *whole =
+		canonical(json_object_to_json_string(definition));
+	struct json_object *detail = detail_of(whole);
+	char *xml = domain_xml_format(detail, true);
+
+	assert_non_null(xml);
+	json_object_put(detail);
+	json_object_put(whole);
+	return xml;
+}
+
+static void test_kept(void **state)
+{
+	struct json_object *definition = parse(everything);
+	char *xml = given_back(definition);
+	struct json_object *again = parse(xml);
+	char *xml_again = given_back(again);
+	xmlDoc *before = read_xml(everything);
+	xmlDoc *after = read_xml(xml);
+	struct domain_xml_support row;
+	unsigned int count = 0;
+
+	(void)state;
+	for (size_t i = 0; domain_xml_support(i, &row); i++) {
+		if (row.status == DOMAIN_XML_KEPT ||
+		    row.status == DOMAIN_XML_FIXED) {
+			assert_same_path(before, after, row.path);
+			count++;
+		}
+	}
+	assert_true(count > 60);
+	assert_string_equal(xml, xml_again);
+	xmlFreeDoc(before);
+	xmlFreeDoc(after);
+	free(xml);
+	free(xml_again);
+	json_object_put(again);
+	json_object_put(definition);
+}
+
+static void set_text(struct json_object *definition, const char *member,
+		     const char *text)
+{
+	json_object_object_add(definition, member,
+			       json_object_new_string(text));
+}
+
+static struct json_object *metadata_of(struct json_object *definition)
+{
+	struct json_object *metadata;
+
+	assert_true(
+		json_object_object_get_ex(definition, "metadata", &metadata));
+	return metadata;
+}
+
+/* Others change the definition, and what is kept is no reason to say otherwise. */
+static void test_kept_of_what_was(void **state)
+{
+	static const char *const texts[] = {
+		"no XML",
+		"<kept type='x'><name>x</name><a b='c'/><memory x='1'>3"
+		"</memory><os><kernel>/x</kernel><boot>y</boot></os><devices>"
+		"<disk snapshot='no'/><memballoon model='x'/><serial "
+		"type='x'/><serial/><graphics/></devices><vcpus><vcpu id='7' "
+		"order='1'/></vcpus><genid/></kept>",
+		"",
+	};
+	struct json_object *definition = parse(everything);
+	struct json_object *devices;
+	char *xml;
+
+	(void)state;
+	json_object_object_get_ex(definition, "devices", &devices);
+	json_object_array_del_idx(devices, 0, 2); /* disk and user network */
+	json_object_object_add(definition, "vcpus", json_object_new_int(1));
+	xml = given_back(definition);
+	assert_null(strstr(xml, "id='1'"));
+	assert_non_null(strstr(xml, "<vcpu id='0' enabled='yes' "
+				    "hotpluggable='no' order='1'/>"));
+	assert_null(strstr(xml, "snapshot"));
+	assert_null(strstr(xml, "<boot order='1'/>"));
+	assert_non_null(strstr(xml, "<boot order='3'/>"));
+	json_object_put(parse(xml));
+	free(xml);
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		set_text(metadata_of(definition), "urn:zonevisor:libvirt:1.0",
+			 texts[i]);
+		set_text(json_object_array_get_idx(devices, 0), "xml",
+			 texts[i]);
+		xml = given_back(definition);
+		assert_null(strstr(xml, "x"));
+		assert_null(strstr(xml, "genid"));
+		assert_null(strstr(xml, "<disk"));
+		json_object_put(parse(xml));
+		free(xml);
+	}
+	json_object_put(definition);
+}
+
 /* ------------------------------------------------------------- the machine */
 
 static void test_capabilities(void **state)
@@ -726,6 +967,8 @@ int main(void)
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_live),
+		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_kept_of_what_was),
 		cmocka_unit_test(test_capabilities),
 		cmocka_unit_test(test_rows),
 	};
