@@ -13,6 +13,7 @@ bundle := $(images)/bundle.itb
 test-bundle := $(images)/bundle-test.itb
 nbd-disk := $(images)/nbd.ext4
 zone-files := $(wildcard configs/zones/*.json)
+bash-completion := toolstack/hvsh/completion.bash
 test-overlay := $(wildcard tests/system/zone0-overlay)
 
 # $(call tree,DIR): its files, as prerequisites.
@@ -23,6 +24,7 @@ adds = $(foreach f,$1,--add $f=$2)
 zone0-adds := \
 	$(call adds,$(images)/hvd $(images)/virthvdd,usr/sbin/) \
 	$(call adds,$(images)/hvsh,usr/bin/) \
+	$(call adds,$(bash-completion),usr/share/bash-completion/completions/hvsh) \
 	$(call adds,$(images)/hvd-io,usr/libexec/) \
 	$(call adds,$(images)/libhvd.so.0,usr/lib/) \
 	$(call adds,$(zonevisor-ko),) \
@@ -57,7 +59,7 @@ $(icudata): $(recipes)/zone0/icudata.c $(sysroot-stamp)
 		-Wl,-soname,$(@F) -o $@ $<
 
 $(zone0-initrd): $(icudata) $(call tree,$(recipes)/zone0) $(zone-files) $(guest-initrd) \
-		$(ZONE0_FILES) \
+		$(ZONE0_FILES) $(bash-completion) \
 		$(kernel-stamp) $(kernel-image) \
 		$(zonevisor-ko) $(aarch64-programs) $(images)/libhvd.so.0 \
 		$(call recorded,$(O)/.zone0-adds,$(zone0-adds)) scripts/mkinitramfs

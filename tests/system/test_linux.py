@@ -47,6 +47,13 @@ def test_doctor_finds_nothing(two):
     assert found["zones"]["level"] == "ok"
 
 
+def test_the_shell_completes(two):
+    """hvsh's words, in the shell that is there for people."""
+    assert two.run("bash -lc 'COMP_WORDS=(hvsh start lin) COMP_CWORD=2; complete"
+                   " -p hvsh && _hvsh hvsh; echo ${COMPREPLY[@]}'").split() == \
+        "complete -F _hvsh hvsh linux1 linux2".split()
+
+
 def test_io_processes_are_unprivileged(two):
     """The user is zone0's hvd-io; everything else has been given up."""
     for name in ("linux1", "linux2"):
@@ -286,3 +293,11 @@ def test_user_network_cable(user):
 def test_no_passt_is_left(user):
     user.destroy("user")
     user.wait_until(lambda: not passts(user), "the end of passt")
+
+
+def test_zones_end_before_zone0(two):
+    """Last in here: the machine is off then."""
+    two.send("poweroff\n")
+    two.expect("linux1: asked to shut down")
+    two.expect("linux1: shutdown")
+    two.process.wait(120)
