@@ -140,5 +140,8 @@ def test_what_virt_install_sends():
     assert definition["devices"] == [
         {"type": "disk", "name": "sda", "path": "/tmp/x.img"},
         {"type": "net", "bridge": "br0", "mac": "00:16:3e:02:e0:6a"}]
-    assert list(definition["metadata"]) == [
-        "http://libosinfo.org/xmlns/libvirt/domain/1.0"]
+    assert set(definition["metadata"]) == {
+        "http://libosinfo.org/xmlns/libvirt/domain/1.0",
+        "urn:zonevisor:libvirt:1.0"}
+    assert "<emulator>/usr/sbin/hvd</emulator>" in \
+        definition["metadata"]["urn:zonevisor:libvirt:1.0"]
