@@ -141,6 +141,48 @@ def test_users_have_rates_of_their_own(slow):
     assert text.count(WAITS) == 1 and "uid 65530: more than" in text
 
 
+DROPPED = "is dropped"
+AUTH_LIST = 66
+OF_A_USER = 16
+
+
+def refuse(virt, crowd):  # pylint: disable=unused-argument
+    assert Wire(virt.readonly).is_closed()
+
+
+def send_nonsense(virt, crowd):
+    crowd.pop().close()
+    client = Wire(virt.readonly)
+    client.socket.sendall(bytes(4))
+    assert client.is_closed()
+    crowd.append(Wire(virt.readonly))
+
+
+@pytest.mark.parametrize("offend", [refuse, send_nonsense])
+def test_what_is_refused_costs_its_user(virt, offend):
+    restart(virt, "--rate-readonly=1")
+    crowd = [Wire(virt.readonly) for _ in range(OF_A_USER)]
+    for _ in range(4):
+        offend(virt, crowd)
+    crowd[0].call(AUTH_LIST)  # of which two might come at once
+    assert virt.text().count(WAITS) == 1
+
+
+@pytest.mark.parametrize("offend", [refuse, send_nonsense])
+def test_the_log_is_not_flooded(virt, offend):
+    crowd = [Wire(virt.readonly) for _ in range(OF_A_USER)]
+    begun = time.monotonic()
+    for _ in range(100):
+        offend(virt, crowd)
+    most = time.monotonic() - begun + 1
+    assert 1 <= virt.text().count(DROPPED) <= most
+
+    def told():
+        offend(virt, crowd)
+        return " more before it" in virt.text()
+    wait(told)
+
+
 def test_no_limit(virt):
     restart(virt, "--rate-readonly=0")
     client = opened(virt.readonly)

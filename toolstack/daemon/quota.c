@@ -23,7 +23,8 @@ static bool says_nothing(const struct quota_table *table,
 			 const struct quota *quota, uint64_t now_ns)
 {
 	return quota->connections == 0 &&
-	       (!table->limits.by_user || rate_is_full(&quota->rate, now_ns));
+	       (!table->limits.by_user || (rate_is_full(&quota->rate, now_ns) &&
+					   quota->quiet_until_ns <= now_ns));
 }
 
 static void forget(struct quota_table *table, uint64_t now_ns)
@@ -79,6 +80,19 @@ struct quota *quota_join(struct quota_table *table, uid_t uid, uint64_t now_ns)
 void quota_leave(struct quota *quota)
 {
 	quota->connections--;
+}
+
+bool quota_may_tell(struct quota *quota, uint64_t now_ns,
+		    unsigned int *ret_untold)
+{
+	if (now_ns < quota->quiet_until_ns) {
+		quota->untold++;
+		return false;
+	}
+	*ret_untold = quota->untold;
+	quota->untold = 0;
+	quota->quiet_until_ns = now_ns + QUOTA_QUIET_NS;
+	return true;
 }
 
 bool quota_exceeded(const struct quota_table *table, const struct quota *quota)

@@ -111,6 +111,11 @@ void client_charge(struct client *client)
 		    quota_queue_now(&client->owner->queue));
 }
 
+static bool is_late(const struct client *client)
+{
+	return quota_queue_late(&client->owner->queue, client->waiter.quota);
+}
+
 /* With what each packet costs beside its bytes. */
 size_t client_output(struct client *client)
 {
@@ -205,14 +210,40 @@ static void account(struct client *client)
 	owner->held += held - client->held;
 	client->held = held;
 	while (owner->held > CLIENTS_HELD_MAX) {
-		log_info("clients hold too much memory: one is dropped");
-		client_close(holds_most(owner));
+		client_drop(holds_most(owner),
+			    "clients hold too much memory, and it the most");
 	}
 }
 
+static void log_drop(struct client *client, const char *why)
+{
+	char others[48] = "";
+	unsigned int untold;
+
+	if (!quota_may_tell(client->waiter.quota,
+			    quota_queue_now(&client->owner->queue), &untold)) {
+		return;
+	}
+	if (untold > 0) {
+		snprintf(others, sizeof(others), ", as were %u more before it",
+			 untold);
+	}
+	log_info("client %s is dropped: %s%s", client->name, why, others);
+}
+
+/*
+ * It has cost as much as a packet, and its user has to wait for that: but not longer
+ * than for a burst, however often it comes.
+ */
 void client_drop(struct client *client, const char *why)
 {
-	log_info("client %s is dropped: %s", client->name, why);
+	if (client->closing) {
+		return;
+	}
+	if (!is_late(client)) {
+		client_charge(client);
+	}
+	log_drop(client, why);
 	client_close(client);
 }
 
@@ -371,11 +402,6 @@ static size_t packet_size(struct client *client)
 		return 0;
 	}
 	return size;
-}
-
-static bool is_late(const struct client *client)
-{
-	return quota_queue_late(&client->owner->queue, client->waiter.quota);
 }
 
 static bool may_go_on(struct client *client)
@@ -584,14 +610,14 @@ int client_accept(struct server *server, struct client_owner *owner,
 	if (rc == 0) {
 		rc = take_credentials(client);
 	}
-	if (rc < 0 || full) {
+	if (rc < 0) {
 		client_close(client);
-		return rc;
-	}
-	if (quota_exceeded(&owner->quotas, client->waiter.quota)) {
+	} else if (full) {
+		client_drop(client, "there are too many clients");
+	} else if (quota_exceeded(&owner->quotas, client->waiter.quota)) {
 		client_drop(client, "this user has too many connections");
-		return 0;
+	} else {
+		uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read);
 	}
-	uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read);
-	return 0;
+	return rc;
 }

@@ -46,7 +46,7 @@ struct client_owner {
 int client_accept(struct server *server, struct client_owner *owner,
 		  uv_stream_t *listener, bool readonly, bool full);
 void client_close(struct client *client);
-/* The same, after logging why. */
+/* The same, after logging why: as often as its user may be logged. */
 void client_drop(struct client *client, const char *why);
 void client_close_all(struct client_owner *owner);
 

@@ -86,9 +86,9 @@ static void on_connection(uv_stream_t *stream, int status)
 	}
 	/* libuv has accepted it: it must be taken, if only to be let go */
 	rc = client_accept(l->server, &l->clients, stream, l->readonly, full);
-	if (rc < 0 || full) {
+	if (rc < 0) {
 		log_warning("a client could not be accepted: %s",
-			    full ? "there are too many" : uv_strerror(rc));
+			    uv_strerror(rc));
 	}
 }
 

@@ -121,6 +121,31 @@ static void test_no_rate(void **state)
 	quota_table_fini(&table);
 }
 
+static void test_a_line_of_the_log(void **state)
+{
+	struct quota_table table;
+	struct quota *quota;
+	unsigned int untold = 9;
+
+	(void)state;
+	quota_table_init(&table, &per_user);
+	quota = quota_join(&table, 1000, S);
+	assert_true(quota_may_tell(quota, S, &untold));
+	assert_int_equal(untold, 0);
+	quota_leave(quota);
+	/* It comes back meanwhile. */
+	assert_ptr_equal(quota_join(&table, 1000, S + QUOTA_QUIET_NS - 1),
+			 quota);
+	assert_false(quota_may_tell(quota, S + QUOTA_QUIET_NS - 1, &untold));
+	assert_false(quota_may_tell(quota, S + QUOTA_QUIET_NS - 1, &untold));
+	assert_true(quota_may_tell(quota, S + QUOTA_QUIET_NS, &untold));
+	assert_int_equal(untold, 2);
+	quota_leave(quota);
+	quota_join(&table, 1001, S + 2 * QUOTA_QUIET_NS);
+	assert_int_equal(known(&table), 1);
+	quota_table_fini(&table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +154,7 @@ int main(void)
 		cmocka_unit_test(test_the_burst),
 		cmocka_unit_test(test_coming_back_gains_nothing),
 		cmocka_unit_test(test_no_rate),
+		cmocka_unit_test(test_a_line_of_the_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
