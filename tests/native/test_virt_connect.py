@@ -102,6 +102,49 @@ def test_readonly_clients_lock_nobody_out(virt):
         client.close()
 
 
+def test_who_is_not_opened_makes_room(virt):
+    used = [Wire(virt.readonly) for _ in range(OF_A_USER - 1)]
+    assert all(map(is_served, used))
+    unused = Wire(virt.readonly)
+    assert Wire(virt.readonly).is_closed()
+    wait(lambda: is_served(Wire(virt.readonly)))
+    assert unused.is_closed()
+    for client in used:
+        assert client.call(TYPE) == string("Zonevisor")
+        client.close()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="other users are needed")
+def test_a_user_leaves_half_to_others(virt):
+    crowd = []
+    for uid, share in enumerate((16, 16, 8, 4, 2, 1, 1), 65500):
+        with another_user(virt.machine, uid):
+            mine = [Wire(virt.readonly) for _ in range(share)]
+            assert all(map(is_served, mine))
+            crowd += mine
+            assert Wire(virt.readonly).is_closed()
+    with another_user(virt.machine, 65530):  # all places are taken
+        assert Wire(virt.readonly).is_closed()
+    crowd.pop().close()
+    with another_user(virt.machine, 65531):
+        wait(lambda: is_served(Wire(virt.readonly)))
+    for client in crowd:
+        assert client.call(TYPE) == string("Zonevisor")
+        client.close()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="other users are needed")
+def test_places_that_others_do_not_use(virt):
+    crowd = []
+    for uid, share in enumerate((16, 16, 8, 4, 2, 1, 1), 65500):
+        with another_user(virt.machine, uid):
+            crowd += [Wire(virt.readonly) for _ in range(share)]
+    assert Wire(virt.readonly).is_closed()
+    wait(lambda: is_served(Wire(virt.readonly)))
+    for client in crowd:
+        client.close()
+
+
 def test_who_asks_for_reading_only(virt):
     """Of the read-write socket: hvd's read-only one has no room for so many."""
     crowd = [Wire(virt.socket) for _ in range(80)]

@@ -18,6 +18,7 @@
 #define READ_SIZE 65536u
 #define INPUT_FIRST 1024u
 #define QUEUED_COST 512u /* bytes of memory, beside those of the packet */
+#define IDLE_MS 5000u /* until who is not open makes room for others */
 
 struct client {
 	struct client *next;
@@ -46,6 +47,7 @@ struct client {
 	struct event_client *events;
 	struct stream *streams;
 	struct link *link; /* NULL: not open */
+	uint64_t since; /* when it was not, in ms */
 };
 
 struct output {
@@ -145,6 +147,7 @@ void client_leave(struct client *client)
 	call_drop_all(client);
 	link_close(client->link);
 	client->link = NULL;
+	client->since = uv_now(client->pipe.loop);
 }
 
 static void on_handle_closed(uv_handle_t *handle)
@@ -581,8 +584,86 @@ static int take_credentials(struct client *client)
 	return client->waiter.quota ? 0 : UV_ENOMEM;
 }
 
+static bool is_full(const struct client_owner *owner)
+{
+	return owner->count > owner->places;
+}
+
+/* Half of what others leave: so there is something left for the next user. */
+static bool takes_too_much(const struct client_owner *owner,
+			   const struct quota *quota)
+{
+	unsigned int others = owner->count - quota->connections;
+
+	return quota->connections > (owner->places - others + 1) / 2;
+}
+
+/* Why there is no place for a new one; NULL: there is. */
+static const char *no_place_for(const struct client *client)
+{
+	const struct client_owner *owner = client->owner;
+	const struct quota *quota = client->waiter.quota;
+
+	if (is_full(owner)) {
+		return "there are too many clients";
+	}
+	if (quota_exceeded(&owner->quotas, quota) ||
+	    takes_too_much(owner, quota)) {
+		return "this user has too many connections";
+	}
+	return NULL;
+}
+
+static bool is_idle(const struct client *client)
+{
+	return !client->link && !client->calls &&
+	       uv_now(client->pipe.loop) - client->since >= IDLE_MS;
+}
+
+/* Of a user, or if quota is NULL, of anybody. */
+static struct client *find_idle(const struct client_owner *owner,
+				const struct quota *quota)
+{
+	struct client *client = owner->clients;
+
+	while (client &&
+	       (!is_idle(client) || (quota && client->waiter.quota != quota))) {
+		client = client->next;
+	}
+	return client;
+}
+
+/* Its user's own idle ones go first. */
+static void make_room_for(const struct client *client)
+{
+	struct client_owner *owner = client->owner;
+	struct client *idle = find_idle(owner, client->waiter.quota);
+
+	if (!idle && is_full(owner)) {
+		idle = find_idle(owner, NULL);
+	}
+	if (idle) {
+		client_drop(idle, "it was not opened, and its place is wanted");
+	}
+}
+
+static void admit(struct client *client)
+{
+	const char *why = no_place_for(client);
+
+	if (why) {
+		make_room_for(client);
+		why = no_place_for(client);
+	}
+	if (why) {
+		client_drop(client, why);
+	} else {
+		uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read);
+	}
+}
+
 int client_accept(struct server *server, struct client_owner *owner,
-		  uv_stream_t *listener, bool readonly, bool full)
+		  uv_stream_t *listener, bool readonly)
 {
 	struct client *client = calloc(1, sizeof(*client));
 	int rc;
@@ -593,6 +674,7 @@ int client_accept(struct server *server, struct client_owner *owner,
 	client->server = server;
 	client->owner = owner;
 	client->waiter.go_on = on_quota;
+	client->since = uv_now(listener->loop);
 	client->readonly = readonly;
 	client->open_handles = 2;
 	uv_pipe_init(listener->loop, &client->pipe, 0);
@@ -612,12 +694,8 @@ int client_accept(struct server *server, struct client_owner *owner,
 	}
 	if (rc < 0) {
 		client_close(client);
-	} else if (full) {
-		client_drop(client, "there are too many clients");
-	} else if (quota_exceeded(&owner->quotas, client->waiter.quota)) {
-		client_drop(client, "this user has too many connections");
 	} else {
-		uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read);
+		admit(client);
 	}
 	return rc;
 }

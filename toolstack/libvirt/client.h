@@ -39,12 +39,13 @@ struct client_owner {
 	struct quota_queue queue; /* of who waits for its quota */
 	struct client *clients;
 	unsigned int count;
+	unsigned int places;
 	size_t held; /* bytes: packets not complete, answers not read */
 };
 
-/* full: it is let go at once.  0 or a libuv error. */
+/* Who finds no place is let go at once.  0 or a libuv error. */
 int client_accept(struct server *server, struct client_owner *owner,
-		  uv_stream_t *listener, bool readonly, bool full);
+		  uv_stream_t *listener, bool readonly);
 void client_close(struct client *client);
 /* The same, after logging why: as often as its user may be logged. */
 void client_drop(struct client *client, const char *why);

@@ -77,15 +77,13 @@ struct event_hub *server_events(struct server *server)
 static void on_connection(uv_stream_t *stream, int status)
 {
 	struct listener *l = stream->data;
-	unsigned int max = l->readonly ? CLIENTS_READONLY_MAX : CLIENTS_MAX;
-	bool full = l->clients.count >= max;
 	int rc;
 
 	if (status < 0) {
 		return;
 	}
 	/* libuv has accepted it: it must be taken, if only to be let go */
-	rc = client_accept(l->server, &l->clients, stream, l->readonly, full);
+	rc = client_accept(l->server, &l->clients, stream, l->readonly);
 	if (rc < 0) {
 		log_warning("a client could not be accepted: %s",
 			    uv_strerror(rc));
@@ -162,6 +160,7 @@ static void init_clients(struct server *server)
 	for (int i = 0; i < 2; i++) {
 		struct client_owner *owner = &server->listeners[i].clients;
 
+		owner->places = i ? CLIENTS_READONLY_MAX : CLIENTS_MAX;
 		quota_table_init(&owner->quotas, &limits[i]);
 		quota_queue_init(&owner->queue, server->loop);
 	}
