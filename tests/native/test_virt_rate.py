@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from test_hvd import disk_of
 from test_hvd_scale import another_user
 from virt import REMOTE, VIRTHVDD, Wire, built, machine, virt, wait  # noqa: F401
 
@@ -19,6 +20,7 @@ PER_CALL = 2  # the packet, and a question to hvd
 BURST = 2 * RATE
 WAITS = "requests a second: these wait"
 COUNT_ACTIVE = 51  # ConnectNumOfDomains
+ALL_DOMAIN_STATS = 344
 FLOOD = 2000  # 40 seconds of them
 ANSWER_SIZE = 32
 ONE = struct.pack(">I", 1)  # zone0
@@ -139,6 +141,28 @@ def test_users_have_rates_of_their_own(slow):
     assert flood_is_under_way(flooder)
     text = slow.text()
     assert text.count(WAITS) == 1 and "uid 65530: more than" in text
+
+
+def test_the_questions_of_one_call_wait(virt):
+    disks, rate = 10, 4
+    client = virt.machine.client()
+    client.call("zone.define", definition=virt.machine.definition(devices=[
+        disk_of(virt.machine.disk(f"{name}.img", 1 << 20), name=name)
+        for name in (f"vd{i}" for i in range(disks))]))
+    client.call("zone.start", name="z1")
+    client.close()
+    restart(virt, f"--rate-readonly={rate}")
+    reader = opened(virt.readonly)
+    begun = time.monotonic()
+    answer = reader.call(ALL_DOMAIN_STATS, bytes(12))
+    assert b"block.9.errors" in answer
+    # 2 packets before and its own; of all domains, of each that runs, and disks
+    requests = 2 + 1 + 1 + 2 + disks
+    assert time.monotonic() - begun >= (requests - 2 * rate - 1) / rate
+    # one that leaves meanwhile
+    reader.send(ALL_DOMAIN_STATS, bytes(12))
+    reader.close()
+    assert virt.virsh("list", "--name") == "zone0\nz1"
 
 
 DROPPED = "is dropped"

@@ -5,6 +5,7 @@
 #include <hvd.h>
 #include <json-c/json.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@ static void call_free(struct call *call)
 	if (call->next) {
 		call->next->link = call->link;
 	}
+	client_forget(call->client, &call->question.waiter);
+	json_object_put(call->question.params);
 	definition_edit_fini(call);
 	if (call->state) {
 		call->free_state(call->state);
@@ -210,15 +213,12 @@ static void on_hvd(struct json_object *result, const struct hvd_error *error,
 	}
 }
 
-void call_hvd_or(struct call *call, const char *method,
-		 struct json_object *params, call_step_fn step,
-		 call_fail_fn fail)
+static void ask(struct call *call, const char *method,
+		struct json_object *params)
 {
 	struct link *link = client_link(call->client);
 	int rc;
 
-	call->step = step;
-	call->fail = fail;
 	client_charge(call->client);
 	rc = link_call(link, method, params, on_hvd, call);
 	if (rc == -ENOMEM) {
@@ -226,6 +226,34 @@ void call_hvd_or(struct call *call, const char *method,
 	} else if (rc < 0) {
 		call_error_hvd(call, hvd_last_error(link_conn(link)));
 	}
+}
+
+static void on_quota(struct quota_waiter *waiter)
+{
+	struct call *call =
+		(struct call *)((char *)waiter -
+				offsetof(struct call, question.waiter));
+	struct json_object *params = call->question.params;
+
+	call->question.params = NULL;
+	ask(call, call->question.method, params);
+}
+
+/* One call may need many questions: they wait as packets do. */
+void call_hvd_or(struct call *call, const char *method,
+		 struct json_object *params, call_step_fn step,
+		 call_fail_fn fail)
+{
+	call->step = step;
+	call->fail = fail;
+	if (!client_is_late(call->client)) {
+		ask(call, method, params);
+		return;
+	}
+	call->question.method = method;
+	call->question.params = params;
+	call->question.waiter.go_on = on_quota;
+	client_wait(call->client, &call->question.waiter);
 }
 
 void call_hvd(struct call *call, const char *method, struct json_object *params,

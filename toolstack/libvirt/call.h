@@ -48,6 +48,11 @@ struct call {
 	call_step_fn step;
 	call_fail_fn fail; /* NULL: what hvd says is the answer */
 	struct {
+		struct quota_waiter waiter;
+		const char *method;
+		struct json_object *params;
+	} question; /* that waits until its user may ask */
+	struct {
 		definition_edit_fn fn;
 		unsigned int tries;
 		struct definition_wait *wait;
@@ -81,7 +86,8 @@ void call_no_memory(struct call *call);
 
 /*
  * Asks hvd.  params are used up (NULL: none).  result is borrowed during the
- * step.  After this the procedure must only return.
+ * step.  method lives as long as the call.  After this the procedure must only
+ * return.
  */
 void call_hvd(struct call *call, const char *method, struct json_object *params,
 	      call_step_fn step);

@@ -113,7 +113,7 @@ void client_charge(struct client *client)
 		    quota_queue_now(&client->owner->queue));
 }
 
-static bool is_late(const struct client *client)
+bool client_is_late(const struct client *client)
 {
 	return quota_queue_late(&client->owner->queue, client->waiter.quota);
 }
@@ -243,7 +243,7 @@ void client_drop(struct client *client, const char *why)
 	if (client->closing) {
 		return;
 	}
-	if (!is_late(client)) {
+	if (!client_is_late(client)) {
 		client_charge(client);
 	}
 	log_drop(client, why);
@@ -484,7 +484,7 @@ static void set_reading(struct client *client)
 	}
 }
 
-static void wait_for_quota(struct client *client)
+void client_wait(struct client *client, struct quota_waiter *waiter)
 {
 	struct client_owner *owner = client->owner;
 
@@ -495,7 +495,13 @@ static void wait_for_quota(struct client *client)
 			client->name,
 			(unsigned long long)owner->quotas.limits.per_second);
 	}
-	quota_queue_wait(&owner->queue, &client->waiter);
+	waiter->quota = client->waiter.quota;
+	quota_queue_wait(&owner->queue, waiter);
+}
+
+void client_forget(struct client *client, struct quota_waiter *waiter)
+{
+	quota_queue_leave(&client->owner->queue, waiter);
 }
 
 static void handle_input(struct client *client)
@@ -503,7 +509,7 @@ static void handle_input(struct client *client)
 	size_t size;
 
 	client->handling = true;
-	while (may_go_on(client) && !is_late(client)) {
+	while (may_go_on(client) && !client_is_late(client)) {
 		size = packet_size(client);
 		if (client->closing || size == 0 || size > client->input_len) {
 			break;
@@ -525,8 +531,9 @@ static void handle_input(struct client *client)
 		client->input_room = 0;
 	}
 	account(client);
-	if (!client->closing && !client->waiter.link && is_late(client)) {
-		wait_for_quota(client);
+	if (!client->closing && !client->waiter.link &&
+	    client_is_late(client)) {
+		client_wait(client, &client->waiter);
 	}
 	set_reading(client);
 }

@@ -60,6 +60,10 @@ const char *client_name(struct client *client);
 
 /* One more request of its user's quota: a packet, or a question to hvd. */
 void client_charge(struct client *client);
+/* The quota is used up: what wants to go on waits, unless it forgets about it. */
+bool client_is_late(const struct client *client);
+void client_wait(struct client *client, struct quota_waiter *waiter);
+void client_forget(struct client *client, struct quota_waiter *waiter);
 
 /* It has said CONNECT_OPEN, from when on there is a link to hvd. */
 bool client_is_open(struct client *client);
