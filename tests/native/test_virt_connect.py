@@ -2,7 +2,9 @@
 """virthvdd: connections, and what becomes of those who break the rules."""
 # pylint: disable=redefined-outer-name
 
+import contextlib
 import os
+import signal
 import socket
 import struct
 
@@ -17,7 +19,9 @@ pytestmark = built
 HOST = socket.gethostname()
 OF_A_USER = 16
 
+CALLS = 32  # at a time
 AUTH_LIST, OPEN, CLOSE, TYPE, LOOKUP, CREATE, URI = 66, 1, 2, 3, 23, 9, 110
+GET_INFO = 16
 RPC, DENIED, NO_CONNECT, INVALID_ARG = 39, 29, 5, 8
 
 
@@ -207,6 +211,23 @@ def test_long_packets_are_for_who_may_change_things(virt):
     wait(lambda: "a packet too long" in virt.text())
     reader.close()
     assert virt.virsh("list", "--name", readonly=True) == "zone0"
+
+
+def test_calls_hold_memory(virt):
+    """Who has many long ones under way is dropped, nobody else."""
+    client, other = Wire(virt.socket), Wire(virt.socket)
+    client.open()
+    other.open()
+    virt.machine.process.send_signal(signal.SIGSTOP)
+    domain = string("x" * (3 << 20)) + bytes(20)
+    with contextlib.suppress(ConnectionError):
+        for _ in range(CALLS):
+            client.send(GET_INFO, domain)
+    wait(lambda: "hold too much memory" in virt.text())
+    virt.machine.process.send_signal(signal.SIGCONT)
+    assert client.is_closed()
+    assert other.call(LOOKUP, string("zone0"))[:12] == string("zone0")
+    other.close()
 
 
 def test_a_client_that_does_not_read(virt):

@@ -44,6 +44,17 @@ void call_drop_all(struct client *client)
 	}
 }
 
+/* Of what a body says, hvd's question or a thread's work have a copy. */
+size_t calls_size(struct client *client)
+{
+	size_t size = 0;
+
+	for (struct call *c = *client_calls(client); c; c = c->next) {
+		size += sizeof(*c) + 2 * c->body_len + c->reply.room;
+	}
+	return size;
+}
+
 /* Who changed what: of calls that a read-only client does not have. */
 static void audit(struct call *call, const char *outcome)
 {
@@ -158,6 +169,7 @@ void call_begin(struct client *client, const struct packet_header *header,
 		return;
 	}
 	memcpy(call->body, body, len);
+	call->body_len = len;
 	call->client = client;
 	call->header = *header;
 	call->procedure = procedure_find(header->procedure);
@@ -225,6 +237,8 @@ static void ask(struct call *call, const char *method,
 		call_no_memory(call);
 	} else if (rc < 0) {
 		call_error_hvd(call, hvd_last_error(link_conn(link)));
+	} else {
+		client_account(call->client);
 	}
 }
 
@@ -254,6 +268,7 @@ void call_hvd_or(struct call *call, const char *method,
 	call->question.params = params;
 	call->question.waiter.go_on = on_quota;
 	client_wait(call->client, &call->question.waiter);
+	client_account(call->client);
 }
 
 void call_hvd(struct call *call, const char *method, struct json_object *params,

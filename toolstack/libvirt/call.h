@@ -59,6 +59,7 @@ struct call {
 		char uuid[UUID_TEXT_SIZE];
 	} edit; /* definition_edit.h */
 	char subject[96]; /* the domain it is about, for messages */
+	size_t body_len;
 	uint8_t body[];
 };
 
@@ -67,6 +68,8 @@ void call_begin(struct client *client, const struct packet_header *header,
 		const uint8_t *body, size_t len);
 /* The client is gone. */
 void call_drop_all(struct client *client);
+/* Bytes of memory that its calls hold. */
+size_t calls_size(struct client *client);
 
 /* True if the arguments are complete; else the call is answered. */
 bool call_args_end(struct call *call);

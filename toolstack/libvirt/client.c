@@ -200,8 +200,12 @@ static struct client *holds_most(struct client_owner *owner)
 	return most;
 }
 
-/* May drop the client, or another one. */
-static void account(struct client *client)
+static size_t held_by(struct client *client)
+{
+	return client->input_room + client_output(client) + calls_size(client);
+}
+
+void client_account(struct client *client)
 {
 	struct client_owner *owner = client->owner;
 	size_t held;
@@ -209,7 +213,7 @@ static void account(struct client *client)
 	if (client->closing) {
 		return;
 	}
-	held = client->input_room + client_output(client);
+	held = held_by(client);
 	owner->held += held - client->held;
 	client->held = held;
 	while (owner->held > CLIENTS_HELD_MAX) {
@@ -279,7 +283,7 @@ static void on_written(uv_write_t *request, int status)
 		client_close(client);
 		return;
 	}
-	account(client);
+	client_account(client);
 	check_output(client);
 }
 
@@ -304,7 +308,7 @@ static void queue(struct client *client, uint8_t *data, size_t done, size_t len)
 		return;
 	}
 	client->queued++;
-	account(client);
+	client_account(client);
 }
 
 void client_send(struct client *client, struct xdr_writer *w)
@@ -530,7 +534,7 @@ static void handle_input(struct client *client)
 		client->input_start = 0;
 		client->input_room = 0;
 	}
-	account(client);
+	client_account(client);
 	if (!client->closing && !client->waiter.link &&
 	    client_is_late(client)) {
 		client_wait(client, &client->waiter);
@@ -556,6 +560,7 @@ static void go_on(struct client *client)
 void client_call_done(struct client *client)
 {
 	client->call_count--;
+	client_account(client);
 	go_on(client);
 }
 

@@ -21,7 +21,7 @@
 #define CLIENT_CALLS_MAX 32u
 #define CLIENT_OUTPUT_PAUSE (1u << 20)
 #define CLIENT_OUTPUT_MAX (8u << 20) /* of events; then it is dropped */
-#define CLIENTS_HELD_MAX (128u << 20) /* input and output of all of a socket */
+#define CLIENTS_HELD_MAX (128u << 20) /* input, calls, output of a socket's */
 
 struct call;
 struct client;
@@ -40,7 +40,7 @@ struct client_owner {
 	struct client *clients;
 	unsigned int count;
 	unsigned int places;
-	size_t held; /* bytes: packets not complete, answers not read */
+	size_t held; /* bytes: packets not complete, calls, answers not read */
 };
 
 /* Who finds no place is let go at once.  0 or a libuv error. */
@@ -78,6 +78,8 @@ struct event_client **client_events(struct client *client);
 struct stream **client_streams(struct client *client);
 /* A call is over: there may be room for another one. */
 void client_call_done(struct client *client);
+/* Its calls may hold more memory than before.  May drop the client, or another. */
+void client_account(struct client *client);
 /* So many bytes wait to be read by it. */
 size_t client_output(struct client *client);
 
