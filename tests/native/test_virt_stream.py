@@ -201,6 +201,18 @@ def test_a_guest_that_does_not_take_its_input(virt, wire, hvd):
     assert again.packet()[0] == ERROR
 
 
+def test_consoles_that_are_being_opened(virt, wire, hvd):
+    """They count, and no packet of a stream ends one."""
+    virt.machine.inject("io-z1", "mute")
+    hvd.call("zone.start", name="z1")
+    body = request(wire, flags=1)
+    serials = [wire.send(OPEN_CONSOLE, body) for _ in range(17)]
+    header, body = wire.receive()
+    assert header[4:] == (serials[-1], ERROR) and b"more than 16" in body
+    wire.send(OPEN_CONSOLE, kind=STREAM, status=ERROR, serial=serials[0])
+    assert isinstance(wire.call(HOSTNAME), bytes)
+
+
 def test_a_client_that_does_not_read(virt, wire, hvd):
     """No more of the output is taken than fits."""
     (virt.machine.fake / "console-z1").write_bytes(b"0123456789abcde\n"

@@ -276,15 +276,12 @@ static void greet(struct stream *s)
 static void began(struct stream *s)
 {
 	struct call *call = s->call;
-	struct stream **list = client_streams(s->client);
 
 	s->state = OPEN;
 	uv_timer_stop(&s->timer);
 	if (call) {
 		s->call = NULL;
 		call->state = NULL;
-		s->next = *list;
-		*list = s;
 		call_reply(call);
 	}
 }
@@ -535,6 +532,7 @@ static unsigned int count_streams(struct client *client)
 void stream_open_console(struct call *call, struct json_object *zone,
 			 const char *device, bool force)
 {
+	struct stream **list = client_streams(call->client);
 	struct json_object *params;
 	struct stream *s;
 
@@ -556,6 +554,8 @@ void stream_open_console(struct call *call, struct json_object *zone,
 	snprintf(s->uuid, sizeof(s->uuid), "%s", json_text(zone, "uuid"));
 	uv_timer_init(client_loop(call->client), &s->timer);
 	s->timer.data = s;
+	s->next = *list;
+	*list = s;
 	call->state = s;
 	call->free_state = abandon;
 	params = json_object_new_object();
@@ -573,9 +573,11 @@ static struct stream *find(struct client *client,
 {
 	struct stream *s = *client_streams(client);
 
-	while (s && (s->closing || s->header.program != header->program ||
-		     s->header.procedure != header->procedure ||
-		     s->header.serial != header->serial)) {
+	/* One that is being opened is not the client's yet. */
+	while (s &&
+	       (s->call || s->closing || s->header.program != header->program ||
+		s->header.procedure != header->procedure ||
+		s->header.serial != header->serial)) {
 		s = s->next;
 	}
 	return s;

@@ -17,7 +17,7 @@
 
 #define STREAM_INPUT_MAX (256u << 10)
 #define STREAM_OUTPUT_PAUSE (256u << 10)
-#define STREAMS_MAX 16u /* of a client */
+#define STREAMS_MAX 16u /* of a client, with those that are being opened */
 
 struct call;
 struct client;
