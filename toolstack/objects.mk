@@ -81,6 +81,7 @@ hvsh-libs += libedit
 
 # The daemon. It limits what clients ask for as devices limit what guests do.
 hvd-y += backends/core/rate.c \
+	toolstack/daemon/acceptor.c \
 	toolstack/daemon/backoff.c \
 	toolstack/daemon/core_file.c \
 	toolstack/daemon/daemon.c \
@@ -184,6 +185,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/common/uuid.c \
 	toolstack/common/zerror.c \
 	toolstack/common/zone_name.c \
+	toolstack/daemon/acceptor.c \
 	toolstack/daemon/log.c \
 	toolstack/daemon/quota.c \
 	toolstack/daemon/quota_queue.c \

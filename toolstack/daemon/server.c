@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "acceptor.h"
 #include "daemon.h"
 #include "log.h"
 #include "service.h"
@@ -20,14 +21,12 @@
 #define CLIENTS_MAX 2048u
 #define CLIENTS_READONLY_MAX 256u
 #define CLIENTS_READONLY_USER_MAX 64u
-#define BACKLOG 1024 /* who connects while a turn lasts */
 
 struct listener {
-	uv_pipe_t pipe;
+	struct acceptor acceptor;
 	struct server *server;
 	char path[PATH_MAX];
 	bool readonly;
-	bool open;
 	bool passed; /* systemd's: it stays when we end */
 	struct session_owner sessions;
 	unsigned int sessions_max;
@@ -65,21 +64,13 @@ int server_lock(struct daemon *daemon)
 	return 0;
 }
 
-static void on_connection(uv_stream_t *stream, int status)
+static int take(struct acceptor *acceptor)
 {
-	struct listener *l = stream->data;
-	int rc;
+	struct listener *l = (struct listener *)acceptor;
 
-	if (status < 0) {
-		return;
-	}
-	/* libuv has accepted it: it must be taken, if only to be let go */
-	rc = session_accept(l->server->daemon, &l->sessions, stream,
-			    l->readonly, l->sessions.count >= l->sessions_max);
-	if (rc < 0) {
-		log_warning("a client could not be accepted: %s",
-			    uv_strerror(rc));
-	}
+	return session_accept(l->server->daemon, &l->sessions,
+			      (uv_stream_t *)&acceptor->pipe, l->readonly,
+			      l->sessions.count >= l->sessions_max);
 }
 
 static int listen_on(struct server *server, struct listener *l,
@@ -100,13 +91,7 @@ static int listen_on(struct server *server, struct listener *l,
 	l->readonly = readonly;
 	l->sessions_max = readonly ? CLIENTS_READONLY_MAX : CLIENTS_MAX;
 	snprintf(l->path, sizeof(l->path), "%s", path);
-	uv_pipe_init(&server->daemon->loop, &l->pipe, 0);
-	l->pipe.data = l;
-	l->open = true;
-	rc = uv_pipe_open(&l->pipe, fd);
-	if (rc == 0) {
-		rc = uv_listen((uv_stream_t *)&l->pipe, BACKLOG, on_connection);
-	}
+	rc = acceptor_open(&l->acceptor, &server->daemon->loop, fd, take);
 	if (rc < 0) {
 		log_error("%s: %s", path, uv_strerror(rc));
 		return -1;
@@ -172,13 +157,10 @@ void server_close(struct daemon *daemon)
 		struct listener *l = &server->listeners[i];
 
 		session_owner_close(&l->sessions);
-		if (l->open) {
-			if (!l->passed) {
-				unlink(l->path);
-			}
-			uv_close((uv_handle_t *)&l->pipe, NULL);
-			l->open = false;
+		if (l->acceptor.open && !l->passed) {
+			unlink(l->path);
 		}
+		acceptor_close(&l->acceptor);
 	}
 }
 

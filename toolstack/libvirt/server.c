@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "acceptor.h"
 #include "client.h"
 #include "event.h"
 #include "log.h"
@@ -28,14 +29,12 @@
 /* Of those that hvd lets a user have there, some are left for this process. */
 #define CLIENTS_READONLY_MAX 48u
 #define CLIENTS_READONLY_USER_MAX 16u
-#define BACKLOG 1024
 
 struct listener {
-	uv_pipe_t pipe;
+	struct acceptor acceptor;
 	struct server *server;
 	char path[PATH_MAX + 32];
 	bool readonly;
-	bool open;
 	bool passed; /* systemd's: it stays when we end */
 	struct client_owner clients;
 };
@@ -74,20 +73,12 @@ struct event_hub *server_events(struct server *server)
 	return server->events;
 }
 
-static void on_connection(uv_stream_t *stream, int status)
+static int take(struct acceptor *acceptor)
 {
-	struct listener *l = stream->data;
-	int rc;
+	struct listener *l = (struct listener *)acceptor;
 
-	if (status < 0) {
-		return;
-	}
-	/* libuv has accepted it: it must be taken, if only to be let go */
-	rc = client_accept(l->server, &l->clients, stream, l->readonly);
-	if (rc < 0) {
-		log_warning("a client could not be accepted: %s",
-			    uv_strerror(rc));
-	}
+	return client_accept(l->server, &l->clients,
+			     (uv_stream_t *)&acceptor->pipe, l->readonly);
 }
 
 static int listen_on(struct server *server, bool readonly)
@@ -109,13 +100,7 @@ static int listen_on(struct server *server, bool readonly)
 		log_error("%s: %s", l->path, strerror(-fd));
 		return -1;
 	}
-	uv_pipe_init(server->loop, &l->pipe, 0);
-	l->pipe.data = l;
-	l->open = true;
-	rc = uv_pipe_open(&l->pipe, fd);
-	if (rc == 0) {
-		rc = uv_listen((uv_stream_t *)&l->pipe, BACKLOG, on_connection);
-	}
+	rc = acceptor_open(&l->acceptor, server->loop, fd, take);
 	if (rc < 0) {
 		log_error("%s: %s", l->path, uv_strerror(rc));
 		return -1;
@@ -206,13 +191,10 @@ void server_close(struct server *server)
 
 		client_close_all(&l->clients);
 		quota_queue_close(&l->clients.queue);
-		if (l->open) {
-			if (!l->passed) {
-				unlink(l->path);
-			}
-			uv_close((uv_handle_t *)&l->pipe, NULL);
-			l->open = false;
+		if (l->acceptor.open && !l->passed) {
+			unlink(l->path);
 		}
+		acceptor_close(&l->acceptor);
 	}
 	event_hub_close(server->events);
 	server->events = NULL;
