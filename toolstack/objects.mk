@@ -201,6 +201,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/domain_state.c \
 	toolstack/libvirt/domain_stats.c \
 	toolstack/libvirt/event.c \
+	toolstack/libvirt/event_link.c \
 	toolstack/libvirt/json.c \
 	toolstack/libvirt/link.c \
 	toolstack/libvirt/main.c \

@@ -4,6 +4,7 @@
 
 import contextlib
 import os
+import socket
 import struct
 import threading
 from pathlib import Path
@@ -23,6 +24,7 @@ REGISTER, DEREGISTER, LIFECYCLE = 316, 317, 318
 INTERNAL, OPERATION_FAILED, INVALID_ARG, RPC = 1, 9, 8, 39
 MESSAGE = 2
 REBOOT_ID, IO_ERROR_ID = 1, 4
+OPEN, HOSTNAME, NO_CONNECT = 1, 59, 5
 
 
 def number(*values):
@@ -151,6 +153,57 @@ def test_a_crash(virt, hvd):
 
 def test_the_list(virt):
     assert "lifecycle" in virt.virsh("event", "--list")
+
+
+def silent(folder, backlog):
+    """Sockets of a hvd that says nothing; its backlog is how many it lets connect."""
+    folder.mkdir()
+    for name in "hvd.sock", "hvd-ro.sock":
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(folder / name))
+        listener.listen(backlog)
+        yield listener
+
+
+def test_a_hvd_that_does_not_answer(virt):
+    """Who asks for events waits for it, and nobody else."""
+    listeners = list(silent(virt.machine.tmp / "silent", 64))
+    virt.stop()
+    virt.start("--hvd-dir", virt.machine.tmp / "silent")
+    listener, other = Wire(virt.socket), Wire(virt.socket)
+    for client in listener, other:
+        assert client.open() == b""
+    listener.send(REGISTER, number(0, 0))
+    assert other.call(HOSTNAME) == string(socket.gethostname())
+    listener.socket.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        listener.socket.recv(1)
+    # it is there as soon as hvd is
+    listener.socket.settimeout(SECONDS)
+    header, body = listener.receive()
+    assert header[5] == 0 and body == number(1)
+    listener.send(REGISTER, number(0, 0))
+    listener.close()  # whatever a thread waits for
+    for end in listeners:
+        end.close()
+
+
+def test_a_hvd_that_takes_no_connections(virt):
+    """Nothing waits for one: each would for two seconds."""
+    listeners = list(silent(virt.machine.tmp / "silent", 0))
+    virt.stop()
+    virt.start("--hvd-dir", virt.machine.tmp / "silent")
+    first = Wire(virt.socket)
+    assert first.open() == b""
+    crowd = [Wire(virt.socket, timeout=30) for _ in range(32)]
+    for client in crowd:
+        client.send(OPEN, number(1) + string("hvd:///system") + bytes(4))
+    for client in crowd:
+        header, body = client.receive()
+        assert header[5] == 1 and body[:4] == number(NO_CONNECT)
+        client.close()
+    for end in listeners:
+        end.close()
 
 
 def test_python(virt, hvd):

@@ -8,14 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
 #include "client.h"
 #include "domain_event.h"
-#include "link.h"
+#include "event_link.h"
 #include "log.h"
 #include "server.h"
 #include "uuid.h"
-
-#define RETRY_MS 1000 /* until hvd, which has ended, is looked for again */
 
 struct callback {
 	struct callback *next;
@@ -38,68 +37,57 @@ struct event_client {
 
 struct event_hub {
 	uv_loop_t *loop;
-	uv_timer_t retry;
 	char socket[PATH_MAX];
-	struct link *link; /* NULL: nobody listens, or hvd was not there */
+	struct event_link *link; /* NULL: nobody listens */
 	struct event_client *clients;
+	struct waiting *waiting;
 	bool telling;
 };
 
 /* -------------------------------------------------------- connection to hvd */
+
+/* The calls that have registered something are not answered before. */
+struct waiting {
+	struct waiting *next;
+	struct waiting **link_to;
+	struct call *call;
+};
+
+static void forget_waiting(void *state)
+{
+	struct waiting *w = state;
+
+	*w->link_to = w->next;
+	if (w->next) {
+		w->next->link_to = w->link_to;
+	}
+	free(w);
+}
 
 static void on_event(const struct hvd_event *event, void *arg)
 {
 	domain_event_tell(arg, event);
 }
 
-static void begin_retry(struct event_hub *hub);
-
-static void on_lost(void *arg)
+static void on_settled(void *arg)
 {
-	begin_retry(arg);
-}
+	struct event_hub *hub = arg;
 
-static int hub_connect(struct event_hub *hub)
-{
-	int rc;
-
-	if (hub->link) {
-		return link_reconnect(hub->link);
-	}
-	rc = link_open(hub->loop, hub->socket, &hub->link);
-	if (rc < 0) {
-		return rc;
-	}
-	rc = link_subscribe(hub->link, on_event, on_lost, hub);
-	if (rc < 0) {
-		link_close(hub->link);
-		hub->link = NULL;
-	}
-	return rc;
-}
-
-static void hub_begin(struct event_hub *hub)
-{
-	if (hub_connect(hub) < 0) {
-		begin_retry(hub);
+	while (hub->waiting) {
+		call_reply(hub->waiting->call);
 	}
 }
 
-static void on_retry(uv_timer_t *timer)
-{
-	hub_begin(timer->data);
-}
-
-static void begin_retry(struct event_hub *hub)
-{
-	uv_timer_start(&hub->retry, on_retry, RETRY_MS, 0);
-}
+static const struct event_link_ops link_ops = {
+	.event = on_event,
+	.settled = on_settled,
+};
 
 static void hub_end(struct event_hub *hub)
 {
-	uv_timer_stop(&hub->retry);
-	link_close(hub->link);
+	event_link_close(hub->link);
 	hub->link = NULL;
+	on_settled(hub);
 }
 
 struct event_hub *event_hub_new(uv_loop_t *loop, const char *socket)
@@ -111,21 +99,14 @@ struct event_hub *event_hub_new(uv_loop_t *loop, const char *socket)
 	}
 	hub->loop = loop;
 	snprintf(hub->socket, sizeof(hub->socket), "%s", socket);
-	uv_timer_init(loop, &hub->retry);
-	hub->retry.data = hub;
 	return hub;
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-	free(handle->data);
 }
 
 void event_hub_close(struct event_hub *hub)
 {
 	if (hub) {
 		hub_end(hub);
-		uv_close((uv_handle_t *)&hub->retry, on_timer_closed);
+		free(hub);
 	}
 }
 
@@ -149,6 +130,14 @@ static struct event_client *client_begin(struct client *client)
 	if (!ec) {
 		return NULL;
 	}
+	if (!hub->link) {
+		hub->link =
+			event_link_new(hub->loop, hub->socket, &link_ops, hub);
+	}
+	if (!hub->link) {
+		free(ec);
+		return NULL;
+	}
 	ec->client = client;
 	ec->next = hub->clients;
 	ec->link_to = &hub->clients;
@@ -157,10 +146,6 @@ static struct event_client *client_begin(struct client *client)
 	}
 	hub->clients = ec;
 	*place = ec;
-	if (!hub->link) {
-		uv_timer_stop(&hub->retry);
-		hub_begin(hub);
-	}
 	return ec;
 }
 
@@ -227,6 +212,28 @@ int event_register(struct client *client, const struct event_wish *wish)
 	ec->callbacks = callback;
 	ec->count++;
 	return callback->id;
+}
+
+void event_reply(struct call *call)
+{
+	struct event_hub *hub = hub_of(call->client);
+	struct waiting *w;
+
+	if (!event_link_is_new(hub->link)) {
+		call_reply(call);
+		return;
+	}
+	w = call_keep(call, sizeof(*w), forget_waiting);
+	if (!w) {
+		return;
+	}
+	w->call = call;
+	w->next = hub->waiting;
+	w->link_to = &hub->waiting;
+	if (w->next) {
+		w->next->link_to = &w->next;
+	}
+	hub->waiting = w;
 }
 
 static bool is_old(const struct callback *callback, int32_t event)

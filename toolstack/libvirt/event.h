@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct call;
 struct client;
 struct event_hub;
 struct xdr_writer;
@@ -41,6 +42,8 @@ void event_hub_close(struct event_hub *hub); /* frees it, too */
 
 /* The callback's id, -EEXIST (old ones only), -ENOSPC or -ENOMEM. */
 int event_register(struct client *client, const struct event_wish *wish);
+/* Answers the call that has done so: of what happens from then on it is told. */
+void event_reply(struct call *call);
 /* 0, or -ENOENT. */
 int event_deregister(struct client *client, enum event_family family,
 		     int32_t id);

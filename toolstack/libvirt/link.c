@@ -7,9 +7,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* How long hvd may take to accept a connection: all clients wait meanwhile. */
-#define CONNECT_MS 2000
-
 struct request {
 	struct request *next;
 	struct request **link_to;
@@ -24,9 +21,6 @@ struct link {
 	uv_poll_t poll;
 	bool busy; /* inside hvd_process() */
 	bool closed;
-	link_event_fn event;
-	link_lost_fn lost; /* NULL: calls in flight fail, no more */
-	void *arg;
 };
 
 static void on_poll_closed(uv_handle_t *handle)
@@ -60,9 +54,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	(void)events;
 	link->busy = true;
 	/* A lost connection fails the calls in flight. */
-	if (hvd_process(link->conn) < 0 && link->lost && !link->closed) {
-		link->lost(link->arg);
-	}
+	hvd_process(link->conn);
 	link->busy = false;
 	if (link->closed) {
 		link_free(link);
@@ -79,7 +71,7 @@ int link_open(uv_loop_t *loop, const char *socket, struct link **ret_link)
 	}
 	link->conn = hvd_new(socket);
 	if (link->conn) {
-		hvd_set_timeout(link->conn, CONNECT_MS);
+		hvd_set_timeout(link->conn, 0);
 		rc = hvd_connect(link->conn);
 	}
 	if (rc == 0) {
@@ -111,31 +103,6 @@ void link_close(struct link *link)
 struct hvd_conn *link_conn(struct link *link)
 {
 	return link->conn;
-}
-
-static void on_event(struct hvd_conn *conn, const struct hvd_event *event,
-		     void *arg)
-{
-	struct link *link = arg;
-
-	(void)conn;
-	if (!link->closed) {
-		link->event(event, link->arg);
-	}
-}
-
-int link_subscribe(struct link *link, link_event_fn event, link_lost_fn lost,
-		   void *arg)
-{
-	link->event = event;
-	link->lost = lost;
-	link->arg = arg;
-	return hvd_subscribe(link->conn, HVD_EVENTS_NEW, on_event, link, NULL);
-}
-
-int link_reconnect(struct link *link)
-{
-	return hvd_reconnect(link->conn);
 }
 
 static void on_reply(struct hvd_conn *conn, int status, const char *text,

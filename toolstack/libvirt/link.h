@@ -2,7 +2,8 @@
 /*
  * A client's connection to hvd in the loop.  It has the rights of the client, not
  * of this process: who comes by the read-only socket is sent to hvd's.  A hvd
- * that ended is looked for again at the next call.
+ * that ended is looked for again at the next call.  Nothing waits for one that takes
+ * no connections.
  */
 #ifndef ZV_TOOLSTACK_LIBVIRT_LINK_H
 #define ZV_TOOLSTACK_LIBVIRT_LINK_H
@@ -11,16 +12,12 @@
 
 struct hvd_conn;
 struct hvd_error;
-struct hvd_event;
 struct json_object;
 struct link;
 
 /* result: NULL if it failed, with error then; both live during the call only. */
 typedef void (*link_reply_fn)(struct json_object *result,
 			      const struct hvd_error *error, void *arg);
-
-typedef void (*link_event_fn)(const struct hvd_event *event, void *arg);
-typedef void (*link_lost_fn)(void *arg);
 
 /* 0, or a negative errno value. */
 int link_open(uv_loop_t *loop, const char *socket, struct link **ret_link);
@@ -36,14 +33,5 @@ int link_call(struct link *link, const char *method, struct json_object *params,
 	      link_reply_fn fn, void *arg);
 
 struct hvd_conn *link_conn(struct link *link);
-
-/*
- * hvd's events from now on.  lost: hvd has ended; link_reconnect() then goes on
- * with what has happened since.  Both may close the link.  0, or a negative errno
- * value.
- */
-int link_subscribe(struct link *link, link_event_fn event, link_lost_fn lost,
-		   void *arg);
-int link_reconnect(struct link *link);
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_LINK_H */

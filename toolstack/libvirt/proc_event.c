@@ -43,7 +43,7 @@ static void register_new(struct call *call, const struct event_wish *wish)
 
 	if (id >= 0) {
 		xdr_put_i32(&call->reply, id);
-		call_reply(call);
+		event_reply(call);
 	}
 }
 
@@ -95,7 +95,7 @@ static void register_any_old(struct call *call)
 	};
 
 	if (call_args_end(call) && wish_for(call, &wish) >= 0) {
-		call_reply(call);
+		event_reply(call);
 	}
 }
 
@@ -129,7 +129,7 @@ static void register_oldest(struct call *call)
 
 	if (call_args_end(call) && wish_for(call, &wish) >= 0) {
 		xdr_put_i32(&call->reply, 1);
-		call_reply(call);
+		event_reply(call);
 	}
 }
 

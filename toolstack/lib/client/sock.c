@@ -46,10 +46,10 @@ static int connect_limited(int fd, const struct sockaddr_un *addr,
 {
 	struct timeval limit = { 0 };
 
-	if (timeout_ms >= 0) {
-		/* A limit of zero would mean none. */
+	/* A limit of zero would mean none. */
+	if (timeout_ms > 0) {
 		limit.tv_sec = timeout_ms / 1000;
-		limit.tv_usec = timeout_ms % 1000 * 1000 + 1;
+		limit.tv_usec = timeout_ms % 1000 * 1000;
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	}
 	while (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) != 0) {
@@ -73,7 +73,10 @@ int hvd__sock_connect(const char *path, int timeout_ms)
 		return -ENAMETOOLONG;
 	}
 	memcpy(addr.sun_path, path, len);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX,
+		    SOCK_STREAM | SOCK_CLOEXEC |
+			    (timeout_ms == 0 ? SOCK_NONBLOCK : 0),
+		    0);
 	if (fd < 0) {
 		return -errno;
 	}

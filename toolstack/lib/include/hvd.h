@@ -129,7 +129,7 @@ void hvd_close(struct hvd_conn *conn);
 
 /*
  * How long blocking calls and connecting may take, in milliseconds; negative:
- * for ever.  A call that ran out of time returns -ETIMEDOUT; the daemon may
+ * for ever; 0: they do not wait.  A call that ran out of time returns -ETIMEDOUT; the daemon may
  * still finish it, and its late answer is ignored.
  */
 void hvd_set_timeout(struct hvd_conn *conn, int timeout_ms);
