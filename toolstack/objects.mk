@@ -230,6 +230,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/server.c \
 	toolstack/libvirt/storage_call.c \
 	toolstack/libvirt/stream.c \
+	toolstack/libvirt/thread_work.c \
 	toolstack/libvirt/typed_param.c \
 	toolstack/libvirt/vir_error.c \
 	toolstack/libvirt/volume.c \

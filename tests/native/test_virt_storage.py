@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from test_hvd import wait
 from virt import Wire, built, machine, string, virt  # noqa: F401
 
 pytestmark = built
@@ -391,3 +392,19 @@ def test_a_client_that_leaves(store):
             client.send(281, struct.pack(">II", 1, 0))
         client.close()
     assert store.virsh("pool-list")
+
+
+def test_what_a_client_asked_before_it_left(store):
+    """It is carried out, and told in the log, as what it waits for is."""
+    count = 32
+    client = Wire(store.socket)
+    client.open()
+    pool = client.call(84, string("default"))
+    for number in range(count):
+        client.send(93, pool + string(
+            f"<volume><name>{number}.img</name>"
+            "<capacity>4096</capacity></volume>") + bytes(4))
+    client.close()
+    wait(lambda: store.text().count("StorageVolCreateXML") == count)
+    assert store.text().count(": done") == count
+    assert len(list(store.images.iterdir())) == count

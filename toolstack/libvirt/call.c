@@ -55,19 +55,27 @@ size_t calls_size(struct client *client)
 	return size;
 }
 
-/* Who changed what: of calls that a read-only client does not have. */
-static void audit(struct call *call, const char *outcome)
+/* Of calls that a read-only client does not have. */
+bool call_audit_text(struct call *call, char ret_text[CALL_WHAT_SIZE])
 {
-	char what[256];
-
 	if (!call->procedure ||
 	    (call->procedure->flags & (PROC_READ | PROC_ANYTIME))) {
-		return;
+		return false;
 	}
-	snprintf(what, sizeof(what), "%s: %s%s%s", client_name(call->client),
-		 call->procedure->name, call->subject[0] ? " " : "",
-		 call->subject);
-	log_audit(what, outcome);
+	snprintf(ret_text, CALL_WHAT_SIZE, "%s: %s%s%s",
+		 client_name(call->client), call->procedure->name,
+		 call->subject[0] ? " " : "", call->subject);
+	return true;
+}
+
+/* Who changed what. */
+static void audit(struct call *call, const char *outcome)
+{
+	char what[CALL_WHAT_SIZE];
+
+	if (call_audit_text(call, what)) {
+		log_audit(what, outcome);
+	}
 }
 
 static void finish(struct call *call, struct xdr_writer *w)

@@ -17,6 +17,8 @@
 #include "vir_error.h"
 #include "xdr.h"
 
+#define CALL_WHAT_SIZE 256u
+
 struct call;
 struct definition_wait;
 struct hvd_error;
@@ -70,6 +72,9 @@ void call_begin(struct client *client, const struct packet_header *header,
 void call_drop_all(struct client *client);
 /* Bytes of memory that its calls hold. */
 size_t calls_size(struct client *client);
+
+/* Who does what, if it is to be told when it is over; false: it changes nothing. */
+bool call_audit_text(struct call *call, char ret_text[CALL_WHAT_SIZE]);
 
 /* True if the arguments are complete; else the call is answered. */
 bool call_args_end(struct call *call);

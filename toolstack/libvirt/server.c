@@ -15,6 +15,7 @@
 #include "event.h"
 #include "log.h"
 #include "service.h"
+#include "thread_work.h"
 #include "unix_socket.h"
 
 /*
@@ -29,6 +30,7 @@
 /* Of those that hvd lets a user have there, some are left for this process. */
 #define CLIENTS_READONLY_MAX 48u
 #define CLIENTS_READONLY_USER_MAX 16u
+#define READER_THREADS 2u /* of four */
 
 struct listener {
 	struct acceptor acceptor;
@@ -44,6 +46,7 @@ struct server {
 	struct server_options options;
 	int lock_fd;
 	struct event_hub *events;
+	struct thread_share reader_threads;
 	struct listener listeners[2]; /* by readonly */
 };
 
@@ -71,6 +74,11 @@ struct client_owner *server_clients(struct server *server, bool readonly)
 struct event_hub *server_events(struct server *server)
 {
 	return server->events;
+}
+
+struct thread_share *server_reader_threads(struct server *server)
+{
+	return &server->reader_threads;
 }
 
 static int take(struct acceptor *acceptor)
@@ -168,6 +176,7 @@ struct server *server_open(uv_loop_t *loop,
 		return NULL;
 	}
 	init_clients(server);
+	thread_share_init(&server->reader_threads, READER_THREADS);
 	/* It should not wait in hvd's queue of those who only ask. */
 	server->events = event_hub_new(loop, options->hvd_socket);
 	if (!server->events) {

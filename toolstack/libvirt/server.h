@@ -20,6 +20,7 @@
 struct client_owner;
 struct event_hub;
 struct server;
+struct thread_share;
 
 struct server_options {
 	char socket_dir[PATH_MAX];
@@ -42,5 +43,6 @@ const struct pool_store *server_pools(struct server *server);
 const char *server_sysfs(struct server *server);
 struct client_owner *server_clients(struct server *server, bool readonly);
 struct event_hub *server_events(struct server *server);
+struct thread_share *server_reader_threads(struct server *server);
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_SERVER_H */

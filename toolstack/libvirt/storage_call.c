@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "call.h"
+#include "log.h"
 #include "server.h"
 
 static void put_volume_name(struct call *call, const char *pool,
@@ -46,13 +46,12 @@ static void read_one(struct storage_call *s, struct xdr_reader *r, char kind)
 	}
 }
 
-static void on_thread(uv_work_t *work)
+static void on_thread(struct thread_work *work)
 {
-	struct storage_call *s = work->data;
+	struct storage_call *s = (struct storage_call *)work;
 
 	xdr_writer_init(&s->reply, PACKET_OUT_MAX - PACKET_HEADER_SIZE);
-	/* Nobody waits for it any more: others do. */
-	if (atomic_load(&s->gone) || s->run(s) < 0) {
+	if (s->run(s) < 0) {
 		s->run = NULL;
 	}
 }
@@ -72,13 +71,14 @@ static void answer(struct storage_call *s)
 	}
 }
 
-static void done(uv_work_t *work, int status)
+static void done(struct thread_work *work)
 {
-	struct storage_call *s = work->data;
+	struct storage_call *s = (struct storage_call *)work;
 
-	(void)status; /* nothing cancels it */
 	if (s->call) {
 		answer(s);
+	} else if (s->what[0]) {
+		log_audit(s->what, s->run ? "done" : s->error.message);
 	}
 	xdr_writer_fini(&s->reply);
 	free(s);
@@ -87,9 +87,14 @@ static void done(uv_work_t *work, int status)
 static void forget(void *state)
 {
 	struct storage_call *s = state;
+	struct call *call = s->call;
 
 	s->call = NULL;
 	atomic_store(&s->gone, true);
+	/* Nobody waits for what is read: others do for the thread. */
+	if (!call_audit_text(call, s->what)) {
+		thread_work_cancel(&s->work);
+	}
 }
 
 void storage_call(struct call *call, const char *arguments, uint32_t known,
@@ -115,12 +120,12 @@ void storage_call(struct call *call, const char *arguments, uint32_t known,
 		free(s);
 		return;
 	}
-	s->work.data = s;
-	if (uv_queue_work(client_loop(client), &s->work, on_thread, done) < 0) {
-		free(s);
-		call_no_memory(call);
-		return;
-	}
 	call->state = s;
 	call->free_state = forget;
+	s->work.run = on_thread;
+	s->work.done = done;
+	thread_work_begin(&s->work, client_loop(client),
+			  client_is_readonly(client)
+				  ? server_reader_threads(client_server(client))
+				  : NULL);
 }

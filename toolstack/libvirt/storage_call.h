@@ -2,26 +2,30 @@
 /*
  * Calls about pools and volumes.  They wait for disks, so they are carried out on
  * a thread of libuv's pool with copies of their arguments: a file system that hangs
- * stops calls of this kind, nothing else.
+ * stops calls of this kind, nothing else.  Readers get half of the threads.
+ *
+ * What changes something is carried out when its client has gone, too; but a volume
+ * is copied for somebody who waits for it.
  */
 #ifndef ZV_TOOLSTACK_LIBVIRT_STORAGE_CALL_H
 #define ZV_TOOLSTACK_LIBVIRT_STORAGE_CALL_H
 
 #include <stdatomic.h>
 #include <stdint.h>
-#include <uv.h>
 
+#include "call.h"
 #include "pool.h"
+#include "thread_work.h"
 #include "uuid.h"
 #include "vir_error.h"
 #include "xdr.h"
 
-struct call;
-
 struct storage_call {
-	uv_work_t work;
+	struct thread_work work; /* the first member */
 	struct call *call; /* NULL: its client is gone */
 	atomic_bool gone; /* the same for the thread */
+	char what
+		[CALL_WHAT_SIZE]; /* then, if it changes something: for the audit */
 	/* On the thread: 0 with the answer in reply, or -1 with the error. */
 	int (*run)(struct storage_call *s);
 	struct pool_store store;
