@@ -300,6 +300,13 @@ def test_requests_do_not_grow_with_domains(virt, z1):
     # zone0 and z1 run: vCPUs of both, and two disks.
     assert between.methods.count("host.counters") == 2
     assert between.methods.count("device.counters") == 2
+    # and of one domain it is a question about that one
+    between.methods.clear()
+    assert virt.virsh("domstats", "--state", "z1").startswith("Domain: 'z1'")
+    assert between.methods == ["zone.get"] * 2  # a look-up first
+    between.methods.clear()
+    assert virt.virsh("domstats", "--state", "z1", "off3").count("Domain:") == 2
+    assert between.methods == ["zone.get"] * 2 + ["zone.list"]
     between.listener.close()
 
 
@@ -339,6 +346,14 @@ def test_wire(wire, z1):
     assert wire.call(251, of + huge)[0] == OVERFLOW
     assert wire.call(262, of + struct.pack(">IiII", 0, -1, 1, 0)) == \
         struct.pack(">II", 0, 1)
+
+
+def test_domstats_of_one_that_is_gone(wire):
+    wire.open()
+    nobody = string("x") + b"\x77" * 16 + bytes(4)
+    for count in 1, 2:
+        assert wire.call(344, struct.pack(">I", count) + nobody * count
+                         + bytes(8)) == struct.pack(">I", 0)
 
 
 def test_wrong_arguments_of_domstats(wire, z1):

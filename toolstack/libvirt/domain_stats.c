@@ -6,6 +6,7 @@
  */
 #include "domain_stats.h"
 
+#include <hvd.h>
 #include <json-c/json.h>
 #include <libvirt/libvirt.h>
 #include <stdio.h>
@@ -458,6 +459,47 @@ static void listed(struct call *call, struct json_object *zones)
 	next_domain(call);
 }
 
+static void found(struct call *call, struct json_object *zone)
+{
+	struct all_stats *stats = call->state;
+
+	stats->zones = json_object_new_array();
+	if (!stats->zones) {
+		call_no_memory(call);
+		return;
+	}
+	if (zone) {
+		json_object_array_add(stats->zones, json_object_get(zone));
+	}
+	next_domain(call);
+}
+
+static void not_found(struct call *call, const struct hvd_error *error)
+{
+	if (error->code == HVD_ERROR_ZONE_NOT_FOUND) {
+		found(call, NULL);
+	} else {
+		call_error_hvd(call, error);
+	}
+}
+
+/* Of one domain that is named hvd need not tell about all. */
+static void ask_for_zones(struct call *call)
+{
+	struct all_stats *stats = call->state;
+	struct json_object *params = json_object_new_object();
+	char uuid[UUID_TEXT_SIZE];
+
+	if (stats->named == 1) {
+		uuid_format(stats->uuids[0], uuid);
+		json_put(params, "name", json_object_new_string(uuid));
+		call_hvd_or(call, "zone.get", params, found, not_found);
+		return;
+	}
+	json_put(params, "detail", json_object_new_boolean(true));
+	call_hvd(call, "zone.list", params, listed);
+}
+
 /* False: the call is answered. */
 static bool read_domains(struct call *call)
 {
@@ -482,7 +524,6 @@ static bool read_domains(struct call *call)
 void all_domain_stats(struct call *call)
 {
 	struct all_stats *stats = call_keep(call, sizeof(*stats), free_stats);
-	struct json_object *params;
 
 	if (!stats || !read_domains(call)) {
 		return;
@@ -505,7 +546,5 @@ void all_domain_stats(struct call *call)
 	}
 	stats->offset = call->reply.len;
 	xdr_put_u32(&call->reply, 0);
-	params = json_object_new_object();
-	json_put(params, "detail", json_object_new_boolean(true));
-	call_hvd(call, "zone.list", params, listed);
+	ask_for_zones(call);
 }
