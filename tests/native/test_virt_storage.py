@@ -8,6 +8,7 @@ import re
 import struct
 import xml.etree.ElementTree as ET
 
+import libvirt
 import pytest
 
 from test_hvd import wait
@@ -36,6 +37,11 @@ def wire(store):
     client.open()
     yield client
     client.close()
+
+
+def pool_xml(folder):
+    return (f"<pool type='dir'><name>p</name><target><path>{folder}</path>"
+            "</target></pool>")
 
 
 def rows(text):
@@ -108,6 +114,52 @@ def test_pool_life(store):
     assert (folder / "a.img").exists()
     assert "no storage pool with matching name" in \
         store.virsh("pool-info", "a b", status=1)
+
+
+def test_events(store):
+    libvirt.virEventRegisterDefaultImpl()
+    timer = libvirt.virEventAddTimeout(20, lambda *_: None, None)
+    conn = store.connect()
+    seen = []
+
+    def register(pool, event, tell):
+        return conn.storagePoolEventRegisterAny(pool, event, tell, None)
+
+    def life(_conn, pool, event, detail, _arg):
+        seen.append((pool.name(), event, detail))
+
+    def refreshed(_conn, pool, _arg):
+        seen.append(pool.name())
+
+    ids = [register(None, libvirt.VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, life),
+           register(None, libvirt.VIR_STORAGE_POOL_EVENT_ID_REFRESH, refreshed),
+           # of another one, which nothing happens to
+           register(conn.storagePoolLookupByName("default"),
+                    libvirt.VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, life)]
+    folder = store.machine.tmp / "p"
+    pool = conn.storagePoolDefineXML(pool_xml(folder))
+    with pytest.raises(libvirt.libvirtError):
+        pool.create()  # tells of nothing
+    pool.build()
+    pool.create()
+    pool.refresh()
+    pool.destroy()
+    pool.undefine()
+    conn.storagePoolCreateXML(pool_xml(folder), 0)
+    wait(lambda: libvirt.virEventRunDefaultImpl() or len(seen) > 7)
+    for ident in ids:
+        conn.storagePoolEventDeregisterAny(ident)
+    libvirt.virEventRemoveTimeout(timer)
+    conn.close()
+    assert seen == [
+        ("p", libvirt.VIR_STORAGE_POOL_EVENT_DEFINED, 0),
+        ("p", libvirt.VIR_STORAGE_POOL_EVENT_CREATED, 0),
+        ("p", libvirt.VIR_STORAGE_POOL_EVENT_STARTED, 0),
+        "p",
+        ("p", libvirt.VIR_STORAGE_POOL_EVENT_STOPPED, 0),
+        ("p", libvirt.VIR_STORAGE_POOL_EVENT_UNDEFINED, 0),
+        ("p", libvirt.VIR_STORAGE_POOL_EVENT_DEFINED, 0),
+        ("p", libvirt.VIR_STORAGE_POOL_EVENT_STARTED, 0)]
 
 
 def test_pools_that_clash(store):

@@ -81,7 +81,7 @@ static void begin(struct subject *subject, const struct hvd_event *event)
 
 static void end(struct event_hub *hub, struct subject *subject, int32_t event)
 {
-	event_tell(hub, subject->uuid, event, &subject->body);
+	event_tell(hub, EVENT_DOMAIN, subject->uuid, event, &subject->body);
 	xdr_writer_fini(&subject->body);
 }
 

@@ -297,22 +297,26 @@ int event_deregister_old(struct client *client, int32_t event)
 
 /* The numbers of an event's messages. */
 static const struct message {
+	enum event_family family;
 	int32_t event;
 	int32_t number; /* begins with the callback's id */
 	int32_t old; /* does not; 0: there is none */
 } messages[] = {
-	{ VIR_DOMAIN_EVENT_ID_LIFECYCLE, 318, 107 },
-	{ VIR_DOMAIN_EVENT_ID_REBOOT, 319, 169 },
-	{ VIR_DOMAIN_EVENT_ID_IO_ERROR, 322, 172 },
-	{ VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, 324, 195 },
-	{ VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, 363, 0 },
-	{ VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, 379, 0 },
+	{ EVENT_DOMAIN, VIR_DOMAIN_EVENT_ID_LIFECYCLE, 318, 107 },
+	{ EVENT_DOMAIN, VIR_DOMAIN_EVENT_ID_REBOOT, 319, 169 },
+	{ EVENT_DOMAIN, VIR_DOMAIN_EVENT_ID_IO_ERROR, 322, 172 },
+	{ EVENT_DOMAIN, VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, 324, 195 },
+	{ EVENT_DOMAIN, VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, 363, 0 },
+	{ EVENT_DOMAIN, VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, 379, 0 },
+	{ EVENT_STORAGE_POOL, VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, 370, 0 },
+	{ EVENT_STORAGE_POOL, VIR_STORAGE_POOL_EVENT_ID_REFRESH, 373, 0 },
 };
 
-static const struct message *message_of(int32_t event)
+static const struct message *message_of(enum event_family family, int32_t event)
 {
 	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
-		if (messages[i].event == event) {
+		if (messages[i].family == family &&
+		    messages[i].event == event) {
 			return &messages[i];
 		}
 	}
@@ -322,7 +326,7 @@ static const struct message *message_of(int32_t event)
 static bool wants(const struct callback *callback, const uint8_t *uuid,
 		  const struct message *message)
 {
-	return callback->family == EVENT_DOMAIN &&
+	return callback->family == message->family &&
 	       callback->event == message->event &&
 	       (!callback->old || message->old) &&
 	       (!callback->filtered ||
@@ -367,10 +371,11 @@ static void sweep(struct event_hub *hub)
 }
 
 /* Sending may drop clients, this one or others: they stay until the end. */
-void event_tell(struct event_hub *hub, const uint8_t *uuid, int32_t event,
+void event_tell(struct event_hub *hub, enum event_family family,
+		const uint8_t *uuid, int32_t event,
 		const struct xdr_writer *body)
 {
-	const struct message *message = message_of(event);
+	const struct message *message = message_of(family, event);
 
 	if (body->failed || !message) {
 		log_warning("an event is not told: out of memory");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What happens to domains, told to the clients that asked for it.  One connection
+ * What happens to domains and storage pools, told to the clients that asked for it.  One connection
  * to hvd, of its read-only socket, serves them all, while there are any.  A client
  * that does not read what it asked for is dropped.
  */
@@ -18,7 +18,7 @@ struct xdr_writer;
 
 #define EVENT_CALLBACKS_MAX 128u /* of a client; virsh takes 28 */
 
-/* Whose events.  Of other objects than domains there are none yet. */
+/* Whose events.  Only domains and storage pools have any. */
 enum event_family {
 	EVENT_DOMAIN,
 	EVENT_NETWORK,
@@ -30,7 +30,7 @@ enum event_family {
 struct event_wish {
 	enum event_family family;
 	int32_t event; /* its number in that family */
-	const uint8_t *uuid; /* only of this domain; NULL: of all */
+	const uint8_t *uuid; /* only of this object; NULL: of all */
 	/* Messages of the kind that clients knew before callbacks had ids; it is
 	 * found again by event. */
 	bool old;
@@ -55,10 +55,11 @@ uint32_t event_count_old(struct client *client, int32_t event);
 void event_client_free(struct client *client);
 
 /*
- * An event of a domain (virDomainEventID).  body is what follows the callback's
- * id, and stays the caller's.
+ * An event of an object, by its number in the family (virDomainEventID).  body is
+ * what follows the callback's id, and stays the caller's.
  */
-void event_tell(struct event_hub *hub, const uint8_t *uuid, int32_t event,
+void event_tell(struct event_hub *hub, enum event_family family,
+		const uint8_t *uuid, int32_t event,
 		const struct xdr_writer *body);
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_EVENT_H */

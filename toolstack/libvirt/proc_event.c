@@ -167,7 +167,7 @@ static void register_other(struct call *call, enum event_family family,
 			xdr_get_string(&call->args, PACKET_STRING_MAX);
 		}
 		if (named_by & BY_UUID) {
-			xdr_get_fixed(&call->args, UUID_BYTES);
+			wish.uuid = xdr_get_fixed(&call->args, UUID_BYTES);
 		}
 		if (named_by & BY_USAGE) {
 			xdr_get_i32(&call->args);
@@ -243,7 +243,7 @@ static const struct procedure rows[] = {
 	{ 314, "ConnectNetworkEventDeregisterAny", deregister_network,
 	  PROC_READ, NULL },
 	{ 368, "ConnectStoragePoolEventRegisterAny", register_pool, PROC_READ,
-	  NEVER },
+	  "lifecycle, refresh: of what is done by virthvdd, not of its files" },
 	{ 369, "ConnectStoragePoolEventDeregisterAny", deregister_pool,
 	  PROC_READ, NULL },
 	{ 374, "ConnectNodeDeviceEventRegisterAny", register_device, PROC_READ,

@@ -285,6 +285,10 @@ static int define(struct storage_call *s, bool start)
 		return -1;
 	}
 	put_pool(s, &pool);
+	storage_event(s, &pool, VIR_STORAGE_POOL_EVENT_DEFINED);
+	if (start) {
+		storage_event(s, &pool, VIR_STORAGE_POOL_EVENT_STARTED);
+	}
 	return 0;
 }
 
@@ -302,28 +306,48 @@ static int run_pool_create(struct storage_call *s)
 {
 	struct pool pool;
 
-	if (s->flags != 0 &&
-	    (get_pool(s, &pool) < 0 || pool_build(&pool, &s->error) < 0)) {
+	if (get_pool(s, &pool) < 0 ||
+	    (s->flags != 0 && pool_build(&pool, &s->error) < 0) ||
+	    pool_start(&s->store, s->uuid, true, &s->error) < 0) {
 		return -1;
 	}
-	return pool_start(&s->store, s->uuid, true, &s->error);
+	storage_event(s, &pool, VIR_STORAGE_POOL_EVENT_STARTED);
+	return 0;
 }
 
 static int run_pool_build(struct storage_call *s)
 {
 	struct pool pool;
 
-	return get_pool(s, &pool) < 0 ? -1 : pool_build(&pool, &s->error);
+	if (get_pool(s, &pool) < 0 || pool_build(&pool, &s->error) < 0) {
+		return -1;
+	}
+	storage_event(s, &pool, VIR_STORAGE_POOL_EVENT_CREATED);
+	return 0;
 }
 
 static int run_pool_destroy(struct storage_call *s)
 {
-	return pool_start(&s->store, s->uuid, false, &s->error);
+	struct pool pool;
+
+	if (get_pool(s, &pool) < 0 ||
+	    pool_start(&s->store, s->uuid, false, &s->error) < 0) {
+		return -1;
+	}
+	storage_event(s, &pool, VIR_STORAGE_POOL_EVENT_STOPPED);
+	return 0;
 }
 
 static int run_pool_undefine(struct storage_call *s)
 {
-	return pool_undefine(&s->store, s->uuid, &s->error);
+	struct pool pool;
+
+	if (get_pool(s, &pool) < 0 ||
+	    pool_undefine(&s->store, s->uuid, &s->error) < 0) {
+		return -1;
+	}
+	storage_event(s, &pool, VIR_STORAGE_POOL_EVENT_UNDEFINED);
+	return 0;
 }
 
 /* Nothing is kept that could be old. */
@@ -334,10 +358,13 @@ static int run_pool_refresh(struct storage_call *s)
 	if (get_pool(s, &pool) < 0) {
 		return -1;
 	}
-	return pool.active ? 0
-			   : vir_error_set(&s->error, VIR_ERR_OPERATION_INVALID,
-					   "storage pool '%s' is not active",
-					   pool.name);
+	if (!pool.active) {
+		return vir_error_set(&s->error, VIR_ERR_OPERATION_INVALID,
+				     "storage pool '%s' is not active",
+				     pool.name);
+	}
+	storage_event(s, &pool, STORAGE_REFRESHED);
+	return 0;
 }
 
 /* --------------------------------------------------------------- volumes */

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "storage_call.h"
 
+#include <libvirt/libvirt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "event.h"
 #include "log.h"
 #include "server.h"
 
@@ -56,6 +58,45 @@ static void on_thread(struct thread_work *work)
 	}
 }
 
+void storage_event(struct storage_call *s, const struct pool *pool,
+		   int32_t type)
+{
+	struct storage_event *event = &s->events[s->event_count++];
+
+	event->type = type;
+	memcpy(event->uuid, pool->uuid, UUID_SIZE);
+	snprintf(event->name, sizeof(event->name), "%s", pool->name);
+}
+
+static void tell(struct event_hub *hub, const struct storage_event *event)
+{
+	bool refreshed = event->type == STORAGE_REFRESHED;
+	struct xdr_writer body;
+
+	xdr_writer_init(&body, PACKET_OUT_MAX);
+	xdr_put_string(&body, event->name);
+	xdr_put_fixed(&body, event->uuid, UUID_SIZE);
+	if (!refreshed) {
+		xdr_put_i32(&body, event->type);
+		xdr_put_i32(&body, 0); /* no detail */
+	}
+	event_tell(hub, EVENT_STORAGE_POOL, event->uuid,
+		   refreshed ? VIR_STORAGE_POOL_EVENT_ID_REFRESH
+			     : VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE,
+		   &body);
+	xdr_writer_fini(&body);
+}
+
+/* Which may drop its client, too. */
+static void tell_all(struct storage_call *s)
+{
+	struct event_hub *hub = server_events(s->server);
+
+	for (unsigned int i = 0; hub && i < s->event_count; i++) {
+		tell(hub, &s->events[i]);
+	}
+}
+
 static void answer(struct storage_call *s)
 {
 	struct call *call = s->call;
@@ -75,6 +116,9 @@ static void done(struct thread_work *work)
 {
 	struct storage_call *s = (struct storage_call *)work;
 
+	if (s->run) {
+		tell_all(s);
+	}
 	if (s->call) {
 		answer(s);
 	} else if (s->what[0]) {
@@ -112,7 +156,8 @@ void storage_call(struct call *call, const char *arguments, uint32_t known,
 	xdr_reader_init(&call->args, s->body, len);
 	s->call = call;
 	s->run = run;
-	s->store = *server_pools(client_server(client));
+	s->server = client_server(client);
+	s->store = *server_pools(s->server);
 	for (; *arguments; arguments++) {
 		read_one(s, &call->args, *arguments);
 	}
@@ -126,6 +171,6 @@ void storage_call(struct call *call, const char *arguments, uint32_t known,
 	s->work.done = done;
 	thread_work_begin(&s->work, client_loop(client),
 			  client_is_readonly(client)
-				  ? server_reader_threads(client_server(client))
+				  ? server_reader_threads(s->server)
 				  : NULL);
 }

@@ -20,6 +20,16 @@
 #include "vir_error.h"
 #include "xdr.h"
 
+#define STORAGE_EVENTS_MAX 2u
+#define STORAGE_REFRESHED (-1)
+
+/* What has become of a pool: virStoragePoolEventLifecycleType, or refreshed. */
+struct storage_event {
+	int32_t type;
+	uint8_t uuid[UUID_SIZE];
+	char name[POOL_NAME_MAX];
+};
+
 struct storage_call {
 	struct thread_work work; /* the first member */
 	struct call *call; /* NULL: its client is gone */
@@ -28,6 +38,9 @@ struct storage_call {
 		[CALL_WHAT_SIZE]; /* then, if it changes something: for the audit */
 	/* On the thread: 0 with the answer in reply, or -1 with the error. */
 	int (*run)(struct storage_call *s);
+	struct storage_event events[STORAGE_EVENTS_MAX];
+	unsigned int event_count;
+	struct server *server;
 	struct pool_store store;
 	struct xdr_writer reply;
 	struct vir_error_text error;
@@ -48,5 +61,9 @@ struct storage_call {
  */
 void storage_call(struct call *call, const char *arguments, uint32_t known,
 		  int (*run)(struct storage_call *s));
+
+/* Those who want to hear of it are told when the call has succeeded. */
+void storage_event(struct storage_call *s, const struct pool *pool,
+		   int32_t type);
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_STORAGE_CALL_H */
