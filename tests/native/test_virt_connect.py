@@ -12,6 +12,7 @@ import pytest
 
 from test_hvd import wait
 from test_hvd_scale import another_user
+from test_hvd_service import listening, passed
 from virt import (KEEPALIVE, Wire, built, machine, string,  # noqa: F401
                   virt, wire)
 
@@ -254,6 +255,27 @@ def test_a_client_that_leaves_halfway(virt):
         client.socket.sendall(bytes(count)[:3] + b"\x3c" + bytes(count))
         client.close()
     assert virt.virsh("hostname") == HOST
+
+
+def test_sockets_are_passed(virt):
+    """They are used and stay, wherever --socket-dir is."""
+    virt.stop()
+    paths = {"virthvdd": virt.machine.tmp / "rw",
+             "virthvdd-ro": virt.machine.tmp / "ro"}
+    sockets = {name: listening(path) for name, path in paths.items()}
+    early = Wire(paths["virthvdd-ro"])
+    virt.machine.prefix = passed(sockets)
+    virt.start(pass_fds=sockets.values())
+    assert is_served(early)
+    early.close()
+    assert not virt.socket.exists() and not virt.readonly.exists()
+    virt.stop()
+    between = Wire(paths["virthvdd"])
+    virt.start(pass_fds=sockets.values())
+    assert is_served(between)
+    between.close()
+    for fd in sockets.values():
+        os.close(fd)
 
 
 def test_kill(virt):

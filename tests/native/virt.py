@@ -39,12 +39,13 @@ class Virt(Program):
                         XDG_CACHE_HOME=str(machine.tmp / "cache"),
                         XDG_CONFIG_HOME=str(machine.tmp / "config"))
 
-    def start(self, *args):
+    def start(self, *args, **more):
         before = self.listens()
         self.process = subprocess.Popen(
             [*self.machine.prefix, VIRTHVDD, "--socket-dir", self.folder, "--hvd-dir",
              self.machine.run_dir, "--log-level", "debug", *args],
-            stderr=self.log, env=dict(os.environ, ASAN_OPTIONS=ASAN_OPTIONS))
+            stderr=self.log, env=dict(os.environ, ASAN_OPTIONS=ASAN_OPTIONS),
+            **more)
         # a socket that is there may not be listened on yet
         wait(lambda: self.listens() > before or self.ended())
 
