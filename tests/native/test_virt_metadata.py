@@ -3,12 +3,12 @@
 # pylint: disable=redefined-outer-name
 
 import struct
-import uuid
 
 import libvirt
 import pytest
 
-from virt import built, machine, string, virt, wire  # noqa: F401
+from virt import (built, definition, domain, machine, string,  # noqa: F401
+                  virt, wire)
 
 pytestmark = built
 RPC, INVALID_ARG, XML_DETAIL, INVALID, NOT_THERE = 39, 8, 35, 55, 80
@@ -23,15 +23,6 @@ def z1(virt):
     client.call("zone.define", definition=virt.machine.definition())
     yield client
     client.close()
-
-
-def definition(client, name="z1"):
-    return client.call("zone.get", name=name)["definition"]
-
-
-def domain(client, name="z1"):
-    ident = uuid.UUID(client.call("zone.get", name=name)["uuid"])
-    return string(name) + ident.bytes + struct.pack(">i", -1)
 
 
 def test_title_and_description(virt, z1):

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from virt import built, machine, string, virt, Wire  # noqa: F401
+from virt import Wire, built, machine, rows, string, virt  # noqa: F401
 
 pytestmark = built
 
@@ -35,10 +35,6 @@ def wire(net):
     client.open()
     yield client
     client.close()
-
-
-def rows(text):
-    return [line.split() for line in text.splitlines()]
 
 
 def test_list(net):

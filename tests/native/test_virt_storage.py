@@ -12,7 +12,7 @@ import libvirt
 import pytest
 
 from test_hvd import wait
-from virt import Wire, built, machine, string, virt  # noqa: F401
+from virt import Wire, built, machine, rows, string, virt  # noqa: F401
 
 pytestmark = built
 
@@ -42,10 +42,6 @@ def wire(store):
 def pool_xml(folder):
     return (f"<pool type='dir'><name>p</name><target><path>{folder}</path>"
             "</target></pool>")
-
-
-def rows(text):
-    return [line.split() for line in text.splitlines()]
 
 
 def image(folder, name="a.img", size=1 << 20):

@@ -4,11 +4,11 @@
 
 import signal
 import struct
-import uuid
 
 import pytest
 
-from virt import Wire, built, machine, string, virt, wire  # noqa: F401
+from virt import (Wire, built, definition, domain, machine,  # noqa: F401
+                  string, virt, wire)
 
 pytestmark = built
 RPC, INVALID_ARG, NO_DOMAIN, INVALID, UNSUPPORTED = 39, 8, 42, 55, 84
@@ -20,15 +20,6 @@ def z1(virt):
     client.call("zone.define", definition=virt.machine.definition())
     yield client
     client.close()
-
-
-def definition(client, name="z1"):
-    return client.call("zone.get", name=name)["definition"]
-
-
-def domain(client, name="z1"):
-    ident = uuid.UUID(client.call("zone.get", name=name)["uuid"])
-    return string(name) + ident.bytes + struct.pack(">i", -1)
 
 
 def test_autostart(virt, z1):

@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import subprocess
+import uuid
 
 import libvirt
 import pytest
@@ -159,6 +160,22 @@ def string(text):
     return struct.pack(">I", len(data)) + data + bytes(-len(data) % 4)
 
 
+def definition(client, name="z1"):
+    """hvd's."""
+    return client.call("zone.get", name=name)["definition"]
+
+
+def domain(client, name="z1"):
+    """One that is off, as an argument."""
+    ident = uuid.UUID(client.call("zone.get", name=name)["uuid"])
+    return string(name) + ident.bytes + struct.pack(">i", -1)
+
+
+def rows(text):
+    """The words of a table."""
+    return [line.split() for line in text.splitlines()]
+
+
 @pytest.fixture
 def wire(virt):
     client = Wire(virt.socket)
@@ -167,5 +184,5 @@ def wire(virt):
     client.close()
 
 
-__all__ = ["VIRTHVDD", "Virt", "Wire", "built", "machine", "string",
-           "virt", "wire"]
+__all__ = ["VIRTHVDD", "Virt", "Wire", "built", "definition", "domain",
+           "machine", "rows", "string", "virt", "wire"]

@@ -23,6 +23,7 @@ struct vcpu_call {
 	uint32_t map_len; /* of one */
 	uint32_t count; /* of maps, or infos */
 	bool config;
+	definition_edit_fn edit; /* of the configuration */
 	struct json_object *zone;
 };
 
@@ -42,6 +43,29 @@ static struct vcpu_call *keep(struct call *call, const struct vcpu_call *args)
 		*v = *args;
 	}
 	return v;
+}
+
+static void changed_live(struct call *call, struct json_object *result)
+{
+	struct vcpu_call *v = call->state;
+
+	if (v->config) {
+		call_edit_definition(call, &v->ref, v->edit);
+	} else {
+		call_step_done(call, result);
+	}
+}
+
+/* If it is live by hvd's method, whose params are used up; then the configuration. */
+static void change(struct call *call, bool live, const char *method,
+		   struct json_object *params)
+{
+	if (live) {
+		call_hvd(call, method, params, changed_live);
+	} else {
+		json_object_put(params);
+		changed_live(call, NULL);
+	}
 }
 
 /* ------------------------------------------------------------- how many */
@@ -142,17 +166,6 @@ static int edit_count(struct call *call, struct json_object *definition,
 	return 0;
 }
 
-static void counted_live(struct call *call, struct json_object *result)
-{
-	struct vcpu_call *v = call->state;
-
-	if (v->config) {
-		call_edit_definition(call, &v->ref, edit_count);
-	} else {
-		call_step_done(call, result);
-	}
-}
-
 static void set_count_of(struct call *call, struct json_object *zone)
 {
 	struct vcpu_call *v = call->state;
@@ -169,13 +182,10 @@ static void set_count_of(struct call *call, struct json_object *zone)
 			   "next start");
 		return;
 	}
-	if (!live) {
-		counted_live(call, NULL);
-		return;
-	}
+	v->edit = edit_count;
 	params = domain_params(&v->ref);
 	json_put(params, "vcpus", json_object_new_int64(v->vcpu));
-	call_hvd(call, "zone.set", params, counted_live);
+	change(call, live, "zone.set", params);
 }
 
 static void set_count(struct call *call, bool with_flags, uint32_t flags)
@@ -422,17 +432,6 @@ static int edit_pin(struct call *call, struct json_object *definition,
 	return 0;
 }
 
-static void pinned_live(struct call *call, struct json_object *result)
-{
-	struct vcpu_call *v = call->state;
-
-	if (v->config) {
-		call_edit_definition(call, &v->ref, edit_pin);
-	} else {
-		call_step_done(call, result);
-	}
-}
-
 static void pin_zone(struct call *call, struct json_object *zone)
 {
 	struct vcpu_call *v = call->state;
@@ -448,14 +447,11 @@ static void pin_zone(struct call *call, struct json_object *zone)
 			   "or change the configuration (--config)");
 		return;
 	}
-	if (!live) {
-		pinned_live(call, NULL);
-		return;
-	}
+	v->edit = edit_pin;
 	params = domain_params(&v->ref);
 	json_put(params, "vcpu", json_object_new_int64(v->vcpu));
 	json_put(params, "pcpu", json_object_new_int(v->pcpu));
-	call_hvd(call, "zone.pin", params, pinned_live);
+	change(call, live, "zone.pin", params);
 }
 
 /* One CPU, or all of the machine: anywhere.  Bits beyond these do not matter. */

@@ -86,6 +86,21 @@ static int open_file(int dir, const char *name, struct stat *ret_st)
 	return fd;
 }
 
+/* One of the pool's; -1 with the error set. */
+static int open_volume(const struct pool *pool, const char *name,
+		       struct stat *ret_st, struct vir_error_text *ret_error)
+{
+	int dir = open_pool(pool, ret_error);
+	int fd;
+
+	if (dir < 0) {
+		return -1;
+	}
+	fd = open_file(dir, name, ret_st);
+	close(dir);
+	return fd < 0 ? fail(ret_error, pool, name, -fd) : fd;
+}
+
 /* --------------------------------------------------------------- reading */
 
 static int is_volume(int dir, const char *name)
@@ -169,17 +184,11 @@ int volume_get(const struct pool *pool, const char *name,
 	       struct volume *ret_volume, struct vir_error_text *ret_error)
 {
 	struct volume *v = ret_volume;
-	int dir = open_pool(pool, ret_error);
 	struct stat st;
-	int fd;
+	int fd = open_volume(pool, name, &st, ret_error);
 
-	if (dir < 0) {
-		return -1;
-	}
-	fd = open_file(dir, name, &st);
-	close(dir);
 	if (fd < 0) {
-		return fail(ret_error, pool, name, -fd);
+		return -1;
 	}
 	*v = (struct volume){ .capacity = (uint64_t)st.st_size,
 			      .allocation = (uint64_t)st.st_blocks * 512,
@@ -354,17 +363,11 @@ static int open_source(const struct pool *pool, const char *name,
 		       struct volume_plan *plan,
 		       struct vir_error_text *ret_error)
 {
-	int dir = open_pool(pool, ret_error);
 	struct stat st;
-	int fd;
+	int fd = open_volume(pool, name, &st, ret_error);
 
-	if (dir < 0) {
-		return -1;
-	}
-	fd = open_file(dir, name, &st);
-	close(dir);
 	if (fd < 0) {
-		return fail(ret_error, pool, name, -fd);
+		return -1;
 	}
 	if (flock(fd, LOCK_SH | LOCK_NB) < 0) {
 		close(fd);
