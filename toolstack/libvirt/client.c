@@ -77,6 +77,11 @@ bool client_is_readonly(struct client *client)
 	return client->readonly || client->asked_readonly;
 }
 
+const void *client_user(struct client *client)
+{
+	return client->waiter.quota;
+}
+
 const char *client_name(struct client *client)
 {
 	return client->name;

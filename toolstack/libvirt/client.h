@@ -55,6 +55,8 @@ struct server *client_server(struct client *client);
 uv_loop_t *client_loop(struct client *client);
 /* By its socket, or by what it asked for. */
 bool client_is_readonly(struct client *client);
+/* Whose it is: to be compared only. */
+const void *client_user(struct client *client);
 /* "pid 12, uid 0" */
 const char *client_name(struct client *client);
 

@@ -169,6 +169,7 @@ void storage_call(struct call *call, const char *arguments, uint32_t known,
 	call->free_state = forget;
 	s->work.run = on_thread;
 	s->work.done = done;
+	s->work.user = client_user(client);
 	thread_work_begin(&s->work, client_loop(client),
 			  client_is_readonly(client)
 				  ? server_reader_threads(s->server)

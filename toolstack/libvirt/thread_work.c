@@ -44,14 +44,45 @@ static void start(struct thread_work *work)
 	uv_queue_work(work->work.loop, &work->work, on_thread, on_done);
 }
 
+static bool has_thread(const struct thread_share *share, const void *user)
+{
+	for (unsigned int i = 0; i < share->max; i++) {
+		if (share->running[i] && share->running[i]->user == user) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static struct thread_work *next_work(const struct thread_share *share)
+{
+	for (struct thread_work *w = share->first; w; w = w->next) {
+		if (!has_thread(share, w->user)) {
+			return w;
+		}
+	}
+	return share->first;
+}
+
 static void start_next(struct thread_share *share)
 {
-	while (share->first && share->running < share->max) {
-		struct thread_work *work = share->first;
+	for (unsigned int i = 0; i < share->max && share->first; i++) {
+		if (!share->running[i]) {
+			share->running[i] = next_work(share);
+			dequeue(share->running[i]);
+			start(share->running[i]);
+		}
+	}
+}
 
-		dequeue(work);
-		share->running++;
-		start(work);
+static void leave(struct thread_work *work)
+{
+	struct thread_share *share = work->share;
+
+	for (unsigned int i = 0; i < share->max; i++) {
+		if (share->running[i] == work) {
+			share->running[i] = NULL;
+		}
 	}
 }
 
@@ -61,9 +92,11 @@ static void on_done(uv_work_t *uv, int status)
 	struct thread_share *share = work->share;
 
 	(void)status;
+	if (share) {
+		leave(work);
+	}
 	work->done(work);
 	if (share) {
-		share->running--;
 		start_next(share);
 	}
 }

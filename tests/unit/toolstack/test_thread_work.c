@@ -86,7 +86,9 @@ static void finish(unsigned int count)
 	}
 	uv_run(&t.loop, UV_RUN_DEFAULT);
 	assert_null(t.share.first);
-	assert_int_equal(t.share.running, 0);
+	for (unsigned int i = 0; i < SHARE; i++) {
+		assert_null(t.share.running[i]);
+	}
 }
 
 /* While a share has all it may have others go on. */
@@ -122,12 +124,31 @@ static void test_giving_up(void **state)
 	}
 }
 
+/* Who waits behind all that another one wants gets the next thread. */
+static void test_users(void **state)
+{
+	(void)state;
+	t.other.work.run = run;
+	t.other.work.done = done;
+	t.other.work.user = &t.other;
+	thread_work_begin(&t.other.work, &t.loop, &t.share);
+	uv_sem_post(&t.go_on);
+	while (t.other.work.link) {
+		uv_run(&t.loop, UV_RUN_ONCE);
+	}
+	for (unsigned int i = SHARE; i < WORKS; i++) {
+		assert_non_null(t.pieces[i].work.link);
+	}
+	finish(WORKS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_a_share, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_giving_up, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_users, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
