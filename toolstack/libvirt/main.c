@@ -2,6 +2,7 @@
 /* virthvdd: hvd for libvirt's clients.  docs/man/virthvdd.8 describes it. */
 #include <errno.h>
 #include <getopt.h>
+#include <libxml/parser.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,6 +230,8 @@ int main(int argc, char **argv)
 		return rc;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	/* Or threads do it, all at the same time. */
+	xmlInitParser();
 	service_want_descriptors(DESCRIPTORS);
 	if (uv_loop_init(&loop) < 0) {
 		log_error("no event loop");
