@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 backends-y += \
+	backends/core/chain_io.c \
 	backends/core/event.c \
 	backends/core/event_uv.c \
 	backends/core/guest_mem.c \
@@ -18,6 +19,10 @@ backends-y += \
 	backends/blk/store_null.c \
 	backends/blk/store_uring.c \
 	backends/blk/virtio_blk.c \
+	backends/gpu/edid.c \
+	backends/gpu/gpu_2d.c \
+	backends/gpu/video_memory.c \
+	backends/gpu/virtio_gpu.c \
 	backends/transport/zone/zone_io.c \
 	backends/transport/zone/zone_port_fd.c \
 	backends/transport/zone/zone_virtio.c \

@@ -105,6 +105,11 @@ unit-tests-y += tests/unit/backends/test_virtio_rng
 test_virtio_rng-src := $(rng-src)
 fuzzers-y += tests/fuzz/rng_fuzz
 rng_fuzz-src := $(rng-src)
+gpu-src := $(filter backends/gpu/%,$(backends-y)) \
+	$(addprefix backends/core/,chain_io.c event.c guest_mem.c vq.c) \
+	$(addprefix tests/unit/backends/support/,event_pump.c ring_driver.c)
+unit-tests-y += tests/unit/backends/test_virtio_gpu
+test_virtio_gpu-src := $(gpu-src)
 unit-tests-y += tests/unit/backends/test_zone_console
 test_zone_console-src := $(backends-whole)
 test_zone_console-libs := json-c libuv liburing

@@ -37,6 +37,7 @@
 #define VIRTIO_ID_BLOCK 2u
 #define VIRTIO_ID_CONSOLE 3u
 #define VIRTIO_ID_ENTROPY 4u
+#define VIRTIO_ID_GPU 16u
 
 struct virtio_device;
 typedef void (*virtio_stop_cb)(struct virtio_device *dev);
