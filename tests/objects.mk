@@ -110,6 +110,8 @@ gpu-src := $(filter backends/gpu/%,$(backends-y)) \
 	$(addprefix tests/unit/backends/support/,event_pump.c ring_driver.c)
 unit-tests-y += tests/unit/backends/test_virtio_gpu
 test_virtio_gpu-src := $(gpu-src)
+fuzzers-y += tests/fuzz/gpu_fuzz
+gpu_fuzz-src := $(gpu-src)
 unit-tests-y += tests/unit/backends/test_zone_console
 test_zone_console-src := $(backends-whole)
 test_zone_console-libs := json-c libuv liburing
