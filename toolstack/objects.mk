@@ -34,7 +34,8 @@ zdef-y += \
 	toolstack/common/zone_limits.c \
 	toolstack/common/zone_name.c \
 	toolstack/common/zone_nbd.c \
-	toolstack/common/zone_net.c
+	toolstack/common/zone_net.c \
+	toolstack/common/zone_screen.c
 
 # The shell. libedit: line editing under the BSD licence.
 hvsh-y += $(zdef-y) \

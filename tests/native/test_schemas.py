@@ -201,6 +201,14 @@ def console(**more):
     return {"devices": [{"type": "console", **more}]}
 
 
+def gpu(**more):
+    return {"devices": [{"type": "gpu", **more}]}
+
+
+def keys(**more):
+    return {"devices": [{"type": "input", **more}]}
+
+
 GOOD = [
     {}, {"name": "a" * 63}, {"name": "0._-"},
     {"name": "7a6d2f14-3c1b-4d5e-8f90-1122334455667"}, {"vcpus": 32},
@@ -238,6 +246,13 @@ GOOD = [
     net(limits={"rx-bytes-sec": "1K", "tx-packets-sec": 1}),
     net(limits={"tx-bytes-sec": "1K", "rx-packets-sec": 1}),
     rng(), rng(source="/dev/hwrng", limits={"total-bytes-sec": "1M"}),
+    gpu(), gpu(name="g", xml="", heads=4, width=640, height=480, memory="6M"),
+    gpu(width=4096, height=2160, memory="256M"), gpu(vnc={}),
+    gpu(vnc={"port": "auto", "address": "::"}),
+    gpu(vnc={"port": 1024, "address": "10.0.0.1", "password-file": "/p"}),
+    gpu(vnc={"port": 65535}),
+    *(keys(name="i", xml="", kind=kind)
+      for kind in ("keyboard", "tablet", "mouse")),
 ]
 
 # What changes of the definition ("": that is left out), and where hvd says that
@@ -377,6 +392,25 @@ BAD = [
     (rng(path="/dev/hwrng"), "$.devices[0].path"),
     (rng(limits={"total-iops-sec": 5}),
      "$.devices[0].limits.total-iops-sec"),
+    (gpu(name="../g"), "$.devices[0].name"), (gpu(xml=1), "$.devices[0].xml"),
+    (gpu(heads=0), "$.devices[0].heads"), (gpu(heads=5), "$.devices[0].heads"),
+    (gpu(width=638), "$.devices[0].width"),
+    (gpu(width=4098), "$.devices[0].width"),
+    (gpu(width=801), "$.devices[0].width"),
+    (gpu(height=478), "$.devices[0].height"),
+    (gpu(height=2162), "$.devices[0].height"),
+    (gpu(height=601), "$.devices[0].height"),
+    (gpu(memory=16), "$.devices[0].memory"),
+    (gpu(memory="16"), "$.devices[0].memory"),
+    (gpu(vnc=5900), "$.devices[0].vnc"), (gpu(vnc={"tls": 1}), "$.devices[0].vnc.tls"),
+    (gpu(vnc={"port": 1023}), "$.devices[0].vnc.port"),
+    (gpu(vnc={"port": 65536}), "$.devices[0].vnc.port"),
+    (gpu(vnc={"port": "any"}), "$.devices[0].vnc.port"),
+    (gpu(vnc={"address": "localhost"}), "$.devices[0].vnc.address"),
+    (gpu(vnc={"password-file": "p"}), "$.devices[0].vnc.password-file"),
+    (keys(), "$.devices[0].kind"), (keys(kind="pen"), "$.devices[0].kind"),
+    (keys(kind="mouse", name="uart0"), "$.devices[0].name"),
+    (keys(kind="mouse", xml=1), "$.devices[0].xml"),
 ]
 
 # What a schema cannot say: sums, and members that depend on each other's values.
@@ -398,6 +432,13 @@ ONLY_HVD = [
      "$.devices[1].mac"),
     (net(user=True, forward=[{"port": 1}, {"port": 1, "to": 2}]),
      "$.devices[0].forward[1].port"),
+    (gpu(memory="3M"), "$.devices[0].memory"),
+    (gpu(memory="257M"), "$.devices[0].memory"),
+    (gpu(memory="16385K"), "$.devices[0].memory"),
+    (gpu(heads=2, width=1920, height=1080), "$.devices[0].memory"),
+    (gpu(heads=2, vnc={"port": 65535}), "$.devices[0].vnc.port"),
+    ({"devices": [{"type": "gpu"}] * 2}, "$.devices[1]"),
+    ({"devices": [{"type": "input", "kind": "mouse"}] * 9}, "$.devices[8]"),
 ]
 
 

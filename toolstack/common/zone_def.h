@@ -59,6 +59,17 @@ struct json_object;
 #define ZONE_DEF_BURST_MS 100u
 #define ZONE_DEF_BURST_MS_MAX 60000u
 #define ZONE_DEF_DEVICE_XML_MAX 4096u
+#define ZONE_DEF_HEADS_MAX 4u /* of a gpu */
+#define ZONE_DEF_WIDTH_MIN 640u
+#define ZONE_DEF_WIDTH_MAX 4096u
+#define ZONE_DEF_HEIGHT_MIN 480u
+#define ZONE_DEF_HEIGHT_MAX 2160u
+#define ZONE_DEF_VIDEO_MIN (4ull << 20) /* bytes of video memory */
+#define ZONE_DEF_VIDEO_MAX (256ull << 20)
+#define ZONE_DEF_VNC_PORT_MIN 1024u
+#define ZONE_DEF_VNC_AUTO 5900u /* the first port that "auto" tries */
+#define ZONE_DEF_VNC_ADDRESS_MAX 45u /* Linux: INET6_ADDRSTRLEN - 1 */
+#define ZONE_DEF_INPUTS_MAX 8u
 
 enum zone_policy {
 	ZONE_POLICY_DESTROY,
@@ -71,6 +82,14 @@ enum zone_device_type {
 	ZONE_DEVICE_DISK,
 	ZONE_DEVICE_NET,
 	ZONE_DEVICE_RNG,
+	ZONE_DEVICE_GPU,
+	ZONE_DEVICE_INPUT,
+};
+
+enum zone_input {
+	ZONE_INPUT_KEYBOARD,
+	ZONE_INPUT_TABLET,
+	ZONE_INPUT_MOUSE,
 };
 
 enum zone_on_error {
@@ -121,6 +140,22 @@ enum zone_vhost {
 	ZONE_VHOST_ON, /* or the zone does not start */
 };
 
+/* Where viewers on a network see a screen. */
+struct zone_vnc {
+	bool on;
+	uint16_t port; /* of head 0, the others count up; 0: "auto" */
+	char address[ZONE_DEF_VNC_ADDRESS_MAX + 1]; /* IPv4 or IPv6 */
+	char *password_file; /* NULL: none */
+};
+
+struct zone_gpu {
+	uint32_t heads; /* 0: it is another device */
+	uint32_t width; /* pixels, that each head begins with */
+	uint32_t height;
+	uint64_t memory; /* bytes, for pictures */
+	struct zone_vnc vnc;
+};
+
 /* A virtio device; its place in the list is its slot. */
 struct zone_device {
 	enum zone_device_type type;
@@ -152,6 +187,8 @@ struct zone_device {
 	uint32_t mtu;
 	bool link; /* the cable is plugged in */
 	enum zone_vhost vhost;
+	struct zone_gpu gpu;
+	enum zone_input input; /* what an input device is */
 };
 
 /* XML text of some program, in a namespace of its own.  Nobody here reads it. */
@@ -271,6 +308,9 @@ bool zone_def_is_nbd(const struct zone_device *device);
 bool zone_nbd_same(const struct zone_nbd *a, const struct zone_nbd *b);
 /* What other programs call it: "nbd+unix:///root?socket=/run/nbd.sock". */
 void zone_nbd_uri(const struct zone_nbd *nbd, char ret[ZONE_NBD_URI_MAX]);
+const char *zone_def_input_name(enum zone_input input);
+/* The device with screens; NULL: the zone has none. */
+const struct zone_device *zone_def_gpu(const struct zone_def *def);
 /* NULL: there is none of that name. */
 const struct zone_device *zone_def_device(const struct zone_def *def,
 					  const char *name);
@@ -287,6 +327,6 @@ void zone_def_forwards_to_json(const struct zone_device *device,
 const char *const *zone_def_members(void);
 /* ... and a device of that type, beside "type" */
 const char *const *zone_def_device_members(enum zone_device_type type);
-#define ZONE_DEVICE_TYPES (ZONE_DEVICE_RNG + 1)
+#define ZONE_DEVICE_TYPES (ZONE_DEVICE_INPUT + 1)
 
 #endif /* ZV_TOOLSTACK_COMMON_ZONE_DEF_H */

@@ -123,4 +123,32 @@ int zone_forward_parse(struct def_parser *p, const char *path,
 bool zone_forwards_equal(const struct zone_device *a,
 			 const struct zone_device *b);
 
+/* -------------------------------------- screens and keys: zone_screen.c */
+
+int zone_gpu_heads(struct def_parser *p, const char *path,
+		   struct json_object *value, struct zone_device *device);
+int zone_gpu_width(struct def_parser *p, const char *path,
+		   struct json_object *value, struct zone_device *device);
+int zone_gpu_height(struct def_parser *p, const char *path,
+		    struct json_object *value, struct zone_device *device);
+int zone_gpu_memory(struct def_parser *p, const char *path,
+		    struct json_object *value, struct zone_device *device);
+int zone_gpu_vnc(struct def_parser *p, const char *path,
+		 struct json_object *value, struct zone_device *device);
+void zone_gpu_defaults(const struct zone_def *def, struct zone_device *device);
+/* Is there memory for what its heads show, and a port for each? */
+int zone_gpu_check(struct def_parser *p, const char *path,
+		   struct zone_device *device);
+void zone_gpu_to_json(const struct zone_device *device,
+		      struct json_object *json);
+bool zone_gpu_equal(const struct zone_gpu *a, const struct zone_gpu *b);
+int zone_input_kind(struct def_parser *p, const char *path,
+		    struct json_object *value, struct zone_device *device);
+void zone_input_defaults(const struct zone_def *def,
+			 struct zone_device *device);
+int zone_input_check(struct def_parser *p, const char *path,
+		     struct zone_device *device);
+void zone_input_to_json(const struct zone_device *device,
+			struct json_object *json);
+
 #endif /* ZV_TOOLSTACK_COMMON_ZONE_DEF_PARSE_H */

@@ -26,6 +26,9 @@ struct device_type {
 	/* What depends on more than one member; NULL: nothing does. */
 	int (*check)(struct def_parser *p, const char *path,
 		     struct zone_device *device);
+	/* The same, of a device with a live member changed. */
+	int (*check_change)(struct def_parser *p, const char *path,
+			    struct zone_device *device);
 	void (*to_json)(const struct zone_device *device,
 			struct json_object *json);
 };
@@ -82,8 +85,10 @@ static void clear_device(struct zone_device *device)
 {
 	free(device->path);
 	free(device->xml);
+	free(device->gpu.vnc.password_file);
 	device->path = NULL;
 	device->xml = NULL;
+	device->gpu.vnc.password_file = NULL;
 }
 
 /* --------------------------------------------------------------- disk */
@@ -462,6 +467,35 @@ static const struct device_type types[] = {
 		.check = rng_check,
 		.to_json = rng_to_json,
 	},
+	[ZONE_DEVICE_GPU] = {
+		.name = "gpu",
+		.max = 1,
+		.members = {
+			{ "name", NULL, false },
+			{ "xml", device_xml, false },
+			{ "heads", zone_gpu_heads, false },
+			{ "width", zone_gpu_width, true },
+			{ "height", zone_gpu_height, true },
+			{ "memory", zone_gpu_memory, false },
+			{ "vnc", zone_gpu_vnc, false },
+		},
+		.set_defaults = zone_gpu_defaults,
+		.check = zone_gpu_check,
+		.check_change = zone_gpu_check,
+		.to_json = zone_gpu_to_json,
+	},
+	[ZONE_DEVICE_INPUT] = {
+		.name = "input",
+		.max = ZONE_DEF_INPUTS_MAX,
+		.members = {
+			{ "name", NULL, false },
+			{ "xml", device_xml, false },
+			{ "kind", zone_input_kind, false },
+		},
+		.set_defaults = zone_input_defaults,
+		.check = zone_input_check,
+		.to_json = zone_input_to_json,
+	},
 };
 
 _Static_assert(COUNT(types) == ZONE_DEVICE_TYPES, "a row for each type");
@@ -476,6 +510,16 @@ const struct zone_device *zone_def_device(const struct zone_def *def,
 {
 	for (uint32_t i = 0; i < def->device_count; i++) {
 		if (strcmp(def->devices[i].name, name) == 0) {
+			return &def->devices[i];
+		}
+	}
+	return NULL;
+}
+
+const struct zone_device *zone_def_gpu(const struct zone_def *def)
+{
+	for (uint32_t i = 0; i < def->device_count; i++) {
+		if (def->devices[i].type == ZONE_DEVICE_GPU) {
 			return &def->devices[i];
 		}
 	}
@@ -635,7 +679,8 @@ static int parse_virtio(struct def_parser *p, const char *path,
 	}
 	zerror_path(at, "%s.type", path);
 	return DEF_REFUSE(p, at,
-			  "this version knows console, disk, net, rng and uart",
+			  "this version knows console, disk, gpu, input, net, "
+			  "rng and uart",
 			  "\"%.32s\" is not a device type", name);
 }
 
@@ -762,6 +807,10 @@ int zone_def_change_device(struct zone_def *def, const char *name,
 			return -1;
 		}
 	}
+	if (types[device.type].check_change &&
+	    types[device.type].check_change(&p, p.root, &device) < 0) {
+		return -1;
+	}
 	def->devices[found - def->devices] = device;
 	return 0;
 }
@@ -833,8 +882,11 @@ bool zone_devices_copy(const struct zone_def *from, struct zone_def *to)
 		struct zone_device *copy = &to->devices[i];
 
 		*copy = *device;
-		copy->xml = NULL;
-		if (!copy_text(device->path, &copy->path) ||
+		copy->path = copy->xml = NULL;
+		copy->gpu.vnc.password_file = NULL;
+		if (!copy_text(device->gpu.vnc.password_file,
+			       &copy->gpu.vnc.password_file) ||
+		    !copy_text(device->path, &copy->path) ||
 		    !copy_text(device->xml, &copy->xml)) {
 			clear_device(copy);
 			return false;
@@ -863,7 +915,8 @@ static bool same_device(const struct zone_device *a,
 	       a->on_error == b->on_error && a->user == b->user &&
 	       zone_forwards_equal(a, b) && strcmp(a->bridge, b->bridge) == 0 &&
 	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
-	       a->mtu == b->mtu && a->link == b->link && a->vhost == b->vhost;
+	       a->mtu == b->mtu && a->link == b->link && a->vhost == b->vhost &&
+	       zone_gpu_equal(&a->gpu, &b->gpu) && a->input == b->input;
 }
 
 bool zone_devices_equal(const struct zone_def *a, const struct zone_def *b)

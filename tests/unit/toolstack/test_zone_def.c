@@ -338,6 +338,111 @@ static void test_rng(void **state)
 	zone_def_destroy(def);
 }
 
+static void test_gpu(void **state)
+{
+	struct zone_def *def = parse_devices(
+		"[{\"type\":\"rng\"},{\"type\":\"gpu\",\"heads\":2,"
+		"\"width\":1920,\"height\":1080,\"memory\":\"32M\","
+		"\"vnc\":{\"port\":5901,\"address\":\"0:0::1\","
+		"\"password-file\":\"/p\"}}]");
+	struct zone_def *plain = parse_devices("[{\"type\":\"gpu\"}]");
+	const struct zone_device *d = zone_def_gpu(def);
+
+	(void)state;
+	assert_ptr_equal(d, &def->devices[1]);
+	assert_string_equal(d->name, "gpu0");
+	assert_int_equal(d->queues, 2);
+	assert_int_equal(d->gpu.heads, 2);
+	assert_int_equal(d->gpu.width, 1920);
+	assert_int_equal(d->gpu.height, 1080);
+	assert_int_equal(d->gpu.memory, 32 << 20);
+	assert_true(d->gpu.vnc.on);
+	assert_int_equal(d->gpu.vnc.port, 5901);
+	assert_string_equal(d->gpu.vnc.address, "::1");
+	assert_string_equal(d->gpu.vnc.password_file, "/p");
+	d = zone_def_gpu(plain);
+	assert_int_equal(d->gpu.heads, 1);
+	assert_int_equal(d->gpu.width, 1280);
+	assert_int_equal(d->gpu.height, 800);
+	assert_int_equal(d->gpu.memory, 16 << 20);
+	assert_false(d->gpu.vnc.on);
+	zone_def_destroy(plain);
+	zone_def_destroy(def);
+	def = parse_devices("[{\"type\":\"gpu\",\"vnc\":{}}]");
+	assert_true(def->devices[0].gpu.vnc.on);
+	assert_int_equal(def->devices[0].gpu.vnc.port, 0);
+	assert_string_equal(def->devices[0].gpu.vnc.address, "127.0.0.1");
+	zone_def_destroy(def);
+	def = parse_devices("[]");
+	assert_null(zone_def_gpu(def));
+	zone_def_destroy(def);
+}
+
+/* One picture for each head, and half a MiB. */
+static void test_gpu_memory(void **state)
+{
+	static const struct {
+		unsigned int heads, width, height, needs;
+	} cases[] = {
+		{ 1, 1280, 800, 5 },	{ 2, 1920, 1080, 17 },
+		{ 4, 4096, 2160, 136 }, { 1, 1024, 896, 4 },
+		{ 1, 1024, 898, 5 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char text[200];
+		char says[64];
+		struct zone_def *def;
+		struct zerror error;
+
+		for (unsigned int more = 0; more < 2; more++) {
+			unsigned int memory = cases[i].needs - 1 + more;
+
+			if (memory < 4) {
+				continue;
+			}
+			snprintf(text, sizeof(text),
+				 "[{\"type\":\"gpu\",\"heads\":%u,"
+				 "\"width\":%u,\"height\":%u,"
+				 "\"memory\":\"%uM\"}]",
+				 cases[i].heads, cases[i].width,
+				 cases[i].height, memory);
+			if (more) {
+				zone_def_destroy(parse_devices(text));
+				continue;
+			}
+			assert_int_equal(zone_def_parse_text(
+						 with("devices", text),
+						 strlen(with("devices", text)),
+						 &def, &error),
+					 -1);
+			snprintf(says, sizeof(says), "needs %uM: %u head%s",
+				 cases[i].needs, cases[i].heads,
+				 cases[i].heads == 1 ? " of" : "s of");
+			assert_non_null(strstr(error.message, says));
+			assert_string_equal(error.path, "$.devices[0].memory");
+		}
+	}
+}
+
+static void test_input(void **state)
+{
+	struct zone_def *def =
+		parse_devices("[{\"type\":\"input\",\"kind\":\"keyboard\"},"
+			      "{\"type\":\"input\",\"kind\":\"tablet\"},"
+			      "{\"type\":\"input\",\"kind\":\"mouse\"}]");
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(def->devices[i].input, i);
+		assert_int_equal(def->devices[i].queues, 2);
+	}
+	assert_string_equal(def->devices[1].name, "input1");
+	assert_string_equal(zone_def_input_name(ZONE_INPUT_TABLET), "tablet");
+	zone_def_destroy(def);
+}
+
 static void test_net(void **state)
 {
 	struct zone_def *def = parse_devices(
@@ -530,9 +635,15 @@ static void test_change_is_refused(void **state)
 		{ "rng0", "{\"link\":true}", ZERROR_UNSUPPORTED, "$.link" },
 		{ "console0", "{\"limits\":{}}", ZERROR_UNSUPPORTED,
 		  "$.limits" },
+		{ "gpu0", "{\"width\":641}", ZERROR_INVALID_DEFINITION,
+		  "$.width" },
+		{ "gpu0", "{\"width\":4096,\"height\":2160}",
+		  ZERROR_INVALID_DEFINITION, "$.memory" },
+		{ "gpu0", "{\"heads\":2}", ZERROR_UNSUPPORTED, "$.heads" },
 	};
 	static const char devices[] = "[{\"type\":\"net\"},{\"type\":\"rng\"},"
-				      "{\"type\":\"console\"}]";
+				      "{\"type\":\"console\"},"
+				      "{\"type\":\"gpu\"}]";
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -822,6 +933,18 @@ static void test_devices_are_compared(void **state)
 		"[{\"type\":\"net\",\"vhost\":true}]",
 		"[{\"type\":\"net\","
 		"\"limits\":{\"rx-packets-sec\":7}}]",
+		"[{\"type\":\"gpu\"}]",
+		"[{\"type\":\"gpu\",\"heads\":2}]",
+		"[{\"type\":\"gpu\",\"width\":640}]",
+		"[{\"type\":\"gpu\",\"height\":480}]",
+		"[{\"type\":\"gpu\",\"memory\":\"17M\"}]",
+		"[{\"type\":\"gpu\",\"vnc\":{}}]",
+		"[{\"type\":\"gpu\",\"vnc\":{\"port\":5900}}]",
+		"[{\"type\":\"gpu\",\"vnc\":{\"address\":\"::\"}}]",
+		"[{\"type\":\"gpu\",\"vnc\":{\"password-file\":\"/a\"}}]",
+		"[{\"type\":\"gpu\",\"vnc\":{\"password-file\":\"/b\"}}]",
+		"[{\"type\":\"input\",\"kind\":\"mouse\"}]",
+		"[{\"type\":\"input\",\"kind\":\"tablet\"}]",
 		"[]",
 	};
 
@@ -1378,6 +1501,9 @@ int main(void)
 		cmocka_unit_test(test_nbd),
 		cmocka_unit_test(test_nbd_lengths),
 		cmocka_unit_test(test_rng),
+		cmocka_unit_test(test_gpu),
+		cmocka_unit_test(test_gpu_memory),
+		cmocka_unit_test(test_input),
 		cmocka_unit_test(test_net),
 		cmocka_unit_test(test_net_in_user_mode),
 		cmocka_unit_test(test_mac_is_derived),

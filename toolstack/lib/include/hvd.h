@@ -318,7 +318,7 @@ struct hvd_zone_fault {
 /* A virtio device of a zone that runs. */
 struct hvd_device {
 	char *name;
-	char *type; /* "console", "disk", "net", "rng" */
+	char *type; /* "console", "disk", "net", "rng", "gpu", "input" */
 	/* "ok", "error" (the guest was told), "paused" (requests wait for
 	 * hvd_device_resume()), "broken" (the guest's driver must reset it) */
 	char *state;
