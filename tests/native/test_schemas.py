@@ -172,7 +172,7 @@ def test_tables_are_up_to_date():
 # --------------------------------------------------------- zone definitions
 
 @pytest.mark.parametrize("path", sorted(
-    (openrpc.TOP / "configs/zones").glob("*.json")), ids=lambda p: p.name)
+    (openrpc.TOP / "configs").glob("*/*.json")), ids=lambda p: p.name)
 def test_shipped_definitions(hvd, path):
     definition = json.loads(path.read_text())
     DEFINITION.validate(definition)
