@@ -19,6 +19,7 @@ backends-y += \
 	backends/blk/store_null.c \
 	backends/blk/store_uring.c \
 	backends/blk/virtio_blk.c \
+	backends/display/display_link.c \
 	backends/gpu/edid.c \
 	backends/gpu/gpu_2d.c \
 	backends/gpu/video_memory.c \

@@ -110,6 +110,9 @@ gpu-src := $(filter backends/gpu/%,$(backends-y)) \
 	$(addprefix tests/unit/backends/support/,event_pump.c ring_driver.c)
 unit-tests-y += tests/unit/backends/test_virtio_gpu
 test_virtio_gpu-src := $(gpu-src)
+unit-tests-y += tests/unit/backends/test_display_link
+test_display_link-src := backends/display/display_link.c backends/core/event.c \
+	tests/unit/backends/support/event_pump.c
 fuzzers-y += tests/fuzz/gpu_fuzz
 gpu_fuzz-src := $(gpu-src)
 unit-tests-y += tests/unit/backends/test_zone_console
