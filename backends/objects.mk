@@ -24,6 +24,7 @@ backends-y += \
 	backends/gpu/gpu_2d.c \
 	backends/gpu/video_memory.c \
 	backends/gpu/virtio_gpu.c \
+	backends/input/virtio_input.c \
 	backends/transport/zone/zone_io.c \
 	backends/transport/zone/zone_port_fd.c \
 	backends/transport/zone/zone_virtio.c \

@@ -115,6 +115,13 @@ test_display_link-src := backends/display/display_link.c backends/core/event.c \
 	tests/unit/backends/support/event_pump.c
 fuzzers-y += tests/fuzz/gpu_fuzz
 gpu_fuzz-src := $(gpu-src)
+input-src := backends/input/virtio_input.c \
+	$(addprefix backends/core/,chain_io.c event.c guest_mem.c vq.c) \
+	$(addprefix tests/unit/backends/support/,event_pump.c ring_driver.c)
+unit-tests-y += tests/unit/backends/test_virtio_input
+test_virtio_input-src := $(input-src)
+fuzzers-y += tests/fuzz/input_fuzz
+input_fuzz-src := $(input-src)
 unit-tests-y += tests/unit/backends/test_zone_console
 test_zone_console-src := $(backends-whole)
 test_zone_console-libs := json-c libuv liburing

@@ -38,6 +38,7 @@
 #define VIRTIO_ID_CONSOLE 3u
 #define VIRTIO_ID_ENTROPY 4u
 #define VIRTIO_ID_GPU 16u
+#define VIRTIO_ID_INPUT 18u
 
 struct virtio_device;
 typedef void (*virtio_stop_cb)(struct virtio_device *dev);
@@ -132,7 +133,8 @@ struct virtio_device {
 	uint32_t discard;
 	/*
 	 * One word per queue that outlives the process, written with one store;
-	 * what it means is the device's business.  Set by the transport.
+	 * what it means is the device's business.  Those beyond queue_count are
+	 * the device's alone, and 0 at first.  Set by the transport.
 	 */
 	uint64_t *mark;
 	/* Set by the transport if ops->tracked. */
