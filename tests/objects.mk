@@ -284,7 +284,8 @@ unit-tests-y += tests/unit/toolstack/test_core_file
 test_core_file-src := toolstack/daemon/core_file.c
 test_core_file-cflags := -Itoolstack/daemon
 unit-tests-y += tests/unit/toolstack/test_dump_file
-test_dump_file-src := toolstack/daemon/dump_file.c
+test_dump_file-src := toolstack/daemon/dump_file.c \
+	toolstack/common/zerror.c toolstack/common/text.c
 test_dump_file-cflags := -Itoolstack/daemon
 unit-tests-y += tests/unit/toolstack/test_zone_fsm
 test_zone_fsm-src := toolstack/daemon/zone_fsm.c

@@ -87,8 +87,11 @@ hvd-y += backends/core/rate.c \
 	toolstack/daemon/core_file.c \
 	toolstack/daemon/daemon.c \
 	toolstack/daemon/device_status.c \
+	toolstack/daemon/display_listen.c \
+	toolstack/daemon/display_process.c \
 	toolstack/daemon/dump_file.c \
 	toolstack/daemon/event.c \
+	toolstack/daemon/fd_message.c \
 	toolstack/daemon/frame.c \
 	toolstack/daemon/host_cpus.c \
 	toolstack/daemon/http_request.c \
@@ -121,6 +124,7 @@ hvd-y += backends/core/rate.c \
 	toolstack/daemon/trace.c \
 	toolstack/daemon/unix_socket.c \
 	toolstack/daemon/user_net.c \
+	toolstack/daemon/video_file.c \
 	toolstack/daemon/zone.c \
 	toolstack/daemon/zone_adopt.c \
 	toolstack/daemon/zone_autostart.c \
@@ -129,6 +133,7 @@ hvd-y += backends/core/rate.c \
 	toolstack/daemon/zone_counters.c \
 	toolstack/daemon/zone_describe.c \
 	toolstack/daemon/zone_devices.c \
+	toolstack/daemon/zone_display.c \
 	toolstack/daemon/zone_dump.c \
 	toolstack/daemon/zone_dump_flow.c \
 	toolstack/daemon/zone_end.c \

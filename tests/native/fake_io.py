@@ -14,11 +14,13 @@ What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
     under way: until $ZV_FAKE_DIR/linger-ZONE is removed
   error, paused, broken: disk0 gets into that state at the start
   no-space: it is paused, for that reason
+  refuse-keys, ignore-keys: what it does with them
   deaf: its consoles take no input
   mute: they do not answer the greeting
   noisy: tells of 100000 changes of it, as fast as it can, when it is ready
 Of a network over a stream it says error when that has ended, as hvd-io does, and
 of a disk when its NBD server has gone.
+To the socket of a gpu's output it says hello, and what came with a new one.
 Its consoles are one, which says what it is told; its output is kept in
 $ZV_FAKE_DIR/console-ZONE.
 It appends each line it gets to $ZV_FAKE_DIR/io-ZONE.log, and of the fds that
@@ -43,6 +45,7 @@ LATENCY = {"read": {"sum-ns": 4500, "buckets": [1, 0, 2]},
 
 control = socket.socket(fileno=3)
 console = socket.socket(fileno=5)
+fds = []
 
 
 def generation():
@@ -64,8 +67,30 @@ def say(message):
     control.sendall(json.dumps(message).encode() + b"\n")
 
 
+def read_lines():
+    """Each line; what comes along is in `fds`, in the order of who wants it."""
+    data = b""
+    while True:
+        while b"\n" in data:
+            line, data = data.split(b"\n", 1)
+            yield line.decode()
+        more, new, _, _ = socket.recv_fds(control, 65536, 8)
+        if not more:
+            return
+        data += more
+        fds.extend(new)
+
+
+def say_hello(fd, text):
+    """For ever: who closes it, ends it."""
+    output = socket.socket(fileno=fd)
+    with contextlib.suppress(OSError):  # who shows it may have died
+        output.send(text)
+    return output
+
+
 def look_at(device, log):
-    count = device["queues"] // 2 if device["type"] == "net" else 1
+    count = {"net": device["queues"] // 2, "gpu": 2}.get(device["type"], 1)
     count *= 2 if device.get("vhost") else 1
     for fd in range(device["fd"], device["fd"] + count):
         log.write(json.dumps({
@@ -190,8 +215,8 @@ def power_off():
 def main():
     threading.Thread(target=watch_stale, args=(generation(),),
                      daemon=True).start()
-    lines = control.makefile("r")
-    first = lines.readline()
+    lines = read_lines()
+    first = next(lines)
     config = json.loads(first)
     zone = config["zone"]
     try:
@@ -201,7 +226,8 @@ def main():
         words = []
     log = open(f"{DIR}/io-{zone}.log", "a", buffering=1)
     threading.Thread(target=Console(zone, words).serve, daemon=True).start()
-    log.write(first)
+    log.write(first + "\n")
+    outputs = []
     given = {d["name"]: d for d in config["devices"] if "fd" in d}
     for device in given.values():
         look_at(device, log)
@@ -225,6 +251,8 @@ def main():
         if device["type"] == "disk":
             say({"event": "device", "device": device["name"], "state": "ok",
                  "size": size_of(device)})
+        if device["type"] == "gpu":
+            outputs.append(say_hello(device["fd"] + 1, b"hello"))
         if device.get("via") == "stream":
             threading.Thread(target=watch_stream, args=(device,),
                              daemon=True).start()
@@ -246,8 +274,15 @@ def main():
             threading.Thread(target=watch_server, args=(device,),
                              daemon=True).start()
     for line in lines:
-        log.write(line)
+        log.write(line + "\n")
         command = json.loads(line)["cmd"]
+        if command == "display":
+            outputs = [say_hello(fds.pop(0), b"hello again")]
+        if command == "keys" and "refuse-keys" in words:
+            say({"event": "refused", "device": json.loads(line)["device"],
+                 "error": "for a test"})
+        elif command == "keys" and "ignore-keys" not in words:
+            say({"event": "keys", "device": json.loads(line)["device"]})
         if command == "stop" and "ignore-stop" not in words:
             return
         if command == "reset" and "ignore-reset" not in words:

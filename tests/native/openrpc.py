@@ -96,3 +96,5 @@ def check_event(notification):
     for kind in ("device", "job"):
         assert (kind in notification["params"]) == \
             (notification["params"]["kind"] == kind)
+    assert ("viewers" in notification["params"]) == \
+        (notification["params"]["kind"] == "display")

@@ -155,7 +155,9 @@ class Machine(Program):
                    ASAN_OPTIONS="detect_leaks=1")
         self.process = subprocess.Popen(
             [*self.prefix, HVD, "--config-dir", self.config, "--run-dir", self.run_dir,
-             "--io-program", HERE / "fake_io.py", "--log-level", "debug",
+             "--io-program", HERE / "fake_io.py",
+             "--display-program", HERE / "fake_display.py",
+             "--log-level", "debug",
              *args],
             env=env, stderr=self.log, pass_fds=pass_fds)
         return self.client()

@@ -43,7 +43,8 @@ def test_every_method_answers_as_described(machine, hvd):
     openrpc.seen_methods.clear()
     disk = machine.disk()
     hvd.call("zone.define", definition=machine.definition(devices=[
-        {"type": "console"}, {"type": "rng"},
+        {"type": "console"}, {"type": "rng"}, {"type": "gpu"},
+        {"type": "input", "kind": "keyboard"},
         {"type": "disk", "path": str(disk), "limits": {"read-iops-sec": 9}}]))
     hvd.call("zone.start", name="z1", paused=True)
     hvd.call("zone.resume", name="z1")
@@ -64,6 +65,9 @@ def test_every_method_answers_as_described(machine, hvd):
     hvd.call("device.resume", name="z1", device="disk0")
     hvd.call("device.set", name="z1", device="disk0", limits={})
     hvd.call("console.attach", name="z1")
+    hvd.call("display.get", name="z1")
+    hvd.call("display.screenshot", name="z1", path=f"{machine.tmp}/png")
+    hvd.call("display.send_keys", name="z1", keys=[28], hold_ms=1)
     hvd.call("zone.get", name="zone0")
     hvd.call("zone.dump", name="z1", path=f"{machine.tmp}/core")
     hvd.call("zone.reset", name="z1")
@@ -117,11 +121,12 @@ def wrong_values(schema):
 def test_parameters_that_the_document_refuses(machine, hvd):
     """Each of each method, of a wrong type or beyond its bounds, missing, and
     one too many; by hvd, too, and at that path where it is one."""
-    definition = machine.definition(devices=[{"type": "net"}])
+    definition = machine.definition(devices=[
+        {"type": "net"}, {"type": "gpu"}])
     hvd.call("zone.define", definition=definition)
     good = {"name": "z1", "device": "net0", "definition": definition,
             "job": 1, "id": 12345, "path": "/", "events": [], "cpu": 0,
-            "new_name": "z2", "vcpu": 0, "pcpu": 0, "vcpus": 1}
+            "new_name": "z2", "vcpu": 0, "pcpu": 0, "vcpus": 1, "keys": [28]}
     for name, method in openrpc.METHODS.items():
         needed = {p["name"]: good[p["name"]] for p in method["params"]
                   if p["required"]}
@@ -133,6 +138,8 @@ def test_parameters_that_the_document_refuses(machine, hvd):
         for param in method["params"]:
             for value in wrong_values(openrpc.resolved(param["schema"])):
                 params = {**needed, param["name"]: value}
+                if param["name"] in ("width", "height"):
+                    params["device"] = "gpu0"
                 assert not openrpc.PARAMS[name].is_valid(params)
                 with pytest.raises(RpcError) as error:
                     hvd.call(name, **params)

@@ -28,6 +28,7 @@ struct daemon_options {
 	char run_dir[PATH_MAX];
 	char socket[PATH_MAX];
 	char io_program[PATH_MAX];
+	char display_program[PATH_MAX];
 	char metrics_listen[64]; /* empty: on no port */
 	struct sockaddr_storage metrics_address; /* the same */
 	uint64_t rate; /* requests per second of a connection; 0: no limit */
@@ -41,6 +42,8 @@ struct daemon {
 	char zones_dir[PATH_MAX]; /* definitions: <config-dir>/zones */
 	char running_dir[PATH_MAX]; /* running zones: <run-dir>/zones */
 	char console_dir[PATH_MAX];
+	char video_dir[PATH_MAX]; /* video memory: <run-dir>/video */
+	char viewer_dir[PATH_MAX]; /* viewers' sockets: <run-dir>/vnc */
 	uv_loop_t loop;
 	int device; /* /dev/zonevisor, -1: not there (yet) */
 	bool stopping;

@@ -76,6 +76,25 @@ int dump_file_make(struct dump_file *f, const char *path, bool force,
 	return rc;
 }
 
+int dump_file_fail(const char *path, const char *what, int err,
+		   struct zerror *ret_error)
+{
+	const char *hint = NULL;
+
+	if (err == ENOTSUP) {
+		return zerror_set(ret_error, ZERROR_IO_ERROR, "$.path",
+				  "choose another path",
+				  "%s is no regular file", path);
+	}
+	if (err == EEXIST) {
+		hint = "force (--force of hvsh) replaces it";
+	} else if (err == ENOENT) {
+		hint = "it is a path of zone0; hvd makes no directories";
+	}
+	return zerror_set(ret_error, ZERROR_IO_ERROR, "$.path", hint,
+			  "%s %s: %s", what, path, strerror(err));
+}
+
 int dump_file_close(struct dump_file *f)
 {
 	int fd = f->fd;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The file of a dump, which is new and ours, or is removed.  hvd is root, and
+ * The file of a dump or of a screenshot, which is new and ours, or is removed.  hvd is root, and
  * others may be able to write where the file is to be: its directory is looked up
  * once, so that whoever exchanges a part of the path meanwhile does not choose
  * what is replaced or removed, and only the file that was made here is removed.
@@ -11,6 +11,8 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
+
+#include "zerror.h"
 
 struct dump_file {
 	int fd; /* -1: closed */
@@ -31,6 +33,10 @@ struct dump_file {
  */
 int dump_file_make(struct dump_file *f, const char *path, bool force,
 		   const char **ret_what);
+
+/* What to tell who has given path ("$.path"): what cannot be done, and why. */
+int dump_file_fail(const char *path, const char *what, int err,
+		   struct zerror *ret_error);
 
 /* Also what the file system tells only then: 0 or -errno.  It is kept. */
 int dump_file_close(struct dump_file *f);

@@ -100,6 +100,18 @@ void event_publish_device(struct event_log *log, const struct zone *z,
 	publish(log, params);
 }
 
+void event_publish_display(struct event_log *log, const struct zone *z,
+			   const char *event, unsigned int viewers)
+{
+	struct json_object *params =
+		make_params(log->seq + 1, "display", z, event, NULL);
+
+	log_info("%s: viewer %s: %u now", z->name, event, viewers);
+	json_object_object_add(params, "viewers",
+			       json_object_new_int64(viewers));
+	publish(log, params);
+}
+
 void event_publish_job(struct event_log *log, const struct zone *z,
 		       struct json_object *job, const char *event,
 		       const char *reason)

@@ -46,6 +46,10 @@ void event_publish_device(struct event_log *log, const struct zone *z,
 			  const char *device, const char *event,
 			  const char *reason);
 
+/* Of kind "display": how many viewers there are. */
+void event_publish_display(struct event_log *log, const struct zone *z,
+			   const char *event, unsigned int viewers);
+
 /* Of kind "job"; takes job over, which tells what it is. */
 void event_publish_job(struct event_log *log, const struct zone *z,
 		       struct json_object *job, const char *event,

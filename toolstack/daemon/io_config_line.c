@@ -83,6 +83,13 @@ static void add_net(struct json_object *json, const struct zone_device *device,
 	}
 }
 
+static void add_gpu(struct json_object *json, const struct zone_device *device)
+{
+	add_uint(json, "heads", device->gpu.heads);
+	add_uint(json, "width", device->gpu.width);
+	add_uint(json, "height", device->gpu.height);
+}
+
 /* *fd: the next one to be given. */
 static struct json_object *device_config(const struct zone_device *device,
 					 uint32_t number,
@@ -108,6 +115,10 @@ static struct json_object *device_config(const struct zone_device *device,
 		add_disk(json, device);
 	} else if (device->type == ZONE_DEVICE_NET) {
 		add_net(json, device, resource);
+	} else if (device->type == ZONE_DEVICE_GPU) {
+		add_gpu(json, device);
+	} else if (device->type == ZONE_DEVICE_INPUT) {
+		add_text(json, "kind", zone_def_input_name(device->input));
 	}
 	add_limits(json, device);
 	return json;
@@ -145,7 +156,19 @@ static char *to_line(struct json_object *json)
 	return text;
 }
 
-char *io_process_set_line(const struct zone_device *device,
+char *io_process_keys_line(const struct zone_device *device,
+			   struct json_object *keys, uint32_t hold_ms)
+{
+	struct json_object *json = json_object_new_object();
+
+	add_text(json, "cmd", "keys");
+	add_text(json, "device", device->name);
+	json_object_object_add(json, "keys", json_object_get(keys));
+	add_uint(json, "hold-ms", hold_ms);
+	return to_line(json);
+}
+
+char *io_process_set_line(const struct zone_device *device, uint32_t head,
 			  const struct io_process_changes *changes)
 {
 	struct json_object *json = json_object_new_object();
@@ -157,6 +180,11 @@ char *io_process_set_line(const struct zone_device *device,
 	}
 	if (changes->mtu) {
 		add_uint(json, "mtu", device->mtu);
+	}
+	if (changes->mode) {
+		add_uint(json, "head", head);
+		add_uint(json, "width", device->gpu.width);
+		add_uint(json, "height", device->gpu.height);
 	}
 	if (changes->limits) {
 		struct json_object *limits = json_object_new_object();

@@ -25,6 +25,7 @@ struct io_opening {
 	void *owner;
 	struct zone_def *def;
 	uint32_t zone; /* id */
+	const char *video_dir;
 	bool patient;
 	bool without; /* networks and servers that cannot be had */
 	bool opened;
@@ -90,7 +91,9 @@ static void explain(struct io_opening *opening, struct zerror *ret_error)
 		&opening->resources.item[opening->busy];
 	const struct zone_device *device = &opening->def->devices[busy->device];
 	const char *zone = opening->ops->user_of(opening->owner, busy, true);
-	const char *what = busy->lock ? "image" : "export";
+	const char *what = device->type == ZONE_DEVICE_GPU ? "video memory of"
+			   : busy->lock			   ? "image"
+							   : "export";
 	char name[IO_RESOURCE_NAME_MAX];
 	char path[ZERROR_PATH_MAX];
 
@@ -216,10 +219,15 @@ static void go_on_locking(struct io_opening *opening)
 static void on_work(uv_work_t *work)
 {
 	struct io_opening *opening = work->data;
+	const struct io_resource_place place = {
+		.video_dir = opening->video_dir,
+		.keep_video = opening->patient,
+	};
 
 	if (!opening->opened) {
-		opening->rc = io_resources_open(
-			opening->def, &opening->resources, &opening->error);
+		opening->rc =
+			io_resources_open(opening->def, &place,
+					  &opening->resources, &opening->error);
 	} else {
 		opening->rc = io_resources_lock(
 			opening->def, opening->zone, opening->without,
@@ -278,7 +286,8 @@ static void work_on(struct io_opening *opening)
 struct io_opening *io_opening_start(uv_loop_t *loop,
 				    const struct io_opening_ops *ops,
 				    void *owner, uint32_t zone,
-				    const struct zone_def *def, bool patient)
+				    const struct zone_def *def,
+				    const char *video_dir, bool patient)
 {
 	struct io_opening *opening = calloc(1, sizeof(*opening));
 
@@ -295,6 +304,7 @@ struct io_opening *io_opening_start(uv_loop_t *loop,
 	opening->ops = ops;
 	opening->owner = owner;
 	opening->zone = zone;
+	opening->video_dir = video_dir;
 	opening->patient = patient;
 	opening->zone_fd = -1;
 	uv_timer_init(loop, &opening->timer);
@@ -311,4 +321,17 @@ const struct io_resources *
 io_opening_resources(const struct io_opening *opening)
 {
 	return &opening->resources;
+}
+
+int io_opening_take_viewer(struct io_opening *opening)
+{
+	int fd = -1;
+
+	for (uint32_t i = 0; i < opening->resources.count; i++) {
+		if (opening->resources.item[i].paired) {
+			fd = opening->resources.item[i].viewer;
+			opening->resources.item[i].viewer = -1;
+		}
+	}
+	return fd;
 }

@@ -39,18 +39,23 @@ struct io_opening_ops {
 };
 
 /*
- * zone: its id.  def is copied.  patient: an image that stays locked is waited for
+ * zone: its id.  def is copied.  video_dir: where video memory is, of a zone that
+ * runs already if patient.  patient: an image that stays locked is waited for
  * as long as it takes, because a guest runs and waits, too; a network in user mode
  * and an NBD server are not, because a guest can do without.  NULL: out of memory.
  */
 struct io_opening *io_opening_start(uv_loop_t *loop,
 				    const struct io_opening_ops *ops,
 				    void *owner, uint32_t zone,
-				    const struct zone_def *def, bool patient);
+				    const struct zone_def *def,
+				    const char *video_dir, bool patient);
 
 int io_opening_zone_fd(const struct io_opening *opening);
 const struct io_resources *
 io_opening_resources(const struct io_opening *opening);
+
+/* The other end of a gpu's output, which is the caller's now; -1: none. */
+int io_opening_take_viewer(struct io_opening *opening);
 
 /* Closes all descriptors; no callback comes any more.  NULL is allowed. */
 void io_opening_drop(struct io_opening *opening);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fd_message.h"
 #include "frame.h"
 #include "io_opening.h"
 #include "io_reconnect.h"
@@ -361,6 +362,15 @@ static void handle_set(struct io_process *io, struct json_object *message)
 	}
 }
 
+static void handle_keys(struct io_process *io, struct json_object *message)
+{
+	int index = find_device(io, message);
+
+	if (index >= 0) {
+		io->ops->keys(io, (uint32_t)index);
+	}
+}
+
 static bool is_counter_name(const char *name)
 {
 	return strlen(name) <= COUNTER_NAME_MAX &&
@@ -530,6 +540,8 @@ static void handle_event(struct io_process *io, struct json_object *message)
 		handle_counters(io, message);
 	} else if (strcmp(event, "set") == 0) {
 		handle_set(io, message);
+	} else if (strcmp(event, "keys") == 0) {
+		handle_keys(io, message);
 	} else if (strcmp(event, "refused") == 0) {
 		handle_refusal(io, message);
 	} else if (strcmp(event, "fatal") == 0) {
@@ -737,6 +749,7 @@ static void spawn(struct io_process *io, struct io_opening *opening)
 {
 	struct io_child *child = calloc(1, sizeof(*child));
 	bool configured;
+	int viewer;
 	int rc;
 
 	io->opening = NULL;
@@ -755,7 +768,11 @@ static void spawn(struct io_process *io, struct io_opening *opening)
 	configured = rc == 0 &&
 		     configure(io, child, io_opening_resources(opening)) == 0;
 	note_vhost(io, io_opening_resources(opening));
+	viewer = rc == 0 ? io_opening_take_viewer(opening) : -1;
 	io_opening_drop(opening);
+	if (viewer >= 0) {
+		io->ops->output(io, viewer);
+	}
 	if (rc < 0) {
 		child_close(child);
 		gone(io, io->was_ready);
@@ -821,7 +838,7 @@ static void begin(struct io_process *io)
 	io->state = IO_STARTING;
 	io->error = (struct zerror){ 0 };
 	io->opening = io_opening_start(io->loop, &opening_ops, io, io->zone_id,
-				       io->def, io->was_ready);
+				       io->def, io->video_dir, io->was_ready);
 	if (!io->opening) {
 		out_of_memory(io);
 	}
@@ -829,13 +846,14 @@ static void begin(struct io_process *io)
 
 void io_process_init(struct io_process *io, uv_loop_t *loop,
 		     const struct io_process_ops *ops, const char *program,
-		     const char *zone)
+		     const char *zone, const char *video_dir)
 {
 	*io = (struct io_process){
 		.ops = ops,
 		.loop = loop,
 		.program = program,
 		.zone = zone,
+		.video_dir = video_dir,
 		.console_fd = -1,
 	};
 	uv_timer_init(loop, &io->timer);
@@ -933,13 +951,53 @@ int io_process_set_device(struct io_process *io,
 			  const struct zone_device *device,
 			  const struct io_process_changes *changes)
 {
+	uint32_t lines = changes->mode ? device->gpu.heads : 1;
+	int rc = 0;
+
+	if (io->state != IO_READY) {
+		return -1;
+	}
+	for (uint32_t head = 0; rc == 0 && head < lines; head++) {
+		char *line = io_process_set_line(device, head, changes);
+
+		rc = line ? child_send(io->child, line) : -1;
+		free(line);
+	}
+	return rc;
+}
+
+/* What it was told before has been sent: it would have had to be asleep long. */
+int io_process_set_output(struct io_process *io,
+			  const struct zone_device *device, int output)
+{
+	uv_stream_t *control;
+	uv_os_fd_t fd;
+	char line[128];
+
+	if (io->state != IO_READY) {
+		return -1;
+	}
+	control = (uv_stream_t *)&io->child->control;
+	if (uv_stream_get_write_queue_size(control) > 0 ||
+	    uv_fileno((uv_handle_t *)control, &fd) < 0) {
+		return -1;
+	}
+	/* no name needs escaping: zone_def_name_valid() */
+	snprintf(line, sizeof(line), "{\"cmd\":\"display\",\"device\":\"%s\"}",
+		 device->name);
+	return fd_message_send(fd, line, output);
+}
+
+int io_process_press(struct io_process *io, const struct zone_device *device,
+		     struct json_object *keys, uint32_t hold_ms)
+{
 	char *line;
 	int rc;
 
 	if (io->state != IO_READY) {
 		return -1;
 	}
-	line = io_process_set_line(device, changes);
+	line = io_process_keys_line(device, keys, hold_ms);
 	rc = line ? child_send(io->child, line) : -1;
 	free(line);
 	return rc;

@@ -13,7 +13,8 @@
  * hvd-io gets: fd 3 a socket for newline-separated JSON, fd 4 the zone's I/O
  * fd, fd 5 a listening unix socket for consoles, and from 6 on what the devices
  * work on, in their order, of a TAP device one for each queue, and after them a
- * vhost-net for each, if the device has them.  What it says is checked: it works
+ * vhost-net for each, if the device has them, of a gpu its video memory and a socket
+ * for its output.  What it says is checked: it works
  * for a guest that may have taken it over.  A process is trusted again only after
  * a restart.
  *
@@ -74,6 +75,10 @@ struct io_process_ops {
 	/* See struct io_opening_ops. */
 	const char *(*user_of)(struct io_process *io,
 			       const struct io_resource *resource, bool dying);
+	/* A new process has the other end of this one's gpu's output: take it. */
+	void (*output)(struct io_process *io, int viewer);
+	/* All keys have been let go of again. */
+	void (*keys)(struct io_process *io, uint32_t index);
 	void (*stopped)(struct io_process *io);
 };
 
@@ -82,6 +87,7 @@ struct io_process {
 	uv_loop_t *loop;
 	const char *program;
 	const char *zone; /* name */
+	const char *video_dir; /* of video memory */
 	uint32_t zone_id; /* in the hypervisor */
 	enum io_state state;
 	bool was_ready; /* since io_process_start() */
@@ -104,7 +110,7 @@ struct io_process {
 
 void io_process_init(struct io_process *io, uv_loop_t *loop,
 		     const struct io_process_ops *ops, const char *program,
-		     const char *zone);
+		     const char *zone, const char *video_dir);
 
 /*
  * State IO_NONE.  adopted: the zone runs already, so a failure leads to another
@@ -128,12 +134,24 @@ struct io_process_changes {
 	bool link;
 	bool mtu;
 	bool limits;
+	bool mode;
 };
 
-/* Wants one device to be as this one is.  `set` or `refused` answers. */
+/*
+ * Wants one device to be as this one is.  `set` or `refused` answers, once for each
+ * of its heads if it has heads.
+ */
 int io_process_set_device(struct io_process *io,
 			  const struct zone_device *device,
 			  const struct io_process_changes *changes);
+
+/* Replaces the output of a gpu; output stays the caller's.  -1: it cannot now. */
+int io_process_set_output(struct io_process *io,
+			  const struct zone_device *device, int output);
+
+/* Of an input device; `keys` or `refused` answers. */
+int io_process_press(struct io_process *io, const struct zone_device *device,
+		     struct json_object *keys, uint32_t hold_ms);
 
 /* The process misbehaves: kill it, and start another. */
 void io_process_replace(struct io_process *io, const char *why);
@@ -150,7 +168,10 @@ void io_process_close(struct io_process *io, uv_close_cb on_closed);
 /* Lines for hvd-io, to configure it for a zone, and to change a device; free(). */
 char *io_process_config(const struct zone_def *def,
 			const struct io_resources *resources);
-char *io_process_set_line(const struct zone_device *device,
+/* head: of a gpu. */
+char *io_process_set_line(const struct zone_device *device, uint32_t head,
 			  const struct io_process_changes *changes);
+char *io_process_keys_line(const struct zone_device *device,
+			   struct json_object *keys, uint32_t hold_ms);
 
 #endif /* ZV_TOOLSTACK_DAEMON_IO_PROCESS_H */

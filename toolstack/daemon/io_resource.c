@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,11 +18,13 @@
 #include "nbd_socket.h"
 #include "unix_socket.h"
 #include "user_net.h"
+#include "video_file.h"
 
 static const char *member_of(const struct zone_device *device)
 {
 	return zone_def_is_nbd(device)		 ? "nbd"
 	       : device->type == ZONE_DEVICE_RNG ? "source"
+	       : device->type == ZONE_DEVICE_GPU ? "memory"
 						 : "path";
 }
 
@@ -42,7 +45,9 @@ void io_resource_name(const struct zone_device *device,
 	}
 	snprintf(ret, IO_RESOURCE_NAME_MAX, "%.*s",
 		 (int)IO_RESOURCE_NAME_MAX - 1,
-		 zone_def_is_nbd(device) ? uri : device->path);
+		 zone_def_is_nbd(device) ? uri
+		 : device->path		 ? device->path
+					 : device->name);
 }
 
 static int fail(const struct zone_def *def, uint32_t index, const char *hint,
@@ -134,7 +139,7 @@ const struct io_resource *io_resource_of(const struct io_resources *resources,
 
 uint32_t io_resource_fd_count(const struct io_resource *resource)
 {
-	return (resource->fd >= 0) + resource->tap.queues +
+	return (resource->fd >= 0) + resource->paired + resource->tap.queues +
 	       resource->vhost.count;
 }
 
@@ -329,11 +334,52 @@ static int check_twins(const struct zone_def *def,
 	return 0;
 }
 
+void io_resource_video_path(const char *dir, const char *zone,
+			    char ret_path[PATH_MAX])
+{
+	if (snprintf(ret_path, PATH_MAX, "%s/%s", dir, zone) >= PATH_MAX) {
+		ret_path[0] = '\0';
+	}
+}
+
+/* A killed process may still write to it: it is locked as an image is. */
+static int open_video(const struct zone_def *def, uint32_t index,
+		      const struct io_resource_place *place,
+		      struct io_resource *r, struct zerror *ret_error)
+{
+	char path[PATH_MAX];
+	char in_def[ZERROR_PATH_MAX];
+	struct stat st;
+
+	io_resource_path(def, index, in_def);
+	io_resource_video_path(place->video_dir, def->name, path);
+	*r = (struct io_resource){
+		.device = index,
+		.lock = true,
+		.exclusive = true,
+		.fd = video_file_open(path, def->devices[index].gpu.memory,
+				      place->keep_video, in_def, ret_error),
+	};
+	if (r->fd < 0) {
+		return -1;
+	}
+	if (fstat(r->fd, &st) < 0) {
+		return fail_errno(def, index, "cannot be examined", errno,
+				  ret_error);
+	}
+	identify(&st, r);
+	return 0;
+}
+
 static int open_any(const struct zone_def *def, uint32_t index,
+		    const struct io_resource_place *place,
 		    struct io_resource *r, struct zerror *ret_error)
 {
 	const struct zone_device *device = &def->devices[index];
 
+	if (device->type == ZONE_DEVICE_GPU) {
+		return open_video(def, index, place, r, ret_error);
+	}
 	if (!zone_def_is_nbd(device)) {
 		return open_one(def, index, r, ret_error);
 	}
@@ -347,15 +393,18 @@ static int open_any(const struct zone_def *def, uint32_t index,
 	return 0;
 }
 
-int io_resources_open(const struct zone_def *def, struct io_resources *ret,
-		      struct zerror *ret_error)
+int io_resources_open(const struct zone_def *def,
+		      const struct io_resource_place *place,
+		      struct io_resources *ret, struct zerror *ret_error)
 {
 	ret->count = 0;
 	for (uint32_t i = 0; i < def->device_count; i++) {
 		struct io_resource *r = &ret->item[ret->count];
 		bool net = def->devices[i].type == ZONE_DEVICE_NET;
 
-		if (!net && !io_resource_has_name(&def->devices[i])) {
+		if (!net && !io_resource_has_name(&def->devices[i]) &&
+		    !(def->devices[i].type == ZONE_DEVICE_GPU &&
+		      place->video_dir)) {
 			continue;
 		}
 		ret->count++;
@@ -363,7 +412,7 @@ int io_resources_open(const struct zone_def *def, struct io_resources *ret,
 			*r = (struct io_resource){ .device = i, .fd = -1 };
 			continue;
 		}
-		if (open_any(def, i, r, ret_error) < 0 ||
+		if (open_any(def, i, place, r, ret_error) < 0 ||
 		    check_twins(def, ret, r, ret_error) < 0) {
 			io_resources_close(ret);
 			ret->count = 0;
@@ -441,6 +490,36 @@ static int open_net(const struct zone_def *def, uint32_t zone, bool without,
 		       : open_tap(def, zone, r, ret_error);
 }
 
+int io_resource_make_output(int *ret_output, int *ret_viewer)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		       0, pair) < 0) {
+		return -errno;
+	}
+	*ret_output = pair[0];
+	*ret_viewer = pair[1];
+	return 0;
+}
+
+static int open_output(const struct zone_def *def, struct io_resource *r,
+		       struct zerror *ret_error)
+{
+	int rc;
+
+	if (def->devices[r->device].type != ZONE_DEVICE_GPU || r->paired) {
+		return 0;
+	}
+	rc = io_resource_make_output(&r->output, &r->viewer);
+	if (rc < 0) {
+		return fail_errno(def, r->device, "has no output", -rc,
+				  ret_error);
+	}
+	r->paired = true;
+	return 0;
+}
+
 static int connect_one(const struct zone_def *def, bool without,
 		       struct io_resource *r, struct zerror *ret_error)
 {
@@ -499,8 +578,10 @@ int io_resources_lock(const struct zone_def *def, uint32_t zone, bool without,
 		}
 	}
 	for (uint32_t i = 0; i < resources->count; i++) {
-		if (connect_one(def, without, &resources->item[i], ret_error) <
-		    0) {
+		struct io_resource *r = &resources->item[i];
+
+		if (connect_one(def, without, r, ret_error) < 0 ||
+		    open_output(def, r, ret_error) < 0) {
 			return -1;
 		}
 	}
@@ -518,6 +599,9 @@ uint32_t io_resources_fds(const struct io_resources *resources,
 		if (r->fd >= 0) {
 			ret_fds[count++] = r->fd;
 		}
+		if (r->paired) {
+			ret_fds[count++] = r->output;
+		}
 		for (uint32_t q = 0; q < r->tap.queues; q++) {
 			ret_fds[count++] = r->tap.fd[q];
 		}
@@ -528,14 +612,24 @@ uint32_t io_resources_fds(const struct io_resources *resources,
 	return count;
 }
 
+static void close_fd(int *fd)
+{
+	if (*fd >= 0) {
+		close(*fd);
+		*fd = -1;
+	}
+}
+
 void io_resources_close(struct io_resources *resources)
 {
 	for (uint32_t i = 0; i < resources->count; i++) {
 		net_vhost_close(&resources->item[i].vhost);
 		net_tap_close(&resources->item[i].tap);
-		if (resources->item[i].fd >= 0) {
-			close(resources->item[i].fd);
-			resources->item[i].fd = -1;
+		close_fd(&resources->item[i].fd);
+		if (resources->item[i].paired) {
+			close_fd(&resources->item[i].output);
+			close_fd(&resources->item[i].viewer);
+			resources->item[i].paired = false;
 		}
 		resources->item[i].locked = false;
 	}

@@ -2,7 +2,7 @@
 /*
  * What the devices of a zone work on and hvd-io must not open itself: images,
  * block devices, connections to NBD servers, sources of random numbers, TAP
- * devices, sockets to passt.
+ * devices, sockets to passt, video memory and a socket to who shows it.
  *
  * A killed process's I/O goes on for a while, and the next process must not
  * touch an image before that is over.  So each start gets open file
@@ -20,6 +20,7 @@
 #ifndef ZV_TOOLSTACK_DAEMON_IO_RESOURCE_H
 #define ZV_TOOLSTACK_DAEMON_IO_RESOURCE_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -31,12 +32,16 @@
 struct io_resource {
 	uint32_t device; /* its place in the definition */
 	int fd; /* -1: not open (any more, or yet), or it is a TAP */
-	bool lock; /* it is an image */
+	bool lock; /* it is an image, or video memory */
 	bool exclusive;
 	/* ... or the TAP or the socket to passt is open, or the server connected */
 	bool locked;
 	struct net_tap tap; /* queues 0: not open */
 	struct net_vhost vhost; /* for its queues, or none */
+	/* Of a gpu: hvd-io's end, and the one of who shows it (-1: taken). */
+	bool paired;
+	int output;
+	int viewer;
 	/* What it is, whatever its path; stays when it is closed. */
 	mode_t kind; /* S_IFREG, S_IFBLK or S_IFCHR */
 	dev_t dev;
@@ -71,12 +76,24 @@ void io_resource_path(const struct zone_def *def, uint32_t device,
 /* How many network devices there are before this one. */
 uint32_t io_resource_net_number(const struct zone_def *def, uint32_t device);
 
+struct io_resource_place {
+	const char *video_dir; /* of video memory; NULL: it is left out */
+	bool keep_video; /* the zone runs with what is there */
+};
+
 /*
  * Finds out what they are, and opens all but networks and connections to NBD
  * servers, in the definition's order.  On failure none is open.
  */
-int io_resources_open(const struct zone_def *def, struct io_resources *ret,
-		      struct zerror *ret_error);
+int io_resources_open(const struct zone_def *def,
+		      const struct io_resource_place *place,
+		      struct io_resources *ret, struct zerror *ret_error);
+
+/* dir/NAME; empty: that is too long. */
+void io_resource_video_path(const char *dir, const char *zone,
+			    char ret_path[PATH_MAX]);
+/* For a gpu: hvd-io's end and the other one.  0 or -errno. */
+int io_resource_make_output(int *ret_output, int *ret_viewer);
 
 /*
  * Locks images, makes TAPs for the zone of that id, starts passt, and when all of

@@ -23,6 +23,7 @@
 #define CONFIG_DIR "/etc/hvd"
 #define RUN_DIR "/run/hvd"
 #define IO_PROGRAM "hvd-io"
+#define DISPLAY_PROGRAM "hvd-display"
 #define LIBEXEC_DIR "/usr/libexec"
 
 static const char usage[] =
@@ -36,6 +37,8 @@ static const char usage[] =
 	"      --socket=PATH      where clients connect [RUN_DIR/hvd.sock]\n"
 	"      --io-program=PATH  the I/O process [hvd-io beside hvd, or in\n"
 	"                         " LIBEXEC_DIR "]\n"
+	"      --display-program=PATH\n"
+	"                         shows zones' screens [hvd-display, likewise]\n"
 	"      --metrics-listen=ADDRESS:PORT\n"
 	"                         serve /metrics there, too: 127.0.0.1 or [::1]\n"
 	"      --stop-zones[=S]   before it ends, shut all zones down; each has\n"
@@ -60,8 +63,8 @@ static void set_path(char *to, const char *from)
 	snprintf(to, PATH_MAX, "%s", from);
 }
 
-/* hvd-io beside this program if it is there, else the installed one. */
-static void find_io_program(char *ret_path)
+/* Beside this program if it is there, else the installed one. */
+static void find_program(const char *name, char *ret_path)
 {
 	char self[PATH_MAX];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -71,13 +74,13 @@ static void find_io_program(char *ret_path)
 		self[len] = '\0';
 		slash = strrchr(self, '/');
 		*slash = '\0';
-		if (snprintf(ret_path, PATH_MAX, "%s/" IO_PROGRAM, self) <
+		if (snprintf(ret_path, PATH_MAX, "%s/%s", self, name) <
 			    PATH_MAX &&
 		    access(ret_path, X_OK) == 0) {
 			return;
 		}
 	}
-	set_path(ret_path, LIBEXEC_DIR "/" IO_PROGRAM);
+	snprintf(ret_path, PATH_MAX, LIBEXEC_DIR "/%s", name);
 }
 
 static bool parse_number(const char *text, uint64_t max, uint64_t *ret)
@@ -110,6 +113,7 @@ static int parse_options(int argc, char **argv, struct daemon_options *ret)
 		{ "run-dir", required_argument, NULL, 'r' },
 		{ "socket", required_argument, NULL, 's' },
 		{ "io-program", required_argument, NULL, 'i' },
+		{ "display-program", required_argument, NULL, 'd' },
 		{ "metrics-listen", required_argument, NULL, 'm' },
 		{ "stop-zones", optional_argument, NULL, 'z' },
 		{ "rate", required_argument, NULL, 'R' },
@@ -140,6 +144,9 @@ static int parse_options(int argc, char **argv, struct daemon_options *ret)
 			break;
 		case 'i':
 			set_path(ret->io_program, optarg);
+			break;
+		case 'd':
+			set_path(ret->display_program, optarg);
 			break;
 		case 'm':
 			if (metrics_address_parse(optarg,
@@ -200,6 +207,8 @@ static int make_dirs(struct daemon *daemon)
 		{ daemon->zones_dir, o->config_dir, "zones", 0755 },
 		{ daemon->running_dir, o->run_dir, "zones", 0755 },
 		{ daemon->console_dir, o->run_dir, "console", 0755 },
+		{ daemon->video_dir, o->run_dir, "video", 0700 },
+		{ daemon->viewer_dir, o->run_dir, "vnc", 0755 },
 	};
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
@@ -322,7 +331,10 @@ int main(int argc, char **argv)
 		return rc;
 	}
 	if (!o->io_program[0]) {
-		find_io_program(o->io_program);
+		find_program(IO_PROGRAM, o->io_program);
+	}
+	if (!o->display_program[0]) {
+		find_program(DISPLAY_PROGRAM, o->display_program);
 	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* an error of who writes a file */

@@ -50,6 +50,11 @@ METHODS_ZONE(pin);
 METHODS_ZONE(set);
 METHODS_ZONE(attach);
 
+void methods_display_get(struct rpc_call *call, struct json_object *params);
+void methods_display_screenshot(struct rpc_call *call,
+				struct json_object *params);
+void methods_display_send_keys(struct rpc_call *call,
+			       struct json_object *params);
 void methods_device_counters(struct rpc_call *call, struct json_object *params);
 void methods_device_resize(struct rpc_call *call, struct json_object *params);
 void methods_device_set(struct rpc_call *call, struct json_object *params);

@@ -83,11 +83,12 @@ struct zone *zone_create(struct daemon *daemon, const char *name)
 	uv_timer_init(&daemon->loop, &z->resize.timer);
 	uv_timer_init(&daemon->loop, &z->set.timer);
 	zone_counters_init(z);
+	zone_display_init(z);
 	z->timer.data = z->grace.data = z->news.timer.data = z;
 	z->resize.timer.data = z->set.timer.data = z;
 	io_process_init(&z->io, &daemon->loop, &zone_io_ops,
-			daemon->options.io_program, z->name);
-	z->open_handles = 7;
+			daemon->options.io_program, z->name, daemon->video_dir);
+	z->open_handles = 9 + DISPLAY_PROCESS_HANDLES;
 	while (*place && strcmp((*place)->name, name) < 0) {
 		place = &(*place)->next;
 	}
@@ -124,6 +125,14 @@ static void on_io_closed(uv_handle_t *handle)
 	handle_closed((struct zone *)((char *)io - offsetof(struct zone, io)));
 }
 
+static void on_display_closed(uv_handle_t *handle)
+{
+	struct display_process *display = handle->data;
+
+	handle_closed((struct zone *)((char *)display -
+				      offsetof(struct zone, display)));
+}
+
 static void close_zone(struct zone *z)
 {
 	struct zone **place = &z->daemon->zones;
@@ -142,6 +151,9 @@ static void close_zone(struct zone *z)
 	zone_counters_fail(z, &error);
 	zone_disconnect(z);
 	io_process_close(&z->io, on_io_closed);
+	display_process_close(&z->display, on_display_closed);
+	uv_close((uv_handle_t *)&z->keys.timer, on_timer_closed);
+	uv_close((uv_handle_t *)&z->viewers.timer, on_timer_closed);
 	uv_close((uv_handle_t *)&z->timer, on_timer_closed);
 	uv_close((uv_handle_t *)&z->grace, on_timer_closed);
 	uv_close((uv_handle_t *)&z->news.timer, on_timer_closed);

@@ -18,6 +18,7 @@
 #include <uv.h>
 
 #include "backoff.h"
+#include "display_process.h"
 #include "io_process.h"
 #include "job.h"
 #include "zerror.h"
@@ -126,6 +127,7 @@ struct zone {
 	struct zerror failure; /* why it is going away, if it failed */
 
 	struct io_process io;
+	struct display_process display; /* of its gpu */
 	int console_fd;
 	uv_timer_t timer; /* of the step */
 	uv_timer_t grace; /* how long shutdown, reboot and reset may take */
@@ -150,8 +152,18 @@ struct zone {
 		struct json_object *changes; /* NULL: none is under way */
 		uint32_t device; /* in running_def */
 		struct zone_def *def; /* def, to be; NULL: it stays */
+		unsigned int answers; /* that are to come */
 		uv_timer_t timer;
 	} set;
+	struct {
+		struct rpc_call *call; /* NULL: none are pressed */
+		uint32_t device; /* in running_def */
+		uv_timer_t timer;
+	} keys;
+	struct {
+		unsigned int told; /* how many there were in the last event */
+		uv_timer_t timer; /* active: there was one just now */
+	} viewers;
 	struct {
 		struct rpc_call *call;
 		struct zone_def *running; /* what is recorded; NULL: nothing */
@@ -236,6 +248,14 @@ int zone_counters_ask(struct zone *zone, uint32_t index, zone_counters_cb told,
 /* changes: those of zone_def_change_device(). */
 void zone_set_device(struct zone *zone, const char *name,
 		     struct json_object *changes, struct rpc_call *call);
+/* Its result: see openrpc.json. */
+void zone_display_get(struct zone *zone, struct rpc_call *call);
+/* path is absolute. */
+void zone_screenshot(struct zone *zone, uint32_t head, const char *path,
+		     bool force, struct rpc_call *call);
+/* keys: a list of codes; call is finished when they are let go of. */
+void zone_send_keys(struct zone *zone, struct json_object *keys,
+		    uint32_t hold_ms, struct rpc_call *call);
 /* call is finished when the request is delivered. */
 void zone_resume_device(struct zone *zone, const char *name,
 			struct rpc_call *call);

@@ -502,9 +502,10 @@ int zone_build_load(const struct zone_build *build, int zone,
 /* hvd-io gets them later: who starts a zone is not to wait to hear of one. */
 static int check_devices(const struct zone_def *def, struct zerror *ret_error)
 {
+	const struct io_resource_place nowhere = { 0 };
 	struct io_resources resources;
 
-	if (io_resources_open(def, &resources, ret_error) < 0) {
+	if (io_resources_open(def, &nowhere, &resources, ret_error) < 0) {
 		return -1;
 	}
 	io_resources_close(&resources);

@@ -89,6 +89,17 @@ static int check_net(struct json_object *device, struct json_object *old,
 			  name);
 }
 
+/* Two zones cannot have one port: each gets what is free, unless told otherwise. */
+static void free_port(struct json_object *device, struct json_object *changes)
+{
+	struct json_object *vnc = json_object_object_get(device, "vnc");
+
+	if (vnc &&
+	    !(changes && json_object_object_get_ex(changes, "vnc", NULL))) {
+		json_object_object_del(vnc, "port");
+	}
+}
+
 static int clone_device(struct json_object *device, struct json_object *changes,
 			struct zerror *ret_error)
 {
@@ -108,6 +119,8 @@ static int clone_device(struct json_object *device, struct json_object *changes,
 		rc = check_disk(device, old, ret_error);
 	} else if (strcmp(type, "net") == 0) {
 		rc = check_net(device, old, ret_error);
+	} else if (strcmp(type, "gpu") == 0) {
+		free_port(device, changes);
 	}
 	json_object_put(old);
 	return rc;

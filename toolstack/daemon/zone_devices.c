@@ -141,6 +141,7 @@ void zone_devices_gone(struct io_process *io)
 	z->news.states = z->news.sizes = 0;
 	end_resize(z, &error);
 	zone_counters_fail(z, &error);
+	zone_keys_gone(z, &error);
 	zone_set_abandon(z, "its I/O process ended meanwhile");
 }
 
@@ -150,8 +151,9 @@ void zone_devices_refused(struct io_process *io, uint32_t index,
 	struct zone *z = zone_of(io);
 	struct zerror error;
 
-	/* only one of both is under way at a time */
+	/* keys are of another device; of the others only one is under way at a time */
 	zone_set_refused(io, index, why);
+	zone_keys_refused(z, index, why);
 	if (index == z->resize.device) {
 		zerror_set(&error, ZERROR_IO_ERROR, NULL, NULL,
 			   "%s: the size of %s: %.160s", z->name,

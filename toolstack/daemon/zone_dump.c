@@ -17,22 +17,16 @@
 static int fail_file(const struct zone_dump *d, const char *what, int err,
 		     struct zerror *ret_error)
 {
-	char hint[80] = "";
+	char hint[80];
 	char need[SIZE_TEXT_MAX];
 
-	if (err == ENOSPC || err == EDQUOT || err == EFBIG) {
-		size_format(d->head.file_size, need);
-		snprintf(hint, sizeof(hint), "it may need up to %s", need);
-	} else if (err == EEXIST) {
-		snprintf(hint, sizeof(hint),
-			 "force (hvsh dump --force) replaces it");
-	} else if (err == ENOENT) {
-		snprintf(hint, sizeof(hint),
-			 "it is a path of zone0; hvd makes no directories");
+	if (err != ENOSPC && err != EDQUOT && err != EFBIG) {
+		return dump_file_fail(d->path, what, err, ret_error);
 	}
-	return zerror_set(ret_error, ZERROR_IO_ERROR, "$.path",
-			  hint[0] ? hint : NULL, "%s %s: %s", what, d->path,
-			  strerror(err));
+	size_format(d->head.file_size, need);
+	snprintf(hint, sizeof(hint), "it may need up to %s", need);
+	return zerror_set(ret_error, ZERROR_IO_ERROR, "$.path", hint,
+			  "%s %s: %s", what, d->path, strerror(err));
 }
 
 static int fail_step(const char *step, int err, struct zerror *ret_error)
@@ -50,11 +44,6 @@ static int open_file(struct zone_dump *d, struct zerror *ret_error)
 	char text[32];
 	int rc = dump_file_make(&d->file, d->path, d->force, &what);
 
-	if (rc == -ENOTSUP) {
-		return zerror_set(ret_error, ZERROR_IO_ERROR, "$.path",
-				  "choose another path",
-				  "%s is no regular file", d->path);
-	}
 	if (rc < 0) {
 		snprintf(text, sizeof(text), "cannot %s", what);
 		return fail_file(d, text, -rc, ret_error);

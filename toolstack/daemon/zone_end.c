@@ -168,6 +168,7 @@ void zone_begin_destroy(struct zone *z)
 		}
 	}
 	zone_devices_gone(&z->io);
+	display_process_stop(&z->display);
 	z->step = ZONE_STEP_IO_STOP;
 	if (z->io.state == IO_NONE) {
 		zone_next_destroy(z);

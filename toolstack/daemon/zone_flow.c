@@ -154,6 +154,9 @@ int zone_io_begin(struct zone *z, bool adopted, struct zerror *ret_error)
 		close(z->console_fd);
 	}
 	z->console_fd = fd;
+	if (zone_display_begin(z, adopted, ret_error) < 0) {
+		return -1;
+	}
 	io_process_start(&z->io, (uint32_t)z->id, z->running_def, fd, adopted);
 	return 0;
 }
@@ -188,6 +191,7 @@ static void on_io_ready(struct io_process *io, bool restarted)
 	if (restarted) {
 		zone_publish(z, "io-restarted", NULL);
 	}
+	zone_display_io_ready(z);
 	if (z->step == ZONE_STEP_IO_RESET) {
 		zone_reset_io_ready(z);
 	} else if (z->step == ZONE_STEP_WAIT_OFF) {
@@ -240,6 +244,8 @@ const struct io_process_ops zone_io_ops = {
 	.counters = zone_counters_told,
 	.refused = zone_devices_refused,
 	.user_of = zone_devices_user_of,
+	.output = zone_display_output,
+	.keys = zone_keys_done,
 	.stopped = on_io_stopped,
 };
 

@@ -105,6 +105,22 @@ void zone_console_path(const struct zone *z, char ret_path[PATH_MAX]);
 
 extern const struct io_process_ops zone_io_ops;
 
+/* ----------------------------- zone_display.c: its screens and keys */
+
+extern const struct display_process_ops zone_display_ops;
+
+void zone_display_init(struct zone *z);
+/* Listens for viewers of running_def's gpu, if it has one. */
+int zone_display_begin(struct zone *z, bool adopted, struct zerror *ret_error);
+void zone_display_tell(uv_timer_t *timer);
+void zone_display_io_ready(struct zone *z);
+/* See struct io_process_ops. */
+void zone_display_output(struct io_process *io, int viewer);
+void zone_keys_done(struct io_process *io, uint32_t index);
+/* Whoever waits for keys is told. */
+void zone_keys_refused(struct zone *z, uint32_t index, const char *why);
+void zone_keys_gone(struct zone *z, const struct zerror *error);
+
 /* -------------------------------------------- zone_devices.c: its devices */
 
 /* What struct io_process_ops is about. */
@@ -258,6 +274,8 @@ struct zone_job {
 	struct job_progress progress;
 	char dir[PATH_MAX]; /* of records */
 	char console[PATH_MAX]; /* socket to remove */
+	const char *viewer_dir; /* what is its in there is to be removed, too */
+	char video[PATH_MAX]; /* file to remove */
 	int device;
 	int control_fd;
 	uint32_t id; /* BUILD: out */

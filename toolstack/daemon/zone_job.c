@@ -112,6 +112,8 @@ static int destroy(struct zone_job *job)
 		return rc;
 	}
 	unlink(job->console);
+	unlink(job->video);
+	display_listen_remove(job->viewer_dir, job->zone->name);
 	if (!job->record &&
 	    store_remove(job->dir, job->zone->name, &error) < 0) {
 		log_warning("%s", error.message);
@@ -397,6 +399,8 @@ int zone_job_start(struct zone *z, enum zone_step step)
 		    !zone_devices_need_bridge(z->daemon, z);
 	snprintf(job->dir, sizeof(job->dir), "%s", z->daemon->running_dir);
 	zone_console_path(z, job->console);
+	io_resource_video_path(z->daemon->video_dir, z->name, job->video);
+	job->viewer_dir = z->daemon->viewer_dir;
 	if (z->running_def) {
 		job->def = zone_def_copy(z->running_def);
 	}

@@ -475,25 +475,129 @@ void methods_zone_resume(struct rpc_call *call, struct json_object *params)
 	}
 }
 
-void methods_zone_dump(struct rpc_call *call, struct json_object *params)
+/* Of a file that hvd is to write.  NULL: the call has failed. */
+static const char *get_path(struct rpc_call *call, struct json_object *params)
 {
-	struct zone *z = methods_zone(call, params);
 	const char *path = rpc_get_string(params, "path");
 	struct zerror error;
 
-	if (!z) {
+	if (path[0] == '/' && strlen(path) < PATH_MAX) {
+		return path;
+	}
+	zerror_set(&error, ZERROR_INVALID_PARAMS, "$.path",
+		   "it is one of zone0, where hvd may write",
+		   "path must be absolute, of less than %d bytes", PATH_MAX);
+	rpc_fail(call, &error);
+	return NULL;
+}
+
+void methods_zone_dump(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = methods_zone(call, params);
+	const char *path = z ? get_path(call, params) : NULL;
+
+	if (path) {
+		zone_dump_to(z, path, rpc_get_bool(params, "live"),
+			     rpc_get_bool(params, "force"), call);
+	}
+}
+
+/* ------------------------------------------------------- screens, keys */
+
+void methods_display_get(struct rpc_call *call, struct json_object *params)
+{
+	struct zone *z = methods_zone(call, params);
+
+	if (z) {
+		zone_display_get(z, call);
+	}
+}
+
+/* A number of that range; false: the call has failed. */
+static bool get_number(struct rpc_call *call, struct json_object *params,
+		       const char *name, long long fallback, long long min,
+		       long long max, uint32_t *ret)
+{
+	long long value = rpc_get_int(params, name, fallback);
+	char path[ZERROR_PATH_MAX];
+	struct zerror error;
+
+	*ret = (uint32_t)value;
+	if (value >= min && value <= max) {
+		return true;
+	}
+	zerror_path(path, "$.%s", name);
+	zerror_set(&error, ZERROR_INVALID_PARAMS, path, NULL,
+		   "%s must be %lld to %lld", name, min, max);
+	rpc_fail(call, &error);
+	return false;
+}
+
+void methods_display_screenshot(struct rpc_call *call,
+				struct json_object *params)
+{
+	struct zone *z = methods_zone(call, params);
+	const char *path = z ? get_path(call, params) : NULL;
+	uint32_t head;
+
+	if (path && get_number(call, params, "head", 0, 0,
+			       ZONE_DEF_HEADS_MAX - 1, &head)) {
+		zone_screenshot(z, head, path, rpc_get_bool(params, "force"),
+				call);
+	}
+}
+
+#define KEYS_MAX 16u /* pressed at once */
+#define KEY_CODE_MAX 0x2ff /* Linux: KEY_MAX */
+#define HOLD_MS 100
+#define HOLD_MAX_MS 10000
+
+static int check_keys(struct json_object *keys, struct zerror *ret_error)
+{
+	size_t count = json_object_array_length(keys);
+	char path[ZERROR_PATH_MAX];
+
+	if (count == 0 || count > KEYS_MAX) {
+		return zerror_set(ret_error, ZERROR_INVALID_PARAMS, "$.keys",
+				  "one after another: call it again",
+				  "keys must be 1 to %u codes", KEYS_MAX);
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *key = json_object_array_get_idx(keys, i);
+
+		if (!json_object_is_type(key, json_type_int) ||
+		    json_object_get_int64(key) < 1 ||
+		    json_object_get_int64(key) > KEY_CODE_MAX) {
+			zerror_path(path, "$.keys[%zu]", i);
+			return zerror_set(ret_error, ZERROR_INVALID_PARAMS,
+					  path,
+					  "those of Linux' input-event-codes.h "
+					  "(KEY_ENTER is 28)",
+					  "is no code of a key: they are 1 to "
+					  "%d",
+					  KEY_CODE_MAX);
+		}
+	}
+	return 0;
+}
+
+void methods_display_send_keys(struct rpc_call *call,
+			       struct json_object *params)
+{
+	struct zone *z = methods_zone(call, params);
+	struct json_object *keys = json_object_object_get(params, "keys");
+	struct zerror error;
+	uint32_t hold_ms;
+
+	if (!z || !get_number(call, params, "hold_ms", HOLD_MS, 1, HOLD_MAX_MS,
+			      &hold_ms)) {
 		return;
 	}
-	if (path[0] != '/' || strlen(path) >= PATH_MAX) {
-		zerror_set(&error, ZERROR_INVALID_PARAMS, "$.path",
-			   "it is one of zone0, where hvd may write",
-			   "path must be absolute, of less than %d bytes",
-			   PATH_MAX);
+	if (check_keys(keys, &error) < 0) {
 		rpc_fail(call, &error);
 		return;
 	}
-	zone_dump_to(z, path, rpc_get_bool(params, "live"),
-		     rpc_get_bool(params, "force"), call);
+	zone_send_keys(z, keys, hold_ms, call);
 }
 
 /* ------------------------------------------------------------ devices */
@@ -518,7 +622,8 @@ void methods_device_resize(struct rpc_call *call, struct json_object *params)
 
 void methods_device_set(struct rpc_call *call, struct json_object *params)
 {
-	static const char *const members[] = { "link", "mtu", "limits" };
+	static const char *const members[] = { "link", "mtu", "limits", "width",
+					       "height" };
 	struct zone *z = methods_zone(call, params);
 	struct json_object *changes;
 	struct json_object *value;
@@ -539,7 +644,8 @@ void methods_device_set(struct rpc_call *call, struct json_object *params)
 				call);
 	} else {
 		zerror_set(&error, ZERROR_INVALID_PARAMS, NULL,
-			   "give link, mtu or limits", "nothing to set");
+			   "give link, mtu, limits, width or height",
+			   "nothing to set");
 		rpc_fail(call, &error);
 	}
 	json_object_put(changes);

@@ -114,7 +114,8 @@ void zone_set_done(struct io_process *io, uint32_t index)
 	struct zone *z = zone_of(io);
 	struct zerror error;
 
-	if (z->step != ZONE_STEP_IO_SET || index != z->set.device) {
+	if (z->step != ZONE_STEP_IO_SET || index != z->set.device ||
+	    --z->set.answers > 0) {
 		return;
 	}
 	uv_timer_stop(&z->set.timer);
@@ -223,6 +224,8 @@ static int tell_io(struct zone *z, const struct zone_device *device,
 		.link = json_object_object_get_ex(changes, "link", NULL),
 		.mtu = json_object_object_get_ex(changes, "mtu", NULL),
 		.limits = json_object_object_get_ex(changes, "limits", NULL),
+		.mode = json_object_object_get_ex(changes, "width", NULL) ||
+			json_object_object_get_ex(changes, "height", NULL),
 	};
 
 	if (z->io.state != IO_READY) {
@@ -230,6 +233,7 @@ static int tell_io(struct zone *z, const struct zone_device *device,
 			ret_error, ZERROR_BUSY, NULL, "try again in a moment",
 			"the I/O process of %s is being started", z->name);
 	}
+	z->set.answers = which.mode ? device->gpu.heads : 1;
 	return io_process_set_device(&z->io, device, &which) == 0
 		       ? 0
 		       : zerror_set(ret_error, ZERROR_INTERNAL, NULL,

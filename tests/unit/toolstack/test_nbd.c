@@ -189,6 +189,8 @@ static struct zone_def *define(const char *devices)
 	return def;
 }
 
+static const struct io_resource_place nowhere;
+
 static struct io_resource resource_of(const char *nbd)
 {
 	char text[512];
@@ -198,7 +200,7 @@ static struct io_resource resource_of(const char *nbd)
 
 	snprintf(text, sizeof(text), "{\"type\":\"disk\",\"nbd\":%s}", nbd);
 	def = define(text);
-	assert_int_equal(io_resources_open(def, &all, &error), 0);
+	assert_int_equal(io_resources_open(def, &nowhere, &all, &error), 0);
 	assert_int_equal(all.count, 1);
 	zone_def_destroy(def);
 	return all.item[0];
@@ -246,7 +248,7 @@ static void test_twins(void **state)
 		 "{\"type\":\"disk\",\"nbd\":{\"socket\":\"%s\"}}",
 		 nbd.address, link);
 	def = define(text);
-	assert_int_equal(io_resources_open(def, &all, &error), -1);
+	assert_int_equal(io_resources_open(def, &nowhere, &all, &error), -1);
 	assert_string_equal(error.path, "$.devices[1].nbd");
 	assert_non_null(strstr(error.message, "export of disk0 already"));
 	zone_def_destroy(def);
@@ -270,7 +272,7 @@ static void test_resources_are_connected(void **state)
 		 "\"nbd\":{\"socket\":\"%s\",\"export\":\"b\"}}",
 		 nbd.address, nbd.address);
 	def = define(text);
-	assert_int_equal(io_resources_open(def, &all, &error), 0);
+	assert_int_equal(io_resources_open(def, &nowhere, &all, &error), 0);
 	assert_true(all.item[0].exclusive);
 	assert_false(all.item[1].exclusive);
 	assert_int_equal(io_resources_fds(&all, fds), 0);
