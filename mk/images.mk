@@ -13,6 +13,7 @@ bundle := $(images)/bundle.itb
 test-bundle := $(images)/bundle-test.itb
 nbd-disk := $(images)/nbd.ext4
 zone-files := $(wildcard configs/zones/*.json)
+zone-examples := $(wildcard configs/examples/*.json)
 bash-completion := toolstack/hvsh/completion.bash
 test-overlay := $(wildcard tests/system/zone0-overlay)
 
@@ -29,6 +30,7 @@ zone0-adds := \
 	$(call adds,$(images)/libhvd.so.0,usr/lib/) \
 	$(call adds,$(zonevisor-ko),) \
 	$(call adds,$(zone-files),etc/hvd/zones/) \
+	$(call adds,$(zone-examples),usr/share/zonevisor/) \
 	$(call adds,$(kernel-image) $(guest-initrd),var/lib/hvd/images/) \
 	$(call adds,$(filter %.json,$(ZONE0_FILES)),etc/hvd/zones/) \
 	$(call adds,$(filter-out %.json,$(ZONE0_FILES)),var/lib/hvd/images/)
@@ -58,7 +60,7 @@ $(icudata): $(recipes)/zone0/icudata.c $(sysroot-stamp)
 	$(Q)$(CC) $(warnings) -O2 -fPIC -shared -nostdlib -DICUDATA=icudt$(icu-version)_dat \
 		-Wl,-soname,$(@F) -o $@ $<
 
-$(zone0-initrd): $(icudata) $(call tree,$(recipes)/zone0) $(zone-files) $(guest-initrd) \
+$(zone0-initrd): $(icudata) $(call tree,$(recipes)/zone0) $(zone-files) $(zone-examples) $(guest-initrd) \
 		$(ZONE0_FILES) $(bash-completion) \
 		$(kernel-stamp) $(kernel-image) \
 		$(zonevisor-ko) $(aarch64-programs) $(images)/libhvd.so.0 \
