@@ -173,6 +173,7 @@ domain-xml-y += \
 	toolstack/libvirt/domain_xml.c \
 	toolstack/libvirt/domain_xml_device.c \
 	toolstack/libvirt/domain_xml_disk.c \
+	toolstack/libvirt/domain_xml_display.c \
 	toolstack/libvirt/domain_xml_domain.c \
 	toolstack/libvirt/domain_xml_interface.c \
 	toolstack/libvirt/domain_xml_kept.c \

@@ -37,6 +37,9 @@ DEVICES = [
     {"type": "rng", "name": "r", "source": "/dev/urandom",
      "limits": {"total-bytes-sec": "4K"}},
     {"type": "console", "name": "c"},
+    {"type": "gpu", "name": "g", "heads": 2, "width": 1024, "height": 768,
+     "memory": "20M", "vnc": {"port": 5907, "address": "::1"}},
+    {"type": "input", "name": "k", "kind": "keyboard"},
 ]
 WHOLE = {
     "name": "web", "uuid": "01234567-89ab-cdef-0123-456789abcdef",
@@ -77,6 +80,19 @@ def test_domain_schema(what):
 
 
 @schemas
+@pytest.mark.parametrize("what", ["format", "live"])
+@pytest.mark.parametrize("vnc", [None, {"port": "auto", "address": "::"}])
+def test_screen_schema(what, vnc):
+    gpu = {"type": "gpu"} | ({"vnc": vnc} if vnc else {})
+    xml = run(what, json.dumps({
+        "id": 3, "definition": WHOLE | {"devices": [gpu]}, "display": {
+            "heads": [{"socket": "/run/hvd/vnc/web-0.sock",
+                       "port": 5900 if vnc else None}]}}))
+    judge("domain.rng", xml)
+    assert json.loads(run("parse", xml))["devices"] == [gpu]
+
+
+@schemas
 def test_capabilities_schema():
     judge("capability.rng", run("capabilities", json.dumps(HOST)))
     judge("domaincaps.rng", run("domain-capabilities", json.dumps(HOST)))
@@ -89,6 +105,7 @@ def test_nothing_is_lost():
     whole["autostart"] = {"order": 4, "delay": "5s"}
     whole["metadata"]["urn:b"] = "no XML <"
     whole["devices"][0]["limits"]["burst-ms"] = 5
+    whole["devices"][-2]["vnc"]["password-file"] = "/p"
     xml = run("format", json.dumps({"definition": whole}))
     assert json.loads(run("parse", xml)) == whole
 

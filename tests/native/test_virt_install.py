@@ -44,7 +44,8 @@ def run(store, program, *args):
 
 def install(store, name, *args):
     return run(store, "virt-install", "--name", name, "--memory", 64,
-               "--vcpus", 1, "--import", "--graphics", "none",
+               "--vcpus", 1, "--import",
+               *([] if "--graphics" in args else ["--graphics", "none"]),
                *([] if "--network" in args else ["--network", "none"]),
                "--noautoconsole", "--osinfo",
                "detect=off,require=off", "--arch", "aarch64", "--boot",
@@ -106,3 +107,45 @@ def test_edit(store):
     definition = client.call("zone.get", name="v1")["definition"]
     assert definition["memory"] == "128M"
     client.close()
+
+
+def devices_of(store, name):
+    client = store.machine.client()
+    definition = client.call("zone.get", name=name)["definition"]
+    client.close()
+    return [{key: value for key, value in device.items()
+             if key in ("type", "kind", "vnc")}
+            for device in definition["devices"]]
+
+
+@pytest.mark.parametrize("words,devices", [
+    (["--graphics", "vnc"],
+     [{"type": "gpu", "vnc": {"port": "auto", "address": "127.0.0.1"}}]),
+    (["--graphics", "vnc,listen=0.0.0.0,port=5950", "--input",
+      "tablet,bus=usb", "--input", "keyboard"],
+     [{"type": "input", "kind": "tablet"},
+      {"type": "input", "kind": "keyboard"},
+      {"type": "gpu", "vnc": {"port": 5950, "address": "0.0.0.0"}}]),
+    (["--graphics", "vnc,listen=socket", "--video", "virtio",
+      "--input", "keyboard,bus=virtio", "--input", "mouse"],
+     [{"type": "input", "kind": "keyboard"}, {"type": "input", "kind": "mouse"},
+      {"type": "gpu"}]),
+])
+def test_install_with_a_screen(store, words, devices):
+    install(store, "v1", "--disk", "none", "--noreboot", *words)
+    made = [device for device in devices_of(store, "v1")
+            if device["type"] in ("gpu", "input")]
+    assert made == devices
+
+
+def test_no_password_in_a_document(store):
+    result = subprocess.run(
+        ["virt-install", "--connect", store.uri, "--name", "v1", "--memory",
+         "64", "--import", "--disk", "none", "--network", "none",
+         "--graphics", "vnc,passwd=secret", "--noautoconsole", "--osinfo",
+         "detect=off,require=off", "--arch", "aarch64", "--boot",
+         f"kernel={store.machine.image}"], env=store.env,
+        capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 1
+    assert "<zv:password file=" in result.stdout + result.stderr
+    assert "v1" not in store.virsh("list", "--all")

@@ -211,9 +211,10 @@ def test_secure(virt, wire, connection):
     ("devices", "<controller type='usb' model='qemu-xhci'/>", "controller/"),
     ("devices", "<controller type='pci' model='pcie-root'/>", "controller/"),
     ("devices", "<memballoon model='virtio'/>", "memballoon/@model"),
-    ("devices", "<graphics type='vnc' port='-1'/>", "devices/graphics"),
-    ("devices", "<video><model type='virtio'/></video>", "devices/video"),
-    ("devices", "<input type='tablet' bus='usb'/>", "devices/input"),
+    ("devices", "<graphics type='spice' port='-1'/>", "graphics/@type"),
+    ("devices", "<graphics type='vnc' passwd='secret'/>", "<zv:password file"),
+    ("devices", "<video><model type='qxl'/></video>", "video/model/@type"),
+    ("devices", "<input type='evdev'/>", "input/@type"),
     ("devices", "<channel type='unix'/>", "devices/channel"),
     ("devices", "<hostdev mode='subsystem' type='pci'/>", "devices/hostdev"),
     ("devices", "<filesystem type='mount'/>", "devices/filesystem"),
@@ -246,6 +247,15 @@ TYPICAL = {
 <console type='pty'><target type='serial' port='0'/></console>
 <rng model='virtio'><backend model='random'>/dev/urandom</backend>
 <address type='virtio-mmio'/><alias name='rng0'/></rng>
+<input type='tablet' bus='usb'><alias name='input0'/>
+<address type='usb' bus='0' port='1'/></input>
+<input type='keyboard' bus='usb'><alias name='input1'/></input>
+<graphics type='vnc' port='5901' autoport='yes' listen='127.0.0.1'>
+<listen type='address' address='127.0.0.1'/></graphics>
+<audio id='1' type='none'/>
+<video><model type='virtio' heads='1' primary='yes'/><alias name='video0'/>
+<address type='pci' domain='0x0000' bus='0x05' slot='0x00' function='0x0'/>
+</video>
 <memballoon model='none'/>""",
 }
 
@@ -253,7 +263,10 @@ TYPICAL = {
 def test_typical(virt, hvd, connection):
     connection.defineXML(document(virt, kind="kvm", **TYPICAL))
     definition = hvd.call("zone.get", name="d1")["definition"]
-    assert [d["type"] for d in definition["devices"]] == ["rng"]
+    assert [d["type"] for d in definition["devices"]] == [
+        "rng", "input", "input", "gpu"]
+    assert definition["devices"][3]["vnc"] == {"port": "auto",
+                                               "address": "127.0.0.1"}
     assert definition["on_reboot"] == "restart"
     xml = connection.lookupByName("d1").XMLDesc()
     instance = ET.fromstring(xml).find(

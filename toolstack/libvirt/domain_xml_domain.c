@@ -371,10 +371,8 @@ static void give_pins(struct xml_out *out, xmlNode *element,
 static const struct xml_group *group_of_type(const char *type)
 {
 	static const struct xml_group *const groups[] = {
-		&domain_xml_disk,
-		&domain_xml_interface,
-		&domain_xml_console,
-		&domain_xml_rng,
+		&domain_xml_disk, &domain_xml_interface, &domain_xml_console,
+		&domain_xml_rng,  &domain_xml_video,	 &domain_xml_input,
 	};
 
 	for (size_t i = 0; type && i < COUNT(groups); i++) {
@@ -397,6 +395,17 @@ static void give_device(struct xml_out *out, xmlNode *element,
 	}
 }
 
+/* What is kept of it is the domain's. */
+static void give_graphics(struct xml_out *out, xmlNode *element,
+			  struct json_object *device)
+{
+	xmlNode *node = xml_add(out, element, domain_xml_graphics.name);
+
+	if (node) {
+		xml_give(out, &domain_xml_graphics, node, device);
+	}
+}
+
 static void give_devices(struct xml_out *out, xmlNode *element,
 			 const struct xml_row *row, struct json_object *object)
 {
@@ -412,6 +421,9 @@ static void give_devices(struct xml_out *out, xmlNode *element,
 		const struct xml_group *group =
 			group_of_type(xml_member_text(device, "type"));
 
+		if (group == &domain_xml_video) {
+			give_graphics(out, list, device);
+		}
 		if (group) {
 			give_device(out, list, group, device);
 		}
@@ -619,11 +631,9 @@ static const struct xml_row rows[] = {
 	{ "devices", DOMAIN_XML_USED, "`devices`, in their order", "devices",
 	  NULL, NULL, give_devices, 0 },
 	XML_KEPT("devices/emulator", "the hypervisor runs every zone"),
-	XML_REFUSED("devices/graphics", "use the consoles: virsh console"),
-	XML_REFUSED("devices/video", "use the consoles: virsh console"),
-	XML_REFUSED("devices/input", "there is no screen that it belongs to"),
 	XML_REFUSED("devices/sound", "there is none: leave it out"),
-	XML_REFUSED("devices/audio", "there is none: leave it out"),
+	XML_FIXED("devices/audio/@type", none, "`none`"),
+	XML_KEPT("devices/audio/@id", "there is no sound"),
 	XML_REFUSED("devices/channel",
 		    "use a <console> with target type virtio, which the guest "
 		    "sees as hvc0 …"),

@@ -251,13 +251,16 @@ static void merge_attributes(struct xml_out *out, const struct xml_group *group,
 	}
 }
 
-/* The UART, which every zone has, and controllers, which are nothing to a zone. */
+/*
+ * The UART, which every zone has, how its screen is looked at, and controllers,
+ * which are nothing to a zone.
+ */
 static void merge_device(struct xml_out *out, const struct xml_group *group,
 			 xmlNode *devices, const xmlNode *kept)
 {
 	xmlNode *element = NULL;
 
-	if (group == &domain_xml_serial) {
+	if (group == &domain_xml_serial || group == &domain_xml_graphics) {
 		element = nth(devices, kept->name, 0);
 	} else if (group == &domain_xml_controller) {
 		element = xml_add(out, devices, group->name);

@@ -77,6 +77,9 @@ extern const struct xml_group domain_xml_interface;
 extern const struct xml_group domain_xml_console;
 extern const struct xml_group domain_xml_serial;
 extern const struct xml_group domain_xml_rng;
+extern const struct xml_group domain_xml_graphics;
+extern const struct xml_group domain_xml_video;
+extern const struct xml_group domain_xml_input;
 extern const struct xml_group domain_xml_controller;
 extern const struct xml_group domain_xml_memballoon;
 

@@ -18,7 +18,8 @@ struct walk {
 
 static const struct xml_group *const device_groups[] = {
 	&domain_xml_disk,	&domain_xml_interface, &domain_xml_console,
-	&domain_xml_serial,	&domain_xml_rng,       &domain_xml_controller,
+	&domain_xml_serial,	&domain_xml_rng,       &domain_xml_graphics,
+	&domain_xml_video,	&domain_xml_input,     &domain_xml_controller,
 	&domain_xml_memballoon,
 };
 
@@ -208,24 +209,114 @@ static int take_no_device(struct walk *w, const xmlNode *node,
 	return rc;
 }
 
+static int refuse_second(struct walk *w, const xmlNode *node,
+			 const struct xml_group *group, const char *advice)
+{
+	struct xml_place at = {
+		.group = group,
+		.node = node,
+		.path = "",
+		.error = w->error,
+	};
+
+	return xml_refuse(&at, VIR_ERR_CONFIG_UNSUPPORTED,
+			  "is there twice: a zone has one %s", advice);
+}
+
+/* The device that <graphics> and <video> are of.  NULL: the error is set. */
+static struct json_object *screen_of(struct walk *w)
+{
+	struct json_object *devices = xml_member(w->object, "devices");
+	size_t count = devices ? json_object_array_length(devices) : 0;
+	struct json_object *device = NULL;
+	struct xml_place at = { .error = w->error };
+
+	for (size_t i = 0; i < count; i++) {
+		device = json_object_array_get_idx(devices, i);
+		if (strcmp(xml_member_text(device, "type"),
+			   domain_xml_video.type) == 0) {
+			return device;
+		}
+	}
+	device = json_object_new_object();
+	at.object = device;
+	if (device && devices && json_object_array_add(devices, device) == 0) {
+		return xml_set_text(&at, "type", domain_xml_video.type) < 0
+			       ? NULL
+			       : device;
+	}
+	json_object_put(device);
+	xml_out_of_memory(w->error);
+	return NULL;
+}
+
+static int fill_device(const struct xml_group *group, const xmlNode *node,
+		       struct json_object *device, xmlNode *kept,
+		       struct vir_error_text *ret_error)
+{
+	struct xml_place at = { .object = device, .error = ret_error };
+	char *text;
+	int rc = 0;
+
+	if (!device || !kept) {
+		return xml_out_of_memory(ret_error);
+	}
+	if ((group->type && xml_set_text(&at, "type", group->type) < 0) ||
+	    xml_walk(group, node, device, kept, ret_error) < 0) {
+		return -1;
+	}
+	if (xml_kept_text(kept, &text) < 0) {
+		return xml_out_of_memory(ret_error);
+	}
+	if (text) {
+		rc = xml_set_text(&at, "xml", text);
+	}
+	free(text);
+	return rc;
+}
+
+/* What is kept of <video> is the device's, of <graphics> the domain's. */
+static int take_screen(struct walk *w, const xmlNode *node,
+		       const struct xml_group *group, xmlNode *kept_parent)
+{
+	struct json_object *device = screen_of(w);
+	xmlNode *kept;
+	int rc;
+
+	if (!device) {
+		return -1;
+	}
+	if (group == &domain_xml_graphics) {
+		kept = add_kept(w, node, kept_parent);
+		return kept ? xml_walk(group, node, device, kept, w->error)
+			    : -1;
+	}
+	kept = xml_kept_new();
+	rc = fill_device(group, node, device, kept, w->error);
+	xml_kept_free(kept);
+	return rc;
+}
+
 static int take_device_element(struct walk *w, const xmlNode *node,
 			       const struct xml_group *group, xmlNode *kept)
 {
+	bool is_screen =
+		group == &domain_xml_graphics || group == &domain_xml_video;
 	struct json_object *devices = xml_member(w->object, "devices");
 	struct json_object *device;
 
 	if (group == &domain_xml_serial && is_second(node)) {
-		struct xml_place at = {
-			.group = group,
-			.node = node,
-			.path = "",
-			.error = w->error,
-		};
-
-		return xml_refuse(&at, VIR_ERR_CONFIG_UNSUPPORTED,
-				  "is there twice: a zone has one UART; more "
-				  "ports are <console>s with target type "
-				  "virtio");
+		return refuse_second(w, node, group,
+				     "UART; more ports are <console>s with "
+				     "target type virtio");
+	}
+	if (is_screen && is_second(node)) {
+		return refuse_second(w, node, group,
+				     "screen; more of them are its heads: "
+				     "<model heads='2'/>");
+	}
+	if (is_screen) {
+		return take_screen(w, node, group, kept);
 	}
 	if (!group->type || group == &domain_xml_serial) {
 		return take_no_device(w, node, group, kept);
@@ -353,31 +444,6 @@ int xml_walk(const struct xml_group *group, const xmlNode *node,
 		return -1;
 	}
 	return group->finish ? group->finish(&at) : 0;
-}
-
-static int fill_device(const struct xml_group *group, const xmlNode *node,
-		       struct json_object *device, xmlNode *kept,
-		       struct vir_error_text *ret_error)
-{
-	struct xml_place at = { .object = device, .error = ret_error };
-	char *text;
-	int rc = 0;
-
-	if (!device || !kept) {
-		return xml_out_of_memory(ret_error);
-	}
-	if ((group->type && xml_set_text(&at, "type", group->type) < 0) ||
-	    xml_walk(group, node, device, kept, ret_error) < 0) {
-		return -1;
-	}
-	if (xml_kept_text(kept, &text) < 0) {
-		return xml_out_of_memory(ret_error);
-	}
-	if (text) {
-		rc = xml_set_text(&at, "xml", text);
-	}
-	free(text);
-	return rc;
 }
 
 struct json_object *xml_take_device(const struct xml_group *group,

@@ -267,6 +267,18 @@ static void test_devices(void **state)
 		  "<backend model='random'>/dev/hwrng</backend></rng>",
 		  "{\"type\":\"rng\",\"source\":\"/dev/hwrng\",\"limits\":{"
 		  "\"total-bytes-sec\":\"2K\"}}" },
+		{ "<video><model type='vga' heads='1' vram='16384' "
+		  "primary='yes'><resolution x='800' y='600'/><acceleration "
+		  "accel3d='no'/></model><alias name='ua-gpu0'/></video>",
+		  "{\"type\":\"gpu\",\"name\":\"gpu0\",\"heads\":1,"
+		  "\"memory\":\"16M\",\"width\":800,\"height\":600,\"xml\":"
+		  "\"<kept>\\n  <model primary='yes'>\\n    <acceleration "
+		  "accel3d='no'/>\\n  </model>\\n</kept>\\n\"}" },
+		{ "<input type='tablet' bus='usb'/>",
+		  "{\"type\":\"input\",\"kind\":\"tablet\"}" },
+		{ "<input type='keyboard'><alias name='ua-k'/></input>",
+		  "{\"type\":\"input\",\"kind\":\"keyboard\",\"name\":"
+		  "\"k\"}" },
 	};
 
 	(void)state;
@@ -280,6 +292,62 @@ static void test_devices(void **state)
 		}
 		assert_json(device, cases[i].device);
 		json_object_put(device);
+	}
+}
+
+/* One device of two elements, where the first of them is. */
+static void test_screen(void **state)
+{
+	static const struct {
+		const char *xml;
+		const char *devices;
+	} cases[] = {
+		{ "<graphics type='vnc'/>",
+		  "{\"type\":\"gpu\",\"vnc\":{\"port\":\"auto\"}}" },
+		{ "<video><model type='virtio'/></video>",
+		  "{\"type\":\"gpu\"}" },
+		{ "<graphics type='vnc' port='-1'/><rng model='virtio'/>"
+		  "<video><model heads='2'/></video>",
+		  "{\"type\":\"gpu\",\"vnc\":{\"port\":\"auto\"},\"heads\":"
+		  "2},{\"type\":\"rng\"}" },
+		{ "<video><model heads='2'/></video><rng model='virtio'/>"
+		  "<graphics type='vnc' port='5907' autoport='no' "
+		  "listen='::1'><listen type='address' address='::1'/>"
+		  "</graphics>",
+		  "{\"type\":\"gpu\",\"heads\":2,\"vnc\":{\"port\":5907,"
+		  "\"address\":\"::1\"}},{\"type\":\"rng\"}" },
+		{ "<graphics type='vnc' port='5907' autoport='yes' "
+		  "listen='0.0.0.0'/>",
+		  "{\"type\":\"gpu\",\"vnc\":{\"port\":\"auto\","
+		  "\"address\":\"0.0.0.0\"}}" },
+		{ "<graphics type='vnc' port='5907'><listen type='address'/>"
+		  "<z:password xmlns:z='urn:zonevisor:domain:1.0' file='/p'/>"
+		  "</graphics>",
+		  "{\"type\":\"gpu\",\"vnc\":{\"password-file\":\"/p\","
+		  "\"port\":5907}}" },
+		{ "<graphics type='vnc' autoport='yes' port='-1'><listen "
+		  "type='socket'/></graphics>",
+		  "{\"type\":\"gpu\"}" },
+		{ "<graphics type='vnc' socket='/run/hvd/vnc/z-0.sock'>"
+		  "<listen type=' socket' socket='/run/hvd/vnc/z-0.sock'/>"
+		  "</graphics>",
+		  "{\"type\":\"gpu\"}" },
+		{ "<graphics type='vnc' socket=''/>", "{\"type\":\"gpu\"}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char xml[1024];
+		char expected[512];
+		struct json_object *object;
+		struct json_object *devices;
+
+		snprintf(xml, sizeof(xml), DEVICES("%s"), cases[i].xml);
+		snprintf(expected, sizeof(expected), "[%s]", cases[i].devices);
+		object = parse(xml);
+		json_object_object_get_ex(object, "devices", &devices);
+		assert_json(devices, expected);
+		json_object_put(object);
 	}
 }
 
@@ -368,9 +436,66 @@ static void test_refused(void **state)
 		{ DOMAIN("<metadata><a xmlns='urn:a'/><b xmlns='urn:a'/>"
 			 "</metadata>"),
 		  VIR_ERR_XML_ERROR, "two elements of the namespace urn:a" },
-		{ DEVICES("<graphics type='vnc'/>"), VIR_ERR_CONFIG_UNSUPPORTED,
-		  "devices/graphics (line 1): not supported: use the "
-		  "consoles" },
+		{ DEVICES("<sound model='ich9'/>"), VIR_ERR_CONFIG_UNSUPPORTED,
+		  "devices/sound (line 1): not supported: there is none" },
+		{ DEVICES("<graphics type='spice'/>"),
+		  VIR_ERR_CONFIG_UNSUPPORTED, "only \"vnc\"" },
+		{ DEVICES("<graphics/>"), VIR_ERR_XML_ERROR,
+		  "graphics/@type (line 1): is missing" },
+		{ DEVICES("<graphics type='vnc' passwd='secret'/>"),
+		  VIR_ERR_CONFIG_UNSUPPORTED, "<zv:password file=" },
+		{ DEVICES("<graphics type='vnc' autoport='no'/>"),
+		  VIR_ERR_XML_ERROR, "@port (line 1): must be a port" },
+		{ DEVICES("<graphics type='vnc' port='many'/>"),
+		  VIR_ERR_XML_ERROR, "@port (line 1): must be a port" },
+		{ DEVICES("<graphics type='vnc' autoport='maybe'/>"),
+		  VIR_ERR_CONFIG_UNSUPPORTED, "only \"yes\", \"no\"" },
+		{ DEVICES("<graphics type='vnc'><listen/></graphics>"),
+		  VIR_ERR_XML_ERROR, "listen/@type (line 1): is missing" },
+		{ DEVICES("<graphics type='vnc'><listen type='network' "
+			  "network='x'/></graphics>"),
+		  VIR_ERR_CONFIG_UNSUPPORTED, "only \"address\"" },
+		{ DEVICES("<graphics type='vnc' listen='::1'><listen "
+			  "type='address' address='::2'/></graphics>"),
+		  VIR_ERR_XML_ERROR, "is not the attribute listen" },
+		{ DEVICES("<graphics type='vnc'><listen type='address' "
+			  "socket='/s'/></graphics>"),
+		  VIR_ERR_XML_ERROR, "listen/@socket (line 1): does not" },
+		{ DEVICES("<graphics type='vnc' socket='/s'><listen "
+			  "type='address'/></graphics>"),
+		  VIR_ERR_XML_ERROR, "graphics/@socket (line 1): does not" },
+		{ DEVICES("<graphics type='vnc' socket='/s'/>"),
+		  VIR_ERR_CONFIG_UNSUPPORTED, "@socket (line 1): hvd names" },
+		{ DEVICES("<graphics type='vnc'><listen type='socket' "
+			  "socket='/vnc/s'/></graphics>"),
+		  VIR_ERR_CONFIG_UNSUPPORTED, "hvd names the socket" },
+		{ DEVICES("<graphics type='vnc'><listen type='socket' "
+			  "socket='-0.sock'/></graphics>"),
+		  VIR_ERR_CONFIG_UNSUPPORTED, "hvd names the socket" },
+		{ DEVICES("<graphics type='vnc' port='5900'><listen "
+			  "type='socket'/></graphics>"),
+		  VIR_ERR_XML_ERROR, "@port (line 1): does not belong" },
+		{ DEVICES("<graphics type='vnc' listen='::1'><listen "
+			  "type='socket'/></graphics>"),
+		  VIR_ERR_XML_ERROR, "@listen (line 1): does not belong" },
+		{ DEVICES("<graphics type='vnc'><listen type='socket'/>"
+			  "<z:password xmlns:z='urn:zonevisor:domain:1.0' "
+			  "file='/p'/></graphics>"),
+		  VIR_ERR_CONFIG_UNSUPPORTED, "needs none" },
+		{ DEVICES("<graphics type='vnc'/><graphics type='vnc'/>"),
+		  VIR_ERR_CONFIG_UNSUPPORTED, "a zone has one screen" },
+		{ DEVICES("<video/><graphics type='vnc'/><video/>"),
+		  VIR_ERR_CONFIG_UNSUPPORTED,
+		  "video (line 1): is there twice" },
+		{ DEVICES("<video><model type='qxl'/></video>"),
+		  VIR_ERR_CONFIG_UNSUPPORTED, "only \"virtio\"" },
+		{ DEVICES("<video><model type='virtio'><acceleration "
+			  "accel3d='yes'/></model></video>"),
+		  VIR_ERR_CONFIG_UNSUPPORTED, "only \"no\"" },
+		{ DEVICES("<input bus='virtio'/>"), VIR_ERR_XML_ERROR,
+		  "input/@type (line 1): is missing" },
+		{ DEVICES("<input type='evdev'/>"), VIR_ERR_CONFIG_UNSUPPORTED,
+		  "only \"keyboard\"" },
 		{ DEVICES("<disk device='cdrom'/>"), VIR_ERR_CONFIG_UNSUPPORTED,
 		  "devices/disk/@device (line 1): there is no CD drive" },
 		{ DEVICES("<disk type='file'><source file='/a'/></disk>"),
@@ -629,6 +754,16 @@ static void test_round_trip(void **state)
 		     "\"disk\",\"nbd\":{\"socket\":\"/s\",\"export\":\"e\"},"
 		     "\"on-error\":\"pause\"},{\"type\":\"disk\",\"nbd\":{"
 		     "\"host\":\"192.0.2.1\"},\"cache\":\"writethrough\"}]}",
+		BASE "\"vcpus\":1,\"devices\":[{\"type\":\"input\",\"kind\":"
+		     "\"keyboard\"},{\"type\":\"gpu\"},{\"type\":\"input\","
+		     "\"kind\":\"mouse\",\"name\":\"m\"}]}",
+		BASE "\"vcpus\":1,\"devices\":[{\"type\":\"gpu\",\"name\":"
+		     "\"g\",\"heads\":2,\"width\":1024,\"height\":768,"
+		     "\"memory\":\"20M\",\"vnc\":{\"port\":5907,\"address\":"
+		     "\"::1\",\"password-file\":\"/p\"}},{\"type\":\"input\","
+		     "\"kind\":\"tablet\"}]}",
+		BASE "\"vcpus\":1,\"devices\":[{\"type\":\"gpu\",\"vnc\":{"
+		     "\"port\":\"auto\"}}]}",
 	};
 
 	(void)state;
@@ -676,6 +811,59 @@ static void test_live(void **state)
 	json_object_put(detail);
 }
 
+static void test_live_screen(void **state)
+{
+	static const struct {
+		const char *vnc;
+		const char *display; /* what hvd says of it, or nothing */
+		const char *live;
+		const char *inactive;
+	} cases[] = {
+		{ ",\"vnc\":{\"port\":\"auto\",\"address\":\"::1\"}",
+		  ",\"display\":{\"heads\":[{\"head\":0,\"socket\":\"/s/vnc/"
+		  "z-0.sock\",\"address\":\"::1\",\"port\":5903}]}",
+		  "<graphics type='vnc' port='5903' autoport='yes' "
+		  "listen='::1'>",
+		  "<graphics type='vnc' port='-1' autoport='yes' "
+		  "listen='::1'>" },
+		{ ",\"vnc\":{\"port\":5907}", "",
+		  "<graphics type='vnc' port='5907' autoport='no'",
+		  "<graphics type='vnc' port='5907' autoport='no'" },
+		{ "",
+		  ",\"display\":{\"heads\":[{\"head\":0,\"socket\":\"/s/vnc/"
+		  "z-0.sock\",\"address\":null,\"port\":null}]}",
+		  "<listen type='socket' socket='/s/vnc/z-0.sock'/>",
+		  "<listen type='socket'/>" },
+		{ "", ",\"display\":{\"heads\":[]}", "<listen type='socket'/>",
+		  "<listen type='socket'/>" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char text[1024];
+		struct json_object *detail;
+		char *live;
+		char *inactive;
+
+		snprintf(text, sizeof(text),
+			 "{\"id\":3,\"definition\":" BASE
+			 "\"vcpus\":1,\"devices\":[{\"type\":\"gpu\"%s}]}%s}",
+			 cases[i].vnc, cases[i].display);
+		detail = json(text);
+		live = domain_xml_format(detail, false);
+		inactive = domain_xml_format(detail, true);
+		if (!strstr(live, cases[i].live) ||
+		    !strstr(inactive, cases[i].inactive)) {
+			fail_msg("%s: %s%s", text, live, inactive);
+		}
+		/* It may be defined again as it is. */
+		json_object_put(parse(live));
+		free(live);
+		free(inactive);
+		json_object_put(detail);
+	}
+}
+
 /* ------------------------------------------------- what is kept for clients */
 
 /* Each row that is kept or fixed is in here, with its first word. */
@@ -713,6 +901,12 @@ static const char everything[] =
 	"<serial type='pty'><target type='system-serial' port='0'><model "
 	"name='pl011'/></target><address type='isa'/></serial>"
 	"<rng model='virtio'><backend model='random'/><address type='b'/></rng>"
+	"<graphics type='vnc' port='5901' autoport='no' listen='::1' "
+	"keymap='de'><listen type='address' address='::1'/></graphics>"
+	"<video><model type='virtio' primary='yes' blob='off'><acceleration "
+	"accel2d='no' accel3d='no'/></model><address type='pci'/></video>"
+	"<input type='tablet' bus='virtio'><address type='pci'/></input>"
+	"<audio id='2' type='none'/>"
 	"<controller type='virtio-serial' index='0'><address type='c'/>"
 	"</controller><controller type='virtio-serial' index='1'/>"
 	"<memballoon model='none'/></devices></domain>";
@@ -865,10 +1059,10 @@ static void test_kept_of_what_was(void **state)
 {
 	static const char *const texts[] = {
 		"no XML",
-		"<kept type='x'><name>x</name><a b='c'/><memory x='1'>3"
-		"</memory><os><kernel>/x</kernel><boot>y</boot></os><devices>"
-		"<disk snapshot='no'/><memballoon model='x'/><serial "
-		"type='x'/><serial/><graphics/></devices><vcpus><vcpu id='7' "
+		"<kept type='Q'><name>Q</name><a b='c'/><memory Q='1'>3"
+		"</memory><os><kernel>/Q</kernel><boot>y</boot></os><devices>"
+		"<disk snapshot='no'/><memballoon model='Q'/><serial "
+		"type='Q'/><serial/><graphics type='Q'/></devices><vcpus><vcpu id='7' "
 		"order='1'/></vcpus><genid/></kept>",
 		"",
 	};
@@ -895,7 +1089,7 @@ static void test_kept_of_what_was(void **state)
 		set_text(json_object_array_get_idx(devices, 0), "xml",
 			 texts[i]);
 		xml = given_back(definition);
-		assert_null(strstr(xml, "x"));
+		assert_null(strstr(xml, "Q"));
 		assert_null(strstr(xml, "genid"));
 		assert_null(strstr(xml, "<disk"));
 		json_object_put(parse(xml));
@@ -962,11 +1156,13 @@ int main(void)
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_vcpus),
 		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_screen),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_no_device),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_live),
+		cmocka_unit_test(test_live_screen),
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_kept_of_what_was),
 		cmocka_unit_test(test_capabilities),
