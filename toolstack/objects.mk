@@ -210,6 +210,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/event.c \
 	toolstack/libvirt/event_link.c \
 	toolstack/libvirt/json.c \
+	toolstack/libvirt/key_code.c \
 	toolstack/libvirt/link.c \
 	toolstack/libvirt/main.c \
 	toolstack/libvirt/name_uuid.c \
@@ -219,6 +220,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/proc_capabilities.c \
 	toolstack/libvirt/proc_connect.c \
 	toolstack/libvirt/proc_console.c \
+	toolstack/libvirt/proc_display.c \
 	toolstack/libvirt/proc_device.c \
 	toolstack/libvirt/proc_domain.c \
 	toolstack/libvirt/proc_empty.c \

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "call.h"
+#include "definition_edit.h"
+#include "domain_state.h"
 #include "domain_xml.h"
 #include "json.h"
 #include "procedures.h"
@@ -19,6 +21,7 @@
 struct making {
 	struct json_object *definition;
 	struct domain_ref ref;
+	struct json_object *zone;
 	uint32_t flags;
 	bool is_new; /* no domain has its uuid */
 	unsigned int tries;
@@ -29,15 +32,16 @@ static void making_free(void *state)
 	struct making *making = state;
 
 	json_object_put(making->definition);
+	json_object_put(making->zone);
 	free(making);
 }
 
 /* ------------------------------------------------------------------ out */
 
-static void got_xml(struct call *call, struct json_object *zone)
+static void reply_xml(struct call *call)
 {
 	const struct making *making = call->state;
-	char *xml = domain_xml_format(zone,
+	char *xml = domain_xml_format(making->zone,
 				      making->flags & VIR_DOMAIN_XML_INACTIVE);
 
 	if (!xml) {
@@ -49,13 +53,59 @@ static void got_xml(struct call *call, struct json_object *zone)
 	call_reply(call);
 }
 
+static void got_display(struct call *call, struct json_object *display)
+{
+	const struct making *making = call->state;
+
+	json_put(making->zone, "display", json_object_get(display));
+	reply_xml(call);
+}
+
+/* It has ended meanwhile. */
+static void no_display(struct call *call, const struct hvd_error *error)
+{
+	(void)error;
+	reply_xml(call);
+}
+
+static bool has_screen(struct json_object *definition)
+{
+	struct json_object *devices = json_get(definition, "devices");
+	size_t count = devices ? json_object_array_length(devices) : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (json_is(json_object_array_get_idx(devices, i), "type",
+			    "gpu")) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void got_xml(struct call *call, struct json_object *zone)
+{
+	struct making *making = call->state;
+
+	making->zone = json_object_get(zone);
+	if (!(making->flags & VIR_DOMAIN_XML_INACTIVE) &&
+	    domain_is_active(zone) && has_screen(definition_of_run(zone))) {
+		call_hvd_or(call, "display.get", domain_params(&making->ref),
+			    got_display, no_display);
+	} else {
+		reply_xml(call);
+	}
+}
+
 static void get_xml(struct call *call)
 {
 	struct making *making;
-	struct domain_ref ref;
 	uint32_t flags;
 
-	call_get_domain(call, &ref);
+	making = call_keep(call, sizeof(*making), making_free);
+	if (!making) {
+		return;
+	}
+	call_get_domain(call, &making->ref);
 	flags = xdr_get_u32(&call->args);
 	if (!call_args_end(call) ||
 	    !call_only_flags(call, flags,
@@ -69,11 +119,8 @@ static void get_xml(struct call *call)
 			   "VIR_DOMAIN_XML_SECURE is not for read only access");
 		return;
 	}
-	making = call_keep(call, sizeof(*making), making_free);
-	if (making) {
-		making->flags = flags;
-		call_hvd(call, "zone.get", domain_params(&ref), got_xml);
-	}
+	making->flags = flags;
+	call_hvd(call, "zone.get", domain_params(&making->ref), got_xml);
 }
 
 /* ------------------------------------------------------------------- in */

@@ -14,6 +14,7 @@ static const struct procedure_group *const groups[] = {
 	&metadata_procedures,
 	&event_procedures,
 	&console_procedures,
+	&display_procedures,
 	&host_procedures,
 	&tune_procedures,
 	&vcpu_procedures,

@@ -45,6 +45,7 @@ extern const struct procedure_group metadata_procedures;
 extern const struct procedure_group xml_procedures;
 extern const struct procedure_group event_procedures;
 extern const struct procedure_group console_procedures;
+extern const struct procedure_group display_procedures;
 extern const struct procedure_group host_procedures;
 extern const struct procedure_group tune_procedures;
 extern const struct procedure_group vcpu_procedures;

@@ -66,6 +66,11 @@ const char *server_sysfs(struct server *server)
 	return server->options.sysfs;
 }
 
+const char *server_socket_dir(struct server *server)
+{
+	return server->options.socket_dir;
+}
+
 struct client_owner *server_clients(struct server *server, bool readonly)
 {
 	return &server->listeners[readonly].clients;

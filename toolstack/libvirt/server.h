@@ -41,6 +41,8 @@ void server_free(struct server *server); /* after the loop has ended */
 const char *server_hvd_socket(struct server *server, bool readonly);
 const struct pool_store *server_pools(struct server *server);
 const char *server_sysfs(struct server *server);
+/* Where its sockets are: root's. */
+const char *server_socket_dir(struct server *server);
 struct client_owner *server_clients(struct server *server, bool readonly);
 struct event_hub *server_events(struct server *server);
 struct thread_share *server_reader_threads(struct server *server);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "call.h"
@@ -51,6 +52,7 @@ struct stream {
 	uint64_t offset; /* of the next byte of output */
 	size_t waiting; /* bytes of input */
 	struct console_pipe *console; /* NULL: none */
+	int file; /* instead; -1: none */
 	uv_timer_t timer;
 	bool timer_closed;
 	char answer[ANSWER_MAX];
@@ -98,6 +100,14 @@ static void pipe_close(struct stream *s)
 	s->waiting = 0;
 }
 
+static void file_close(struct stream *s)
+{
+	if (s->file >= 0) {
+		close(s->file);
+		s->file = -1;
+	}
+}
+
 static void unlist(struct stream *s)
 {
 	struct stream **at = client_streams(s->client);
@@ -120,6 +130,7 @@ static void stream_close(struct stream *s)
 		unlist(s);
 	}
 	pipe_close(s);
+	file_close(s);
 	uv_close((uv_handle_t *)&s->timer, on_timer_closed);
 }
 
@@ -207,6 +218,43 @@ static void end(struct stream *s)
 	} else {
 		send_packet(s, STATUS_CONTINUE, NULL, 0);
 	}
+}
+
+/* --------------------------------------------------------------- files */
+
+static void on_turn(uv_timer_t *timer);
+
+/*
+ * As much as the client may be behind, and a packet a turn: one that reads as fast
+ * as this writes does not keep others waiting.
+ */
+static void send_file(struct stream *s)
+{
+	char data[READ_SIZE];
+	ssize_t len;
+
+	if (s->file < 0 || client_output(s->client) >= STREAM_OUTPUT_PAUSE) {
+		return;
+	}
+	len = read(s->file, data, sizeof(data));
+	if (len > 0) {
+		send_packet(s, STATUS_CONTINUE, data, (size_t)len);
+		if (!s->closing) {
+			uv_timer_start(&s->timer, on_turn, 0, 0);
+		}
+		return;
+	}
+	file_close(s);
+	if (len < 0) {
+		fail(s, "the file cannot be read");
+	} else {
+		end(s);
+	}
+}
+
+static void on_turn(uv_timer_t *timer)
+{
+	send_file(timer->data);
 }
 
 /* ------------------------------------------------------------ greeting */
@@ -388,7 +436,9 @@ void stream_resume_all(struct client *client)
 		return;
 	}
 	for (struct stream *s = *client_streams(client); s; s = s->next) {
-		if (s->state == OPEN) {
+		if (s->file >= 0) {
+			send_file(s);
+		} else if (s->state == OPEN && s->console) {
 			uv_read_start((uv_stream_t *)&s->console->pipe,
 				      on_alloc, on_read);
 		}
@@ -529,33 +579,45 @@ static unsigned int count_streams(struct client *client)
 	return count;
 }
 
-void stream_open_console(struct call *call, struct json_object *zone,
-			 const char *device, bool force)
+/* NULL: the call is answered. */
+static struct stream *stream_new(struct call *call)
 {
 	struct stream **list = client_streams(call->client);
-	struct json_object *params;
 	struct stream *s;
 
 	if (count_streams(call->client) >= STREAMS_MAX) {
 		call_error(call, VIR_ERR_OPERATION_FAILED,
-			   "more than %u consoles: close some", STREAMS_MAX);
-		return;
+			   "more than %u streams: close some", STREAMS_MAX);
+		return NULL;
 	}
 	s = calloc(1, sizeof(*s));
 	if (!s) {
 		call_no_memory(call);
-		return;
+		return NULL;
 	}
 	s->client = call->client;
-	s->call = call;
 	s->header = call->header;
-	s->force = force;
-	s->zone_id = json_number(zone, "id", -1);
-	snprintf(s->uuid, sizeof(s->uuid), "%s", json_text(zone, "uuid"));
+	s->file = -1;
 	uv_timer_init(client_loop(call->client), &s->timer);
 	s->timer.data = s;
 	s->next = *list;
 	*list = s;
+	return s;
+}
+
+void stream_open_console(struct call *call, struct json_object *zone,
+			 const char *device, bool force)
+{
+	struct json_object *params;
+	struct stream *s = stream_new(call);
+
+	if (!s) {
+		return;
+	}
+	s->call = call;
+	s->force = force;
+	s->zone_id = json_number(zone, "id", -1);
+	snprintf(s->uuid, sizeof(s->uuid), "%s", json_text(zone, "uuid"));
 	call->state = s;
 	call->free_state = abandon;
 	params = json_object_new_object();
@@ -564,6 +626,20 @@ void stream_open_console(struct call *call, struct json_object *zone,
 		json_put(params, "device", json_object_new_string(device));
 	}
 	call_hvd(call, "console.attach", params, attached);
+}
+
+void stream_open_file(struct call *call, int fd)
+{
+	struct stream *s = stream_new(call);
+
+	if (!s) {
+		close(fd);
+		return;
+	}
+	s->file = fd;
+	s->state = OPEN;
+	call_reply(call);
+	send_file(s);
 }
 
 /* ------------------------------------------------------ from the client */
@@ -589,7 +665,9 @@ static void take_input(struct stream *s, const uint8_t *data, size_t len)
 	if (len == 0 || s->state != OPEN || s->finishing) {
 		return; /* as typed while nobody listens */
 	}
-	if (len > STREAM_DATA_MAX) {
+	if (!s->console) {
+		fail(s, "this stream can only be read");
+	} else if (len > STREAM_DATA_MAX) {
 		fail(s, "a packet of a stream is too long");
 	} else if (s->waiting > STREAM_INPUT_MAX) {
 		fail(s, "the guest does not take its console's input");

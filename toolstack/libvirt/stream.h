@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Streams of bytes beside the calls: consoles.
+ * Streams of bytes beside the calls: consoles, and files that are read.
  *
- * The far end is the zone's I/O process (docs/reference/rpc.md, Consoles).  When
+ * A console's far end is the zone's I/O process (docs/reference/rpc.md, Consoles).  When
  * that was replaced the stream goes on where it was; it ends with the zone.  Its
  * output is not read while the client does not read.  Of input at most
  * STREAM_INPUT_MAX and a packet wait for a guest that does not take it; beyond,
@@ -31,6 +31,12 @@ struct packet_header;
  */
 void stream_open_console(struct call *call, struct json_object *zone,
 			 const char *device, bool force);
+
+/*
+ * Answers the call, and sends it what fd has, which is used up: a file, which is
+ * read without waiting.
+ */
+void stream_open_file(struct call *call, int fd);
 
 /* A packet of type STREAM. */
 void stream_packet(struct client *client, const struct packet_header *header,

@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""virthvdd: screens of domains. What hvd says of them is said here by a stand-in
+between the two, so that pictures may be as large, and answers as bad, as a test
+wants."""
+# pylint: disable=redefined-outer-name
+
+import json
+import os
+import pathlib
+import socket
+import struct
+import threading
+import xml.etree.ElementTree as ET
+
+import libvirt
+import pytest
+
+from test_hvd import wait
+from virt import Virt, Wire, built, machine, string  # noqa: F401
+
+pytestmark = built
+SCREENSHOT, LOOKUP, SEND_KEY, HOSTNAME = 211, 23, 226, 59
+REPLY, STREAM = 1, 3
+OK, ERROR, CONTINUE = 0, 1, 2
+RPC, INVALID_ARG, INVALID, DENIED, UNSUPPORTED = 39, 8, 55, 29, 84
+PICTURE = b"\x89PNG\r\n\x1a\n" + b"picture"
+SCREEN = [{"type": "gpu", "vnc": {"port": "auto"}},
+          {"type": "input", "kind": "keyboard"}]
+
+
+def send(client, line):
+    try:
+        client.sendall(line)
+    except OSError:
+        pass  # it has gone
+
+
+class Stand:
+    """In front of hvd: answers display.*, and passes on the rest."""
+
+    def __init__(self, machine, folder):
+        self.machine = machine
+        self.folder = folder
+        self.answers = {}  # by method: what is called with the parameters
+        self.asked = []
+        folder.mkdir()
+        self.listeners = []
+        for name in ("hvd.sock", "hvd-ro.sock"):
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(str(folder / name))
+            listener.listen(64)
+            self.listeners.append(listener)
+            threading.Thread(target=self.accept, daemon=True,
+                             args=(listener, machine.run_dir / name)).start()
+
+    def accept(self, listener, to):
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(str(to))
+            for target in (self.requests, self.replies):
+                threading.Thread(target=target, args=(client, server),
+                                 daemon=True).start()
+
+    def requests(self, client, server):
+        with client.makefile("rb") as lines:
+            for line in lines:
+                request = json.loads(line)
+                answer = self.answers.get(request["method"])
+                if not answer:
+                    server.sendall(line)
+                    continue
+                self.asked.append((request["method"], request["params"]))
+                answer = answer(request["params"])
+                if answer is not None:
+                    send(client, json.dumps(
+                        {"jsonrpc": "2.0", "id": request["id"]}
+                        | answer).encode() + b"\n")
+        server.shutdown(socket.SHUT_RDWR)
+
+    def replies(self, client, server):
+        with server.makefile("rb") as lines:
+            for line in lines:
+                send(client, line)
+        try:
+            client.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def close(self):
+        for listener in self.listeners:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+
+    def pictures(self, data):
+        """hvd makes a file, never over another one."""
+        def shoot(params):
+            with open(params["path"], "xb") as f:
+                f.write(data)
+            return {"result": {}}
+        self.answers["display.screenshot"] = shoot
+
+    def shows(self, **head):
+        self.answers["display.get"] = lambda params: {"result": {
+            "device": "gpu0", "viewers": 0, "heads": [
+                {"head": 0, "width": 640, "height": 480, "socket":
+                 "/run/hvd/vnc/z1-0.sock", "address": None, "port": None}
+                | head]}}
+
+    def refuses(self, method, code=-32003, message="no"):
+        self.answers[method] = lambda params: {
+            "error": {"code": code, "message": message}}
+
+
+@pytest.fixture
+def front(machine):  # noqa: F811
+    machine.start().close()
+    stand = Stand(machine, machine.tmp / "front")
+    virt = Virt(machine)
+    virt.stand = stand
+    virt.start("--hvd-dir", stand.folder)
+    yield virt
+    if virt.process.poll() is None:
+        virt.stop()
+    stand.close()
+    for sign in ("AddressSanitizer", "runtime error", "LeakSanitizer"):
+        assert sign not in virt.text(), virt.text()
+    assert not list(virt.folder.glob("virthvdd-??????"))
+
+
+@pytest.fixture
+def zone(front):
+    hvd = front.machine.client()
+    hvd.call("zone.define", definition=front.machine.definition(devices=SCREEN))
+    yield hvd
+    hvd.close()
+
+
+@pytest.fixture
+def wire(front):
+    client = Wire(front.socket)
+    client.open()
+    yield client
+    client.close()
+
+
+def domain(client, name="z1"):
+    return client.call(LOOKUP, string(name))
+
+
+class Shot:
+    """A screenshot as packets."""
+
+    def __init__(self, client, head=0, flags=0):
+        body = domain(client) + struct.pack(">II", head, flags)
+        self.client = client
+        self.answer = client.call(SCREENSHOT, body)
+        self.serial = client.serial
+
+    def send(self, data=b"", status=CONTINUE):
+        self.client.send(SCREENSHOT, data, kind=STREAM, status=status,
+                         serial=self.serial)
+
+    def packet(self):
+        header, body = self.client.receive()
+        assert header[2:5] == (SCREENSHOT, STREAM, self.serial), header
+        return header[5], body
+
+    def read(self):
+        data = b""
+        while True:
+            status, body = self.packet()
+            assert status == CONTINUE
+            if not body:
+                return data
+            data += body
+
+
+# ------------------------------------------------------------------ documents
+
+
+def live(front):
+    return ET.fromstring(front.virsh("dumpxml", "z1")).find("devices/graphics")
+
+
+def test_the_port_that_is_used(front, zone):
+    front.stand.shows(port=5907, address="127.0.0.1")
+    assert live(front).get("port") == "-1"
+    assert not front.stand.asked
+    zone.call("zone.start", name="z1")
+    assert live(front).get("port") == "5907"
+    assert live(front).get("autoport") == "yes"
+    assert front.virsh("vncdisplay", "z1") == "127.0.0.1:7"
+    assert front.virsh("domdisplay", "z1") == "vnc://127.0.0.1:7"
+    inactive = ET.fromstring(front.virsh("dumpxml", "--inactive", "z1"))
+    assert inactive.find("devices/graphics").get("port") == "-1"
+    # it ends meanwhile
+    front.stand.refuses("display.get")
+    assert live(front).get("port") == "-1"
+
+
+def test_socket_alone(front, zone, tmp_path):
+    zone.call("zone.define", definition=front.machine.definition(
+        devices=[{"type": "gpu"}]))
+    front.stand.shows()
+    zone.call("zone.start", name="z1")
+    listen = live(front).find("listen")
+    assert listen.attrib == {"type": "socket",
+                             "socket": "/run/hvd/vnc/z1-0.sock"}
+    before = zone.call("zone.get", name="z1")["definition"]
+    path = tmp_path / "z1.xml"
+    path.write_text(front.virsh("dumpxml", "z1"))
+    front.virsh("define", path)
+    assert zone.call("zone.get", name="z1")["definition"] == before
+
+
+def test_no_screen_no_question(front, zone):
+    zone.call("zone.define", definition=front.machine.definition(devices=[]))
+    front.stand.shows()
+    zone.call("zone.start", name="z1")
+    assert live(front) is None
+    assert not front.stand.asked
+
+
+# ---------------------------------------------------------------- screenshots
+
+
+def test_virsh_screenshot(front, zone, tmp_path):
+    front.stand.pictures(PICTURE)
+    zone.call("zone.start", name="z1")
+    path = tmp_path / "picture"
+    front.virsh("screenshot", "z1", path, "--screen", 1)
+    assert path.read_bytes() == PICTURE
+    (_, params), = front.stand.asked
+    assert params["head"] == 1
+    assert params["name"] == zone.call("zone.get", name="z1")["uuid"]
+    assert pathlib.Path(params["path"]).parent.parent == front.folder
+    assert not os.path.exists(params["path"])
+
+
+def test_a_large_picture_waits_for_its_reader(front, zone, wire):
+    picture = PICTURE + os.urandom(8 << 20)
+    front.stand.pictures(picture)
+    zone.call("zone.start", name="z1")
+    shot = Shot(wire)
+    # "image/png", behind a flag
+    assert shot.answer == b"\0\0\0\1" + string("image/png")
+    # what is not read is not taken from the file, and other calls are served
+    other = Wire(front.socket)
+    other.open()
+    assert other.call(HOSTNAME)
+    other.close()
+    assert shot.read() == picture
+    shot.send(status=OK)
+    assert shot.packet() == (OK, b"")
+    # and through libvirt's own streams
+    connection = front.connect()
+    stream = connection.newStream()
+    assert connection.lookupByName("z1").screenshot(stream, 0) == "image/png"
+    data = []
+    stream.recvAll(lambda stream, chunk, opaque: data.append(chunk), None)
+    stream.finish()
+    assert b"".join(data) == picture
+    connection.close()
+
+
+def test_early_ends(front, zone, wire):
+    front.stand.pictures(bytes(4 << 20))
+    zone.call("zone.start", name="z1")
+    for how in (OK, ERROR):
+        shot = Shot(wire)
+        shot.send(status=how)
+        while True:
+            status, body = shot.packet()
+            if status != CONTINUE:
+                break
+        assert (status, body) == (OK, b"")
+    # what is sent to a picture
+    shot = Shot(wire)
+    shot.send(b"x")
+    while True:
+        status, body = shot.packet()
+        if status != CONTINUE:
+            break
+    assert status == ERROR and b"can only be read" in body
+    # a client that goes
+    assert Shot(wire).answer[:4] == b"\0\0\0\1"
+    wire.close()
+    assert front.virsh("domstate", "z1") == "running"
+
+
+def test_a_client_that_goes_while_the_picture_is_made(front, zone):
+    began = threading.Event()
+    late = threading.Event()
+    made = []
+
+    def shoot(params):
+        began.set()
+        late.wait(20)
+        try:
+            pathlib.Path(params["path"]).write_bytes(PICTURE)
+        except FileNotFoundError:
+            made.append("its folder has gone")
+        return {"result": {}}
+
+    front.stand.answers["display.screenshot"] = shoot
+    zone.call("zone.start", name="z1")
+    client = Wire(front.socket)
+    client.open()
+    client.send(SCREENSHOT, domain(client) + bytes(8))
+    assert began.wait(20)
+    client.close()
+    wait(lambda: not list(front.folder.glob("virthvdd-??????")))
+    late.set()
+    wait(lambda: made)
+
+
+def test_no_picture(front, zone, wire):
+    front.stand.refuses("display.screenshot", -32003, "z1 is not running")
+    assert front.virsh("screenshot", "z1", "/dev/null", status=1).endswith(
+        "z1 is not running")
+    # hvd says that it is there, and it is not
+    front.stand.answers["display.screenshot"] = lambda params: {"result": {}}
+    code, text = Shot(wire).answer
+    assert code == libvirt.VIR_ERR_OPERATION_FAILED and "No such file" in text
+    assert Shot(wire, flags=1).answer[0] == INVALID_ARG
+    assert wire.call(SCREENSHOT, domain(wire))[0] == RPC
+    reader = Wire(front.readonly)
+    reader.open(1)
+    assert Shot(reader).answer[0] == DENIED
+    reader.close()
+
+
+# ----------------------------------------------------------------------- keys
+
+
+@pytest.mark.parametrize("words,keys,hold", [
+    (["KEY_LEFTCTRL", "KEY_LEFTALT", "KEY_DELETE"], [29, 56, 111], 100),
+    (["--holdtime", 250, "30"], [30], 250),
+    (["--codeset", "usb", "0xe0", "0x04", "0x4c"], [29, 30, 111], 100),
+    (["--codeset", "xt", "0x1e", "0x58"], [30, 88], 100),
+])
+def test_send_key(front, zone, words, keys, hold):
+    front.stand.answers["display.send_keys"] = lambda params: {"result": {}}
+    front.virsh("send-key", "z1", *words)
+    (_, params), = front.stand.asked
+    assert params == {"name": zone.call("zone.get", name="z1")["uuid"],
+                      "keys": keys, "hold_ms": hold}
+
+
+def test_keys_that_are_none(front, zone, wire):
+    front.stand.answers["display.send_keys"] = lambda params: {"result": {}}
+    for words, part in ((["--codeset", "win32", "65"], "code set 8 is not"),
+                        (["--codeset", "atset1", "0xe01d"], "code 57373 of"),
+                        (["--codeset", "usb", "3"], "key code 3 of this"),
+                        (["0"], "key code 0 of this")):
+        assert part in front.virsh("send-key", "z1", *words, status=1)
+    body = domain(wire)
+    assert wire.call(SEND_KEY, body)[0] == RPC
+    for count in (17, 1 << 30):
+        assert wire.call(SEND_KEY, body + struct.pack(">III", 0, 0, count)
+                         + bytes(4 * 17) + bytes(4))[0] == RPC
+    assert wire.call(SEND_KEY, body + struct.pack(">IIIII", 0, 0, 1, 30, 1)
+                     )[0] == INVALID_ARG
+    assert not front.stand.asked
+    front.stand.refuses("display.send_keys", -32602, "hold_ms is too long")
+    code, text = wire.call(SEND_KEY, body + struct.pack(
+        ">IIIII", 0, 0xffffffff, 1, 30, 0))
+    assert code == INVALID_ARG and "too long" in text
+    assert front.stand.asked[-1][1]["hold_ms"] == 0xffffffff
+    reader = Wire(front.readonly)
+    reader.open(1)
+    assert reader.call(SEND_KEY, domain(reader) + struct.pack(
+        ">IIIII", 0, 0, 1, 30, 0))[0] == DENIED
+    reader.close()

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Screens of domains: pictures of them, and keys that are typed there. */
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <libvirt/libvirt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "json.h"
+#include "key_code.h"
+#include "procedures.h"
+#include "server.h"
+#include "stream.h"
+
+#define KEYS_MAX VIR_DOMAIN_SEND_KEY_MAX_KEYS
+#define HOLD_DEFAULT_MS 100
+
+/* ------------------------------------------------------------ screenshots */
+
+#define PICTURE "/screen.png"
+
+/* hvd writes the picture into a folder of the call's own. */
+struct screenshot {
+	char dir[PATH_MAX];
+	char path[PATH_MAX + sizeof(PICTURE)];
+};
+
+/* hvd may still be at it: then the picture has to go once more. */
+static void remove_folder(const struct screenshot *shot)
+{
+	if (!shot->dir[0]) {
+		return;
+	}
+	do {
+		unlink(shot->path);
+	} while (rmdir(shot->dir) < 0 && errno == ENOTEMPTY);
+}
+
+static void free_screenshot(void *state)
+{
+	remove_folder(state);
+	free(state);
+}
+
+static void got_picture(struct call *call, struct json_object *result)
+{
+	const struct screenshot *shot = call->state;
+	int fd = open(shot->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	(void)result;
+	if (fd < 0) {
+		call_error(call, VIR_ERR_OPERATION_FAILED,
+			   "the picture cannot be read from %.200s: %s",
+			   shot->path, strerror(errno));
+		return;
+	}
+	xdr_put_optional_string(&call->reply, "image/png");
+	stream_open_file(call, fd);
+}
+
+static bool make_folder(struct call *call, struct screenshot *shot)
+{
+	char dir[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%.*s/virthvdd-XXXXXX", PATH_MAX - 32,
+		 server_socket_dir(client_server(call->client)));
+	if (!mkdtemp(dir)) {
+		call_error(call, VIR_ERR_OPERATION_FAILED, "%.200s: %s", dir,
+			   strerror(errno));
+		return false;
+	}
+	strcpy(shot->dir, dir);
+	snprintf(shot->path, sizeof(shot->path), "%s" PICTURE, dir);
+	return true;
+}
+
+static void screenshot(struct call *call)
+{
+	struct screenshot *shot =
+		call_keep(call, sizeof(*shot), free_screenshot);
+	struct json_object *params;
+	struct domain_ref ref;
+	uint32_t head;
+	uint32_t flags;
+
+	if (!shot) {
+		return;
+	}
+	call_get_domain(call, &ref);
+	head = xdr_get_u32(&call->args);
+	flags = xdr_get_u32(&call->args);
+	if (!call_args_end(call) || !call_only_flags(call, flags, 0) ||
+	    !make_folder(call, shot)) {
+		return;
+	}
+	params = domain_params(&ref);
+	json_put(params, "head", json_object_new_int64(head));
+	json_put(params, "path", json_object_new_string(shot->path));
+	call_hvd(call, "display.screenshot", params, got_picture);
+}
+
+/* ------------------------------------------------------------------- keys */
+
+static struct json_object *get_keys(struct call *call, uint32_t set,
+				    const uint32_t *codes, uint32_t count)
+{
+	struct json_object *keys = json_object_new_array();
+
+	for (uint32_t i = 0; keys && i < count; i++) {
+		int key = key_code_of(set, codes[i]);
+
+		if (key < 0) {
+			call_error(call, VIR_ERR_INVALID_ARG,
+				   "key code %u of this code set is not known: "
+				   "use those of Linux, KEY_…",
+				   codes[i]);
+			json_object_put(keys);
+			return NULL;
+		}
+		json_object_array_add(keys, json_object_new_int(key));
+	}
+	if (!keys) {
+		call_no_memory(call);
+	}
+	return keys;
+}
+
+static void send_key(struct call *call)
+{
+	uint32_t codes[KEYS_MAX];
+	struct json_object *params;
+	struct json_object *keys;
+	struct domain_ref ref;
+	uint32_t set;
+	uint32_t hold;
+	uint32_t count;
+	uint32_t flags;
+
+	call_get_domain(call, &ref);
+	set = xdr_get_u32(&call->args);
+	hold = xdr_get_u32(&call->args);
+	count = xdr_get_count(&call->args, KEYS_MAX);
+	for (uint32_t i = 0; i < count; i++) {
+		codes[i] = xdr_get_u32(&call->args);
+	}
+	flags = xdr_get_u32(&call->args);
+	if (!call_args_end(call) || !call_only_flags(call, flags, 0)) {
+		return;
+	}
+	if (!key_code_set_is_known(set)) {
+		call_error(call, VIR_ERR_OPERATION_UNSUPPORTED,
+			   "code set %u is not supported: use linux, usb, xt, "
+			   "atset1 or qnum",
+			   set);
+		return;
+	}
+	keys = get_keys(call, set, codes, count);
+	if (!keys) {
+		return;
+	}
+	params = domain_params(&ref);
+	json_put(params, "keys", keys);
+	json_put(params, "hold_ms",
+		 json_object_new_int64(hold ? hold : HOLD_DEFAULT_MS));
+	call_hvd(call, "display.send_keys", params, call_step_done);
+}
+
+static const struct procedure rows[] = {
+	{ 211, "DomainScreenshot", screenshot, 0,
+	  "`image/png`; a screen is a head" },
+	{ 226, "DomainSendKey", send_key, 0,
+	  "code sets `linux` and `usb`, and of `xt`, `atset1` and `qnum` the "
+	  "keys of one byte; all are held for 100 ms if nothing is said" },
+};
+
+const struct procedure_group display_procedures = {
+	"Screens", rows, sizeof(rows) / sizeof(rows[0])
+};
