@@ -225,6 +225,34 @@ def test_no_screen_no_question(front, zone):
     assert not front.stand.asked
 
 
+def test_another_resolution(front, zone, tmp_path):
+    """<video> says nothing of <graphics>, which stays."""
+    path = tmp_path / "video.xml"
+    path.write_text("<video><model type='virtio'><resolution x='1024' y='768'/>"
+                    "</model></video>")
+    front.virsh("update-device", "z1", path, "--config")
+    gpu, _ = zone.call("zone.get", name="z1")["definition"]["devices"]
+    assert (gpu["width"], gpu["height"]) == (1024, 768)
+    assert gpu["vnc"]["port"] == "auto"
+    front.stand.answers["device.set"] = lambda params: {"result": {}}
+    zone.call("zone.start", name="z1")
+    path.write_text("<video><model type='virtio'><resolution x='800' y='600'/>"
+                    "</model></video>")
+    front.virsh("update-device", "z1", path, "--live")
+    (_, params), = front.stand.asked
+    assert params == {"name": zone.call("zone.get", name="z1")["uuid"],
+                      "device": gpu["name"], "width": 800, "height": 600}
+    path.write_text("<video><model type='virtio' heads='2'/></video>")
+    assert "cannot change 'heads'" in front.virsh(
+        "update-device", "z1", path, "--live", status=1)
+    path.write_text("<video><model type='virtio'/></video>")
+    front.virsh("update-device", "z1", path, "--live")
+    assert len(front.stand.asked) == 1
+    path.write_text("<graphics type='vnc' port='5950'/>")
+    assert "a device that can be added" in front.virsh(
+        "update-device", "z1", path, "--config", status=1)
+
+
 # ---------------------------------------------------------------- screenshots
 
 

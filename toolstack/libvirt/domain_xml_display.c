@@ -39,14 +39,13 @@ static int check_socket(const struct xml_place *at, const char *path,
 			const char *text)
 {
 	static const char end[] = "-0.sock";
+	const char *name = text ? strstr(text, "/vnc/") : NULL;
 	size_t len = text ? strlen(text) : 0;
-	const char *name = text ? strrchr(text, '/') : NULL;
 
 	if (!len) {
 		return 0;
 	}
-	if (!name || name - text < 4 || strncmp(name - 4, "/vnc", 4) != 0 ||
-	    len < sizeof(end) - 1 ||
+	if (!name || strchr(name + 5, '/') || len < sizeof(end) - 1 ||
 	    strcmp(text + len - (sizeof(end) - 1), end) != 0) {
 		return xml_refuse_below(at, path, VIR_ERR_CONFIG_UNSUPPORTED,
 					"hvd names the socket, "

@@ -178,6 +178,17 @@ static int detach_alias_edit(struct call *call, struct json_object *definition,
 	return 0;
 }
 
+/* <video> is the device, and says nothing of how others look at it. */
+static void keep_graphics(struct json_object *device,
+			  struct json_object *before)
+{
+	struct json_object *vnc = json_get(before, "vnc");
+
+	if (vnc) {
+		json_put(device, "vnc", json_object_get(vnc));
+	}
+}
+
 static int update_edit(struct call *call, struct json_object *definition,
 		       struct vir_error_text *ret_error)
 {
@@ -190,6 +201,7 @@ static int update_edit(struct call *call, struct json_object *definition,
 		return missing(change->device, ret_error);
 	}
 	before = json_object_array_get_idx(devices, (size_t)at);
+	keep_graphics(change->device, before);
 	/* It stays the device that it is. */
 	if (!json_text(change->device, "name")[0]) {
 		json_put(change->device, "name",
@@ -204,8 +216,16 @@ static int update_edit(struct call *call, struct json_object *definition,
 
 static bool can_change(const char *member)
 {
-	return strcmp(member, "link") == 0 || strcmp(member, "mtu") == 0 ||
-	       strcmp(member, "limits") == 0 || strcmp(member, "name") == 0;
+	static const char *const members[] = {
+		"name", "limits", "link", "mtu", "width", "height",
+	};
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		if (strcmp(member, members[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* The first member that would have to change and cannot; NULL: none. */
@@ -222,28 +242,52 @@ static const char *first_fixed(struct json_object *now,
 	return NULL;
 }
 
+/* Of what it says something. */
+static void put_said(struct json_object *params, struct json_object *device,
+		     const char *member)
+{
+	struct json_object *value = json_get(device, member);
+
+	if (value) {
+		json_put(params, member, json_object_get(value));
+	}
+}
+
 static void set_device(struct call *call, struct json_object *now)
 {
 	const struct device_change *change = call->state;
-	struct json_object *limits = json_get(change->device, "limits");
-	struct json_object *mtu = json_get(change->device, "mtu");
+	struct json_object *device = change->device;
+	struct json_object *limits = json_get(device, "limits");
+	struct json_object *link = json_get(device, "link");
 	struct json_object *params = domain_params(&change->ref);
 
 	json_put(params, "device", json_object_get(json_get(now, "name")));
-	json_put(params, "limits",
-		 limits ? json_object_get(limits) : json_object_new_object());
+	if (json_is(now, "type", "gpu")) {
+		put_said(params, device, "width");
+		put_said(params, device, "height");
+	} else {
+		json_put(params, "limits",
+			 limits ? json_object_get(limits)
+				: json_object_new_object());
+	}
 	if (json_is(now, "type", "net")) {
-		struct json_object *link = json_get(change->device, "link");
-
 		/* Plugged in if nothing is said of it. */
 		json_put(params, "link",
 			 json_object_new_boolean(
 				 !link || json_object_get_boolean(link)));
-		if (mtu) {
-			json_put(params, "mtu", json_object_get(mtu));
-		}
+		put_said(params, device, "mtu");
 	}
 	call_hvd(call, "device.set", params, call_step_done);
+}
+
+/* Has it anything that could differ? */
+static bool has_changes(struct json_object *now, struct json_object *wanted)
+{
+	return json_is(now, "type", "gpu")
+		       ? json_get(wanted, "width") || json_get(wanted, "height")
+		       : json_is(now, "type", "net") ||
+				 json_is(now, "type", "disk") ||
+				 json_is(now, "type", "rng");
 }
 
 static void update_live(struct call *call, struct json_object *zone)
@@ -272,10 +316,8 @@ static void update_live(struct call *call, struct json_object *zone)
 				   ? "what is kept (an address, a boot order)"
 				   : fixed,
 			   strcmp(fixed, "xml") == 0 ? "" : "'");
-	} else if (!json_is(now, "type", "net") &&
-		   !json_is(now, "type", "disk") &&
-		   !json_is(now, "type", "rng")) {
-		call_reply(call); /* there is nothing that could differ */
+	} else if (!has_changes(now, change->device)) {
+		call_reply(call);
 	} else {
 		set_device(call, now);
 	}
@@ -387,8 +429,8 @@ static const struct procedure rows[] = {
 	{ 392, "DomainDetachDeviceAlias", detach_alias, 0,
 	  "`CONFIG`; `ua-NAME`, a disk's `virtio-NAME`" },
 	{ 174, "DomainUpdateDeviceFlags", update_flags, 0,
-	  "`CONFIG`; `LIVE`: `<link>`, `<mtu>`, `<bandwidth>` and `<iotune>`, "
-	  "in the definition at once" },
+	  "`CONFIG`; `LIVE`: `<link>`, `<mtu>`, `<bandwidth>`, `<iotune>` and "
+	  "`<resolution>`, in the definition at once" },
 };
 
 const struct procedure_group device_procedures = {

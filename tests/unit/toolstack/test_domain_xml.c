@@ -472,7 +472,7 @@ static void test_refused(void **state)
 		{ DEVICES("<graphics type='vnc'><listen type='socket' "
 			  "socket='-0.sock'/></graphics>"),
 		  VIR_ERR_CONFIG_UNSUPPORTED, "hvd names the socket" },
-		{ DEVICES("<graphics type='vnc' socket='/a-0.sock'/>"),
+		{ DEVICES("<graphics type='vnc' socket='/vnc/a/b-0.sock'/>"),
 		  VIR_ERR_CONFIG_UNSUPPORTED, "hvd names the socket" },
 		{ DEVICES("<graphics type='vnc' port='5900'><listen "
 			  "type='socket'/></graphics>"),
