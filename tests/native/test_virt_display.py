@@ -16,6 +16,7 @@ import libvirt
 import pytest
 
 from test_hvd import wait
+from test_virt_event import follow
 from virt import Virt, Wire, built, machine, string  # noqa: F401
 
 pytestmark = built
@@ -43,6 +44,7 @@ class Stand:
         self.folder = folder
         self.answers = {}  # by method: what is called with the parameters
         self.asked = []
+        self.subscribers = []
         folder.mkdir()
         self.listeners = []
         for name in ("hvd.sock", "hvd-ro.sock"):
@@ -69,6 +71,8 @@ class Stand:
         with client.makefile("rb") as lines:
             for line in lines:
                 request = json.loads(line)
+                if "subscribe" in request["method"]:
+                    self.subscribers.append(client)
                 answer = self.answers.get(request["method"])
                 if not answer:
                     server.sendall(line)
@@ -89,6 +93,16 @@ class Stand:
             client.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+
+    def tell(self, zone, event, seq):
+        """An event of kind "display", to all who want to hear some."""
+        for client in self.subscribers:
+            send(client, json.dumps({
+                "jsonrpc": "2.0", "method": "event", "params": {
+                    "seq": seq, "time": 1.0, "kind": "display",
+                    "zone": zone["name"], "uuid": zone["uuid"], "id":
+                    zone["id"], "device": "gpu0", "event": event,
+                    "viewers": 1}}).encode() + b"\n")
 
     def close(self):
         for listener in self.listeners:
@@ -251,6 +265,20 @@ def test_another_resolution(front, zone, tmp_path):
     path.write_text("<graphics type='vnc' port='5950'/>")
     assert "a device that can be added" in front.virsh(
         "update-device", "z1", path, "--config", status=1)
+
+
+def test_viewers_come_and_go(front, zone):
+    zone.call("zone.start", name="z1")
+    lines = follow(front, "--all")
+    of = zone.call("zone.get", name="z1")
+    for seq, (event, text) in enumerate((("connected", "connect"),
+                                         ("counted", None),
+                                         ("disconnected", "disconnect"))):
+        front.stand.tell(of, event, 1000000 + seq)
+        if text:
+            lines.expect(f"'graphics' for domain 'z1': {text} local[unix  ] "
+                         "remote[unix  ]")
+    lines.end()
 
 
 # ---------------------------------------------------------------- screenshots

@@ -174,6 +174,30 @@ static void tell_device(struct event_hub *hub, const struct hvd_event *event)
 	}
 }
 
+/* Who looks hvd does not say: addresses are a unix socket's without a name. */
+static void tell_display(struct event_hub *hub, const struct hvd_event *event)
+{
+	bool comes = strcmp(event->event, "connected") == 0;
+	struct subject subject;
+
+	if (!comes && strcmp(event->event, "disconnected") != 0) {
+		return;
+	}
+	begin(&subject, event);
+	xdr_put_i32(&subject.body,
+		    comes ? VIR_DOMAIN_EVENT_GRAPHICS_CONNECT
+			  : VIR_DOMAIN_EVENT_GRAPHICS_DISCONNECT);
+	for (int i = 0; i < 2; i++) { /* here, and there */
+		xdr_put_i32(&subject.body,
+			    VIR_DOMAIN_EVENT_GRAPHICS_ADDRESS_UNIX);
+		xdr_put_string(&subject.body, "");
+		xdr_put_string(&subject.body, "");
+	}
+	xdr_put_string(&subject.body, ""); /* how it was let in */
+	xdr_put_u32(&subject.body, 0); /* whose names it has */
+	end(hub, &subject, VIR_DOMAIN_EVENT_ID_GRAPHICS);
+}
+
 /* Jobs in libvirt's sense: of those it knows there are dumps. */
 static void tell_job(struct event_hub *hub, const struct hvd_event *event)
 {
@@ -206,5 +230,7 @@ void domain_event_tell(struct event_hub *hub, const struct hvd_event *event)
 		tell_device(hub, event);
 	} else if (strcmp(event->kind, "job") == 0) {
 		tell_job(hub, event);
+	} else if (strcmp(event->kind, "display") == 0) {
+		tell_display(hub, event);
 	}
 }

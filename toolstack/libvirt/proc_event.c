@@ -225,6 +225,7 @@ static const struct procedure rows[] = {
 	{ 316, "ConnectDomainEventCallbackRegisterAny", register_domain,
 	  PROC_READ,
 	  "lifecycle, reboot, I/O errors (without a path), completed dumps, "
+	  "viewers (connect and disconnect, without addresses), "
 	  "changed metadata; "
 	  "others can be asked for and do not happen. `Started Booted` comes "
 	  "without a `Resumed` before" },
