@@ -224,6 +224,8 @@ def test_socket_alone(front, zone, tmp_path):
     listen = live(front).find("listen")
     assert listen.attrib == {"type": "socket",
                              "socket": "/run/hvd/vnc/z1-0.sock"}
+    assert front.virsh("domdisplay", "z1") == \
+        "vnc+unix:///run/hvd/vnc/z1-0.sock"
     before = zone.call("zone.get", name="z1")["definition"]
     path = tmp_path / "z1.xml"
     path.write_text(front.virsh("dumpxml", "z1"))
