@@ -17,7 +17,7 @@ import pytest
 
 from test_hvd import wait
 from test_virt_event import follow
-from virt import Virt, Wire, built, machine, string  # noqa: F401
+from virt import Virt, Wire, built, machine, string, virt  # noqa: F401
 
 pytestmark = built
 SCREENSHOT, LOOKUP, SEND_KEY, HOSTNAME = 211, 23, 226, 59
@@ -434,3 +434,67 @@ def test_keys_that_are_none(front, zone, wire):
     assert reader.call(SEND_KEY, domain(reader) + struct.pack(
         ">IIIII", 0, 0, 1, 30, 0))[0] == DENIED
     reader.close()
+
+
+# ------------------------------------------------------------- with hvd itself
+
+
+@pytest.fixture
+def hvd(virt):  # noqa: F811
+    client = virt.machine.client()
+    client.call("zone.define", definition=virt.machine.definition(
+        devices=SCREEN + [{"type": "input", "kind": "tablet"}]))
+    yield client
+    client.close()
+
+
+def test_as_hvd_has_it(virt, hvd, tmp_path):  # noqa: F811
+    lines = follow(virt, "--all")
+    hvd.call("zone.start", name="z1")
+    lines.expect("'z1': Started Booted")
+    head = hvd.call("display.get", name="z1")["heads"][0]
+    assert virt.virsh("domdisplay", "z1") == \
+        f"vnc://127.0.0.1:{head['port'] - 5900}"
+    assert live(virt).get("port") == str(head["port"])
+    viewer = socket.create_connection(("127.0.0.1", head["port"]), 20)
+    lines.expect("'graphics' for domain 'z1': connect")
+    viewer.close()
+    lines.expect("'graphics' for domain 'z1': disconnect")
+    lines.end()
+    path = tmp_path / "z1.png"
+    virt.virsh("screenshot", "z1", path)
+    assert path.read_bytes() == b"\x89PNG of head 0"
+    virt.virsh("send-key", "z1", "KEY_LEFTALT", "KEY_F2", "--holdtime", 20)
+    keys, = [m for m in virt.machine.io_log("z1") if m.get("cmd") == "keys"]
+    assert keys["keys"] == [56, 60] and keys["hold-ms"] == 20
+    video = tmp_path / "video.xml"
+    video.write_text("<video><model type='virtio'><resolution x='800' y='600'/>"
+                     "</model></video>")
+    virt.virsh("update-device", "z1", video, "--live")
+    gpu = hvd.call("zone.get", name="z1")["definition"]["devices"][0]
+    assert (gpu["width"], gpu["height"]) == (800, 600)
+    assert not list(virt.folder.glob("virthvdd-??????"))
+
+
+def test_as_hvd_refuses_it(virt, hvd):  # noqa: F811
+    connection = virt.connect()
+    domain = connection.lookupByName("z1")
+
+    def refused(code, call, *args):
+        with pytest.raises(libvirt.libvirtError) as info:
+            call(*args)
+        assert info.value.get_error_code() == code, info.value
+        return str(info.value)
+
+    for call in (lambda: domain.screenshot(connection.newStream(), 0),
+                 lambda: domain.sendKey(0, 0, [30], 1, 0)):
+        refused(INVALID, call)
+    hvd.call("zone.start", name="z1")
+    refused(INVALID_ARG, lambda: domain.screenshot(connection.newStream(), 4))
+    refused(INVALID_ARG, domain.sendKey, 0, 0x7fffffff, [30], 1, 0)
+    zone0 = connection.lookupByName("zone0")
+    refused(UNSUPPORTED, lambda: zone0.screenshot(connection.newStream(), 0))
+    refused(UNSUPPORTED, zone0.sendKey, 0, 0, [30], 1, 0)
+    assert connection.lookupByName("zone0").XMLDesc()
+    connection.close()
+    assert not list(virt.folder.glob("virthvdd-??????"))
