@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/container_of.h"
 
@@ -37,11 +38,73 @@ static void take_lines(struct control *control)
 	}
 }
 
+int control_take_fd(struct control *control)
+{
+	int fd = -1;
+
+	if (control->fd_count != 0) {
+		fd = control->fds[0];
+		control->fd_count--;
+		memmove(control->fds, control->fds + 1,
+			control->fd_count * sizeof(control->fds[0]));
+	}
+	return fd;
+}
+
+static void close_fds(struct control *control)
+{
+	while (control->fd_count != 0) {
+		close(control_take_fd(control));
+	}
+}
+
+static void keep_fds(struct control *control, struct cmsghdr *cmsg)
+{
+	size_t count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	int fds[CONTROL_FDS_MAX];
+
+	memcpy(fds, CMSG_DATA(cmsg), count * sizeof(fds[0]));
+	for (size_t i = 0; i < count; i++) {
+		if (control->fd_count < CONTROL_FDS_MAX) {
+			control->fds[control->fd_count++] = fds[i];
+		} else {
+			close(fds[i]);
+		}
+	}
+}
+
+static ssize_t receive(struct control *control)
+{
+	union {
+		char room[CMSG_SPACE(CONTROL_FDS_MAX * sizeof(int))];
+		struct cmsghdr align;
+	} rights;
+	struct iovec iov = { control->line + control->len,
+			     CONTROL_LINE_MAX - control->len };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &rights,
+		.msg_controllen = sizeof(rights),
+	};
+	ssize_t n = recvmsg(control->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n >= 0) {
+		for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg); cmsg != NULL;
+		     cmsg = CMSG_NXTHDR(&msg, cmsg)) {
+			if (cmsg->cmsg_level == SOL_SOCKET &&
+			    cmsg->cmsg_type == SCM_RIGHTS) {
+				keep_fds(control, cmsg);
+			}
+		}
+	}
+	return n;
+}
+
 static void on_readable(struct event_watch *watch, unsigned int events)
 {
 	struct control *control = container_of(watch, struct control, watch);
-	ssize_t n = recv(control->fd, control->line + control->len,
-			 CONTROL_LINE_MAX - control->len, MSG_DONTWAIT);
+	ssize_t n = receive(control);
 
 	(void)events;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -53,6 +116,9 @@ static void on_readable(struct event_watch *watch, unsigned int events)
 	}
 	control->len += (size_t)n;
 	take_lines(control);
+	if (control->len == 0) {
+		close_fds(control);
+	}
 	if (control->len == CONTROL_LINE_MAX) {
 		/* Not our daemon: nothing it says can be told apart. */
 		end(control);
@@ -77,6 +143,7 @@ int control_start(struct control *control)
 void control_stop(struct control *control)
 {
 	event_unwatch(control->loop, &control->watch);
+	close_fds(control);
 }
 
 static void add(struct json_object *object, const char *key, const char *value)

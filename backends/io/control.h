@@ -15,6 +15,7 @@
 #include "zerror.h"
 
 #define CONTROL_LINE_MAX 65536u
+#define CONTROL_FDS_MAX 8u /* that came and were not taken */
 
 struct control {
 	struct event_loop *loop;
@@ -25,6 +26,8 @@ struct control {
 	/* No more lines will come. */
 	void (*on_end)(struct control *control);
 	void *owner;
+	size_t fd_count;
+	int fds[CONTROL_FDS_MAX]; /* in the order of the lines */
 	size_t len;
 	char line[CONTROL_LINE_MAX + 1];
 };
@@ -33,6 +36,12 @@ struct control {
 int control_init(struct control *control, struct event_loop *loop, int fd);
 int control_start(struct control *control);
 void control_stop(struct control *control);
+
+/*
+ * From on_line: the fd that came with the line (SCM_RIGHTS), now the caller's;
+ * -1: none.  Those that nobody takes are closed.
+ */
+int control_take_fd(struct control *control);
 
 /*
  * Events; one that the socket has no room for is dropped, for the daemon does

@@ -274,6 +274,7 @@ static int install_filter(const struct sandbox_needs *needs)
 			 IS(vhost_features), IS(vhost_num), IS(vhost_base),
 			 IS(vhost_addr), IS(vhost_call), IS(vhost_kick),
 			 IS(vhost_tap)),
+		ALLOW_IF(recvmsg, ARG(2), IS(MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
 		/* the flags of control.c and console_server.c: no MSG_OOB */
 		ALLOW_IF(recvfrom, ARG(3), IS(MSG_DONTWAIT), IS(nbd_recv)),
 		ALLOW_IF(sendto, ARG(3), IS(MSG_DONTWAIT | MSG_NOSIGNAL),

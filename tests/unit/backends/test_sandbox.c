@@ -106,6 +106,7 @@ static const long listed[] = {
 	SYS_writev,
 	SYS_ioctl,
 	SYS_recvfrom,
+	SYS_recvmsg,
 	SYS_sendto,
 	SYS_accept4,
 	SYS_close,
@@ -511,6 +512,8 @@ static void try_messages(void)
 {
 	enter_filter();
 	try_flags(SYS_recvfrom, MSG_DONTWAIT);
+	EXPECT(permitted(SYS_recvmsg, 0, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, 0));
+	EXPECT(refused(SYS_recvmsg, -1, 0, MSG_OOB, 0));
 	try_flags(SYS_sendto, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
