@@ -24,6 +24,7 @@ backends-y += \
 	backends/gpu/gpu_2d.c \
 	backends/gpu/video_memory.c \
 	backends/gpu/virtio_gpu.c \
+	backends/input/input_seat.c \
 	backends/input/virtio_input.c \
 	backends/transport/zone/zone_io.c \
 	backends/transport/zone/zone_port_fd.c \
@@ -60,6 +61,8 @@ backends-y += \
 	backends/io/control.c \
 	backends/io/dev_console.c \
 	backends/io/dev_disk.c \
+	backends/io/dev_gpu.c \
+	backends/io/dev_input.c \
 	backends/io/dev_net.c \
 	backends/io/dev_rng.c \
 	backends/io/io_config.c \

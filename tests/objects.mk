@@ -143,7 +143,8 @@ test_sandbox-cflags := -fno-sanitize=all
 test_sandbox-libs := -fno-sanitize=all libuv
 native-tools-y += tests/native/hvd_io_fake
 hvd_io_fake-src := $(hvio-y) $(backends-y) $(backends-common)
-hvd_io_fake-libs := json-c libuv liburing -Wl,--wrap=ioctl -Wl,--wrap=mmap
+hvd_io_fake-libs := json-c libuv liburing \
+	$(addprefix -Wl$(comma)--wrap=,ioctl mmap read)
 fuzzers-y += tests/fuzz/vq_fuzz
 vq_fuzz-src := backends/core/vq.c backends/core/guest_mem.c
 fuzzers-y += tests/fuzz/mmio_regs_fuzz

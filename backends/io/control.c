@@ -233,11 +233,12 @@ void control_send_resized(struct control *control, const char *device,
 	send_object(control, object);
 }
 
-void control_send_set(struct control *control, const char *device)
+void control_send_done(struct control *control, const char *event,
+		       const char *device)
 {
 	struct json_object *object = json_object_new_object();
 
-	add(object, "event", "set");
+	add(object, "event", event);
 	add(object, "device", device);
 	send_object(control, object);
 }

@@ -68,7 +68,9 @@ void control_send_resized(struct control *control, const char *device,
 			  uint64_t size);
 void control_send_counters(struct control *control, const char *device,
 			   const struct io_counters *all);
-void control_send_set(struct control *control, const char *device);
+/* What was asked of a device is done; event is the name of the command. */
+void control_send_done(struct control *control, const char *event,
+		       const char *device);
 /* A command for that device could not be carried out. */
 void control_send_refused(struct control *control, const char *device,
 			  const char *why);

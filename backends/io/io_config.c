@@ -349,12 +349,12 @@ bool io_config_has_vhost(const struct io_config *config)
 
 /* ---------------------------------------------------------------- commands */
 
-static const struct io_config_type *type_of(const struct io_config *config,
-					    const char *device)
+static const struct io_config_device *
+find_device(const struct io_config *config, const char *name)
 {
 	for (size_t i = 0; i < config->device_count; i++) {
-		if (strcmp(config->device[i].name, device) == 0) {
-			return io_config_type_of(config->device[i].kind);
+		if (strcmp(config->device[i].name, name) == 0) {
+			return &config->device[i];
 		}
 	}
 	return NULL;
@@ -397,22 +397,81 @@ static int set_cable(const struct io_cursor *at,
 					"such a device has no cable");
 }
 
+static int set_mode(const struct io_cursor *at,
+		    const struct io_config_device *device,
+		    const struct io_config_type *type, struct io_settings *ret)
+{
+	static const char *const keys[] = { "width", "height", "head" };
+	const char *there = NULL;
+
+	for (size_t i = 0; there == NULL && i < 3; i++) {
+		if (json_object_object_get_ex(at->object, keys[i], NULL)) {
+			there = keys[i];
+		}
+	}
+	if (there == NULL) {
+		return 0;
+	}
+	if (!type->modes) {
+		return io_cursor_fail(at, there, "such a device has no heads");
+	}
+	ret->has_mode = true;
+	return io_cursor_optional(at, "head", 0, device->gpu.heads - 1,
+				  &ret->mode.head) != 0
+		       ? -1
+		       : io_config_mode(at, &ret->mode.width,
+					&ret->mode.height);
+}
+
 static int parse_settings(const struct io_cursor *at,
 			  const struct io_config *config,
 			  struct io_command *ret)
 {
-	const struct io_config_type *type = type_of(config, ret->device);
+	const struct io_config_device *device =
+		find_device(config, ret->device);
+	const struct io_config_type *type;
 	struct io_settings *set = &ret->set;
 
-	if (type == NULL) {
+	if (device == NULL) {
 		return io_cursor_fail(at, "device", "there is none");
 	}
-	if (set_cable(at, type, set) != 0 || set_limits(at, type, set) != 0) {
+	type = io_config_type_of(device->kind);
+	if (set_cable(at, type, set) != 0 || set_limits(at, type, set) != 0 ||
+	    set_mode(at, device, type, set) != 0) {
 		return -1;
 	}
-	return set->has_link || set->mtu != 0 || set->has_limits
+	return set->has_link || set->mtu != 0 || set->has_limits ||
+			       set->has_mode
 		       ? 0
 		       : io_cursor_fail(at, "", "sets nothing");
+}
+
+static int parse_keys(const struct io_cursor *at, struct io_keys *ret)
+{
+	struct json_object *keys;
+	size_t count;
+
+	ret->hold_ms = IO_KEYS_HOLD_MS;
+	if (get_array(at, "keys", IO_KEYS_MAX, &keys) != 0 ||
+	    io_cursor_optional(at, "hold-ms", 1, IO_KEYS_HOLD_MS_MAX,
+			       &ret->hold_ms) != 0) {
+		return -1;
+	}
+	count = json_object_array_length(keys);
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *key = json_object_array_get_idx(keys, i);
+		int64_t code = json_object_is_type(key, json_type_int)
+				       ? json_object_get_int64(key)
+				       : 0;
+
+		if (code < 1 || code > DISPLAY_KEY_MAX) {
+			return io_cursor_fail(at, "keys",
+					      "must be numbers, 1 to 767");
+		}
+		ret->code[i] = (uint32_t)code;
+	}
+	ret->count = (uint32_t)count;
+	return count != 0 ? 0 : io_cursor_fail(at, "keys", "is empty");
 }
 
 static int find_command(const struct io_cursor *at,
@@ -420,8 +479,11 @@ static int find_command(const struct io_cursor *at,
 {
 	static const char *const known[] = { "cmd", NULL };
 	static const char *const of_device[] = { "device", NULL };
-	static const char *const of_set[] = { "device", "link", "mtu", "limits",
-					      NULL };
+	static const char *const of_set[] = { "device", "link", "mtu",
+					      "limits", "head", "width",
+					      "height", NULL };
+	static const char *const of_keys[] = { "device", "keys", "hold-ms",
+					       NULL };
 	static const struct {
 		const char *name;
 		enum io_command_kind kind;
@@ -434,6 +496,8 @@ static int find_command(const struct io_cursor *at,
 		{ "resume", IO_COMMAND_RESUME, of_device },
 		{ "counters", IO_COMMAND_COUNTERS, of_device },
 		{ "set", IO_COMMAND_SET, of_set },
+		{ "keys", IO_COMMAND_KEYS, of_keys },
+		{ "display", IO_COMMAND_DISPLAY, of_device },
 	};
 	const char *cmd;
 
@@ -453,13 +517,16 @@ static int find_command(const struct io_cursor *at,
 		if (io_cursor_check(at, known, commands[i].members) != 0) {
 			return -1;
 		}
+		if (ret->kind == IO_COMMAND_KEYS) {
+			return parse_keys(at, &ret->keys);
+		}
 		return ret->kind == IO_COMMAND_SET
 			       ? parse_settings(at, config, ret)
 			       : 0;
 	}
 	return io_cursor_fail(at, "cmd",
-			      "must be powerkey, reset, stop, resize, resume "
-			      "or set");
+			      "must be powerkey, reset, stop, resize, resume, "
+			      "counters, set, keys or display");
 }
 
 int io_command_parse(const struct io_config *config, const char *line,

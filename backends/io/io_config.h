@@ -14,6 +14,8 @@
 #include "core/guest_mem.h"
 #include "core/rate.h"
 #include "core/state_area.h"
+#include "display/display_wire.h"
+#include "input/virtio_input.h"
 #include "net/virtio_net.h"
 #include "zerror.h"
 
@@ -38,6 +40,8 @@ enum io_device_kind {
 	IO_DEVICE_RNG,
 	IO_DEVICE_DISK,
 	IO_DEVICE_NET,
+	IO_DEVICE_GPU,
+	IO_DEVICE_INPUT,
 };
 
 struct io_config_console {
@@ -98,6 +102,17 @@ struct io_config_net {
 	struct io_config_net_limits limits;
 };
 
+struct io_config_gpu { /* fd is its video memory, the next the socket to who
+			 * shows it */
+	uint32_t heads;
+	uint32_t width; /* of each at first, in pixels */
+	uint32_t height;
+};
+
+struct io_config_input {
+	enum input_kind kind;
+};
+
 struct io_config_device {
 	enum io_device_kind kind;
 	char name[STATE_NAME_MAX];
@@ -114,6 +129,8 @@ struct io_config_device {
 		struct io_config_rng rng;
 		struct io_config_disk disk;
 		struct io_config_net net;
+		struct io_config_gpu gpu;
+		struct io_config_input input;
 	};
 };
 
@@ -149,6 +166,8 @@ enum io_command_kind {
 	IO_COMMAND_RESUME,
 	IO_COMMAND_COUNTERS,
 	IO_COMMAND_SET,
+	IO_COMMAND_KEYS,
+	IO_COMMAND_DISPLAY, /* an fd comes with it */
 };
 
 /* What is to be changed of a device that is being served. */
@@ -162,12 +181,30 @@ struct io_settings {
 		struct blk_limit_config disk;
 		struct io_config_net_limits net;
 	} limits;
+	bool has_mode;
+	struct {
+		uint32_t head;
+		uint32_t width;
+		uint32_t height;
+	} mode;
+};
+
+#define IO_KEYS_MAX 16u
+#define IO_KEYS_HOLD_MS 100u /* unless somebody says otherwise */
+#define IO_KEYS_HOLD_MS_MAX 10000u
+
+/* Keys that are pressed in that order, held, and released. */
+struct io_keys {
+	uint32_t code[IO_KEYS_MAX]; /* of linux/input-event-codes.h */
+	uint32_t count;
+	uint32_t hold_ms;
 };
 
 struct io_command {
 	enum io_command_kind kind;
 	char device[STATE_NAME_MAX]; /* of those that are for one, else empty */
 	struct io_settings set; /* IO_COMMAND_SET */
+	struct io_keys keys; /* IO_COMMAND_KEYS */
 };
 
 /*

@@ -302,6 +302,46 @@ static int parse_net(const struct io_cursor *at, struct io_config_device *ret)
 	return net_limits(at, &ret->net.limits);
 }
 
+/* The video memory, and the socket to who shows it. */
+static int parse_gpu(const struct io_cursor *at, struct io_config_device *ret)
+{
+	ret->fd_count = 2;
+	if ((uint32_t)ret->fd + ret->fd_count - 1 > IO_CONFIG_FD_LAST) {
+		return io_cursor_fail(at, "fd", "leaves no room for the other");
+	}
+	return io_cursor_u32(at, "heads", 1, DISPLAY_HEADS_MAX,
+			     &ret->gpu.heads) != 0
+		       ? -1
+		       : io_config_mode(at, &ret->gpu.width, &ret->gpu.height);
+}
+
+static int parse_input(const struct io_cursor *at, struct io_config_device *ret)
+{
+	static const char *const names[] = {
+		[INPUT_KEYBOARD] = "keyboard",
+		[INPUT_TABLET] = "tablet",
+		[INPUT_MOUSE] = "mouse",
+	};
+	size_t i = 0;
+
+	if (parse_word(at, "kind", names, COUNT(names),
+		       "must be keyboard, tablet or mouse", &i) != 0) {
+		return -1;
+	}
+	ret->input.kind = (enum input_kind)i;
+	return 0;
+}
+
+int io_config_mode(const struct io_cursor *at, uint32_t *ret_width,
+		   uint32_t *ret_height)
+{
+	return io_cursor_u32(at, "width", DISPLAY_MODE_WIDTH_MIN,
+			     DISPLAY_MODE_WIDTH_MAX, ret_width) != 0
+		       ? -1
+		       : io_cursor_u32(at, "height", DISPLAY_MODE_HEIGHT_MIN,
+				       DISPLAY_MODE_HEIGHT_MAX, ret_height);
+}
+
 #define RNG_LIMITS "total-bytes-sec", "burst-ms"
 #define DISK_LIMITS                                                     \
 	"total-iops-sec", "read-iops-sec", "write-iops-sec",            \
@@ -321,6 +361,9 @@ static const char *const disk_limit_members[] = { DISK_LIMITS, NULL };
 static const char *const net_members[] = { "mac",   "mtu",	"link", "via",
 					   "vhost", NET_LIMITS, NULL };
 static const char *const net_limit_members[] = { NET_LIMITS, NULL };
+
+static const char *const gpu_members[] = { "heads", "width", "height", NULL };
+static const char *const input_members[] = { "kind", NULL };
 
 static const struct io_config_type types[] = {
 	{
@@ -364,6 +407,24 @@ static const struct io_config_type types[] = {
 		.limits = net_limit_members,
 		.parse_limits = set_net_limits,
 		.cable = true,
+	},
+	{
+		.name = "gpu",
+		.kind = IO_DEVICE_GPU,
+		.queues_min = 2, /* 5.7.2 */
+		.queues_max = 2,
+		.fd = true,
+		.members = gpu_members,
+		.parse = parse_gpu,
+		.modes = true,
+	},
+	{
+		.name = "input",
+		.kind = IO_DEVICE_INPUT,
+		.queues_min = 2, /* 5.8.2 */
+		.queues_max = 2,
+		.members = input_members,
+		.parse = parse_input,
 	},
 };
 

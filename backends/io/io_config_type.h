@@ -24,7 +24,12 @@ struct io_config_type {
 	int (*parse_limits)(const struct io_cursor *at,
 			    struct io_settings *ret);
 	bool cable; /* link and mtu */
+	bool modes; /* head, width and height */
 };
+
+/* A head's width and height. */
+int io_config_mode(const struct io_cursor *at, uint32_t *ret_width,
+		   uint32_t *ret_height);
 
 const struct io_config_type *io_config_type_of(enum io_device_kind kind);
 /* NULL: there is none of that name. */

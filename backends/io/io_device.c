@@ -4,10 +4,14 @@
 #include "io/io_process.h"
 
 static const struct io_device_type *const types[] = {
+	/* clang-format off */
 	[IO_DEVICE_CONSOLE] = &dev_console,
 	[IO_DEVICE_RNG] = &dev_rng,
 	[IO_DEVICE_DISK] = &dev_disk,
 	[IO_DEVICE_NET] = &dev_net,
+	[IO_DEVICE_GPU] = &dev_gpu,
+	[IO_DEVICE_INPUT] = &dev_input,
+	/* clang-format on */
 };
 
 static const char *const state_names[] = {

@@ -39,6 +39,17 @@ struct io_device_type {
 	 * changed. */
 	void (*set)(struct io_device *device,
 		    const struct io_settings *settings);
+	/*
+	 * Presses keys; io_process's on_done() says "keys" when they are
+	 * released.  NULL, or why it does not.  NULL: it has none.
+	 */
+	const char *(*keys)(struct io_device *device,
+			    const struct io_keys *keys);
+	/*
+	 * Another socket to who shows its pictures, which is the device's from
+	 * now on.  0 or negative errno.  NULL: it has none.
+	 */
+	int (*display)(struct io_device *device, int fd);
 	/* Fills ret, which is empty.  NULL: nothing is counted. */
 	void (*counters)(const struct io_device *device,
 			 struct io_counters *ret);
@@ -79,6 +90,8 @@ extern const struct io_device_type dev_console;
 extern const struct io_device_type dev_rng;
 extern const struct io_device_type dev_disk;
 extern const struct io_device_type dev_net;
+extern const struct io_device_type dev_gpu;
+extern const struct io_device_type dev_input;
 
 /* Of a console. */
 struct console_port *dev_console_port(struct io_device *device);

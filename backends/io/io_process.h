@@ -16,6 +16,7 @@
 #include "console/console_server.h"
 #include "core/guest_mem.h"
 #include "gpio/gpio.h"
+#include "input/input_seat.h"
 #include "io/io_config.h"
 #include "io/io_device.h"
 #include "rtc/rtc.h"
@@ -32,6 +33,7 @@ struct io_process {
 	struct uart uart;
 	struct rtc rtc;
 	struct gpio gpio;
+	struct input_seat seat;
 	struct io_device device[IO_CONFIG_DEVICES_MAX];
 	size_t device_count; /* with fds and memory of their own */
 	const struct io_device *failed; /* NULL, or it could not be made */
@@ -43,6 +45,9 @@ struct io_process {
 	/* A device's state changed; why may be NULL. */
 	void (*on_device)(struct io_process *process,
 			  const struct io_device *device, const char *why);
+	/* A device has done what it was told to, at last. */
+	void (*on_done)(struct io_process *process,
+			const struct io_device *device, const char *what);
 	/* The zone's fd is of no more use; -ESTALE: another took over. */
 	void (*on_gone)(struct io_process *process, int error);
 	void *owner;

@@ -116,6 +116,14 @@ static void on_device(struct io_process *process,
 		});
 }
 
+static void on_done(struct io_process *process, const struct io_device *device,
+		    const char *what)
+{
+	struct hvd_io *io = process->owner;
+
+	control_send_done(&io->control, what, device->config->name);
+}
+
 static void on_gone(struct io_process *process, int error)
 {
 	struct hvd_io *io = process->owner;
@@ -263,6 +271,7 @@ static void serve(struct hvd_io *io)
 	io->process.owner = io;
 	io->process.on_reset_done = on_reset_done;
 	io->process.on_device = on_device;
+	io->process.on_done = on_done;
 	io->process.on_gone = on_gone;
 	zone_port_fd_init(&io->port, FD_ZONE);
 	what = prepare(io, &error);
@@ -306,6 +315,27 @@ static void counters(struct hvd_io *io, const struct io_device *device)
 	control_send_counters(&io->control, device->config->name, &all);
 }
 
+static void press(struct hvd_io *io, struct io_device *device,
+		  const struct io_keys *keys)
+{
+	const char *why = device->type->keys(device, keys);
+
+	if (why != NULL) {
+		control_send_refused(&io->control, device->config->name, why);
+	}
+}
+
+static void display(struct hvd_io *io, struct io_device *device)
+{
+	int fd = control_take_fd(&io->control);
+	int rc = fd >= 0 ? device->type->display(device, fd) : -EBADF;
+
+	if (rc != 0) {
+		control_send_refused(&io->control, device->config->name,
+				     strerror(-rc));
+	}
+}
+
 static void device_command(struct hvd_io *io, const struct io_command *command)
 {
 	struct io_device *device =
@@ -321,7 +351,12 @@ static void device_command(struct hvd_io *io, const struct io_command *command)
 		counters(io, device);
 	} else if (command->kind == IO_COMMAND_SET && type->set != NULL) {
 		type->set(device, &command->set);
-		control_send_set(&io->control, command->device);
+		control_send_done(&io->control, "set", command->device);
+	} else if (command->kind == IO_COMMAND_KEYS && type->keys != NULL) {
+		press(io, device, &command->keys);
+	} else if (command->kind == IO_COMMAND_DISPLAY &&
+		   type->display != NULL) {
+		display(io, device);
 	} else {
 		control_send_refused(&io->control, command->device,
 				     "no device that could do that");
@@ -344,6 +379,8 @@ static void command(struct hvd_io *io, const struct io_command *command)
 	case IO_COMMAND_RESUME:
 	case IO_COMMAND_COUNTERS:
 	case IO_COMMAND_SET:
+	case IO_COMMAND_KEYS:
+	case IO_COMMAND_DISPLAY:
 		device_command(io, command);
 		break;
 	}

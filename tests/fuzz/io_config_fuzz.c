@@ -40,6 +40,12 @@ static void check_net_limits(const struct io_config_net_limits *limits)
 	check_rate(&limits->tx.packets);
 }
 
+static void check_mode(uint32_t width, uint32_t height)
+{
+	require(width >= 640 && width <= 4096);
+	require(height >= 480 && height <= 2160);
+}
+
 static void check_type(const struct io_config_device *d)
 {
 	switch (d->kind) {
@@ -69,6 +75,16 @@ static void check_type(const struct io_config_device *d)
 		require(d->net.via != IO_LINK_STREAM || d->fd_count == 1);
 		require((d->net.mac[0] & 1) == 0 && d->net.mtu >= NET_MTU_MIN);
 		check_net_limits(&d->net.limits);
+		break;
+	case IO_DEVICE_GPU:
+		require(d->queues == 2 && d->fd_count == 2);
+		require(d->fd >= 6 && d->fd + 2 <= 198);
+		require(d->gpu.heads >= 1 && d->gpu.heads <= 4);
+		check_mode(d->gpu.width, d->gpu.height);
+		break;
+	case IO_DEVICE_INPUT:
+		require(d->queues == 2 && d->fd == -1 && d->fd_count == 0);
+		require(d->input.kind <= INPUT_MOUSE);
 		break;
 	default:
 		abort();
@@ -130,13 +146,15 @@ static void check_error(const struct zerror *error)
 }
 
 /* What commands are about. */
-static const struct io_config zone_of_four = {
-	.device_count = 4,
+static const struct io_config zone_of_six = {
+	.device_count = 6,
 	.device = {
 		{ .kind = IO_DEVICE_CONSOLE, .name = "console0" },
 		{ .kind = IO_DEVICE_DISK, .name = "disk0" },
 		{ .kind = IO_DEVICE_RNG, .name = "rng0" },
 		{ .kind = IO_DEVICE_NET, .name = "net0" },
+		{ .kind = IO_DEVICE_GPU, .name = "gpu0", .gpu = { .heads = 2 } },
+		{ .kind = IO_DEVICE_INPUT, .name = "input0" },
 	},
 };
 
@@ -147,14 +165,35 @@ static void check_settings(const struct io_command *command)
 
 	if (command->kind != IO_COMMAND_SET) {
 		require(!set->has_link && !set->has_limits && set->mtu == 0);
+		require(!set->has_mode);
 		return;
 	}
-	require(set->has_link || set->has_limits || set->mtu != 0);
+	require(set->has_link || set->has_limits || set->mtu != 0 ||
+		set->has_mode);
+	if (set->has_mode) {
+		require(strcmp(command->device, "gpu0") == 0);
+		require(set->mode.head < 2);
+		check_mode(set->mode.width, set->mode.height);
+	}
 	require(net || (!set->has_link && set->mtu == 0));
 	require(set->mtu == 0 || set->mtu >= NET_MTU_MIN);
-	require(!set->has_limits || strcmp(command->device, "console0") != 0);
+	require(!set->has_limits || strcmp(command->device, "disk0") == 0 ||
+		strcmp(command->device, "rng0") == 0 || net);
 	if (net) {
 		check_net_limits(&set->limits.net);
+	}
+}
+
+static void check_keys(const struct io_command *command)
+{
+	const struct io_keys *keys = &command->keys;
+
+	require((command->kind == IO_COMMAND_KEYS) == (keys->count != 0));
+	require(keys->count <= IO_KEYS_MAX);
+	require(keys->count == 0 ||
+		(keys->hold_ms >= 1 && keys->hold_ms <= IO_KEYS_HOLD_MS_MAX));
+	for (uint32_t i = 0; i < keys->count; i++) {
+		require(keys->code[i] >= 1 && keys->code[i] <= 0x2ff);
 	}
 }
 
@@ -176,10 +215,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_error(&error);
 	}
 	memset(&error, 0, sizeof(error));
-	if (io_command_parse(&zone_of_four, text, size, &command, &error) ==
-	    0) {
-		require(command.kind <= IO_COMMAND_SET);
+	if (io_command_parse(&zone_of_six, text, size, &command, &error) == 0) {
+		require(command.kind <= IO_COMMAND_DISPLAY);
 		check_settings(&command);
+		check_keys(&command);
 		require((command.device[0] != '\0') ==
 			(command.kind >= IO_COMMAND_RESIZE));
 	} else {

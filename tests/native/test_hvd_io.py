@@ -252,7 +252,7 @@ def test_goes_on_without_hvd_and_ends_with_its_zone(start):
     assert process.end() == 0
 
 
-def device(kind, slot, **more):
+def device(kind, slot, /, **more):
     return {"type": kind, "name": f"{kind}{slot}", "slot": slot,
             "shadow": 3, "offset": slot * 512, "intid": 48 + slot,
             "doorbell": slot * 32, "queues": 1, **more}

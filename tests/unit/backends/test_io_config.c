@@ -522,13 +522,15 @@ static void commands(void **state)
 	}
 }
 
-static const struct io_config zone_of_four = {
-	.device_count = 4,
+static const struct io_config zone_of_six = {
+	.device_count = 6,
 	.device = {
 		{ .kind = IO_DEVICE_CONSOLE, .name = "con" },
 		{ .kind = IO_DEVICE_DISK, .name = "disk" },
 		{ .kind = IO_DEVICE_RNG, .name = "rng" },
 		{ .kind = IO_DEVICE_NET, .name = "net" },
+		{ .kind = IO_DEVICE_GPU, .name = "gpu", .gpu = { .heads = 2 } },
+		{ .kind = IO_DEVICE_INPUT, .name = "input" },
 	},
 };
 
@@ -537,7 +539,7 @@ static struct io_settings set(const char *text)
 	struct io_command command;
 	struct zerror error;
 
-	if (io_command_parse(&zone_of_four, text, strlen(text), &command,
+	if (io_command_parse(&zone_of_six, text, strlen(text), &command,
 			     &error) != 0) {
 		fail_msg("%s: %s", error.path, error.message);
 	}
@@ -569,6 +571,16 @@ static void settings(void **state)
 	s = set("{\"cmd\":\"set\",\"device\":\"rng\",\"limits\":{}}");
 	assert_true(s.has_limits);
 	assert_int_equal(s.limits.rng.per_second, 0);
+	assert_false(s.has_mode);
+	s = set("{\"cmd\":\"set\",\"device\":\"gpu\",\"head\":1,"
+		"\"width\":640,\"height\":2160}");
+	assert_true(s.has_mode);
+	assert_int_equal(s.mode.head, 1);
+	assert_int_equal(s.mode.width, 640);
+	assert_int_equal(s.mode.height, 2160);
+	s = set("{\"cmd\":\"set\",\"device\":\"gpu\","
+		"\"width\":4096,\"height\":480}");
+	assert_int_equal(s.mode.head, 0);
 }
 
 static void settings_refused(void **state)
@@ -595,6 +607,18 @@ static void settings_refused(void **state)
 		{ "\"device\":\"disk\",\"mtu\":1500,\"limits\":{}", "disk",
 		  "$.mtu" },
 		{ "\"device\":\"con\",\"limits\":{}", "con", "$.limits" },
+		{ "\"device\":\"gpu\",\"limits\":{}", "gpu", "$.limits" },
+		{ "\"device\":\"gpu\",\"width\":640", "gpu", "$.height" },
+		{ "\"device\":\"gpu\",\"head\":1", "gpu", "$.width" },
+		{ "\"device\":\"gpu\",\"head\":2,\"width\":640,\"height\":480",
+		  "gpu", "$.head" },
+		{ "\"device\":\"gpu\",\"width\":639,\"height\":480", "gpu",
+		  "$.width" },
+		{ "\"device\":\"gpu\",\"width\":640,\"height\":2161", "gpu",
+		  "$.height" },
+		{ "\"device\":\"net\",\"width\":640,\"height\":480", "net",
+		  "$.width" },
+		{ "\"device\":\"input\",\"head\":0", "input", "$.head" },
 	};
 
 	(void)state;
@@ -605,12 +629,176 @@ static void settings_refused(void **state)
 
 		snprintf(text, sizeof(text), "{\"cmd\":\"set\",%s}",
 			 bad[i].text);
-		if (io_command_parse(&zone_of_four, text, strlen(text),
-				     &command, &error) == 0) {
+		if (io_command_parse(&zone_of_six, text, strlen(text), &command,
+				     &error) == 0) {
 			fail_msg("accepted: %s", text);
 		}
 		assert_string_equal(error.path, bad[i].path);
 		assert_string_equal(command.device, bad[i].device);
+	}
+}
+
+#define GPU                                                                       \
+	"\"type\":\"gpu\",\"name\":\"gpu0\",\"slot\":0,\"queues\":2,\"heads\":2," \
+	"\"width\":1280,\"height\":800,"
+#define SCREEN_PLACE "\"shadow\":3,\"offset\":0,\"intid\":48,\"doorbell\":0"
+#define INPUT                                                             \
+	"\"type\":\"input\",\"name\":\"input0\",\"slot\":1,\"queues\":2," \
+	"\"shadow\":3,\"offset\":512,\"intid\":49,\"doorbell\":2"
+
+/* A zone with that device. */
+static int parse_one(const char *device, struct io_config *ret,
+		     struct zerror *ret_error)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+		 "{\"cmd\":\"config\",\"zone\":\"z\",\"vcpus\":1,\"ram\":[],"
+		 "\"devices\":[%s]}",
+		 device);
+	return io_config_parse(text, strlen(text), ret, ret_error);
+}
+
+static void screens(void **state)
+{
+	static const struct {
+		const char *device;
+		const char *path;
+	} bad[] = {
+		{ "{" GPU SCREEN_PLACE "}", "$.devices[0].fd" },
+		{ "{" GPU SCREEN_PLACE ",\"fd\":197}", "$.devices[0].fd" },
+		{ "{" GPU SCREEN_PLACE ",\"fd\":6,\"kind\":\"x\"}",
+		  "$.devices[0].kind" },
+		{ "{" GPU SCREEN_PLACE ",\"fd\":6},{" INPUT "}",
+		  "$.devices[1].kind" },
+		{ "{" INPUT ",\"kind\":\"pen\"}", "$.devices[0].kind" },
+		{ "{" INPUT ",\"kind\":1}", "$.devices[0].kind" },
+		{ "{" INPUT ",\"kind\":\"mouse\",\"fd\":6}",
+		  "$.devices[0].fd" },
+		{ "{" GPU SCREEN_PLACE
+		  ",\"fd\":6},{\"type\":\"rng\",\"name\":\"r\","
+		  "\"slot\":1,\"shadow\":3,\"offset\":512,\"intid\":49,"
+		  "\"doorbell\":2,\"queues\":1,\"fd\":7}",
+		  "$.devices[1].fd" },
+	};
+	static struct io_config config;
+	struct zerror error = { 0 };
+
+	(void)state;
+	if (parse_one("{" GPU SCREEN_PLACE ",\"fd\":196},{" INPUT
+		      ",\"kind\":\"tablet\"}",
+		      &config, &error) != 0) {
+		fail_msg("%s: %s", error.path, error.message);
+	}
+	assert_int_equal(config.device[0].kind, IO_DEVICE_GPU);
+	assert_int_equal(config.device[0].fd_count, 2);
+	assert_int_equal(config.device[0].gpu.heads, 2);
+	assert_int_equal(config.device[0].gpu.width, 1280);
+	assert_int_equal(config.device[0].gpu.height, 800);
+	assert_int_equal(config.device[1].kind, IO_DEVICE_INPUT);
+	assert_int_equal(config.device[1].input.kind, INPUT_TABLET);
+	assert_int_equal(config.device[1].fd, -1);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (parse_one(bad[i].device, &config, &error) == 0) {
+			fail_msg("accepted: %s", bad[i].device);
+		}
+		assert_string_equal(error.path, bad[i].path);
+	}
+}
+
+static void heads_and_modes(void **state)
+{
+	static const struct {
+		int heads;
+		int width;
+		int height;
+		const char *wrong;
+	} cases[] = {
+		{ 1, 640, 480, NULL },	   { 4, 4096, 2160, NULL },
+		{ 0, 640, 480, "heads" },  { 5, 640, 480, "heads" },
+		{ 1, 639, 480, "width" },  { 1, 4097, 480, "width" },
+		{ 1, 640, 479, "height" }, { 1, 640, 2161, "height" },
+	};
+	static struct io_config config;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct zerror error = { 0 };
+		char text[512];
+		char path[64] = "";
+
+		snprintf(text, sizeof(text),
+			 "{\"type\":\"gpu\",\"name\":\"g\",\"slot\":0,"
+			 "\"queues\":2,\"fd\":6,\"heads\":%d,\"width\":%d,"
+			 "\"height\":%d," SCREEN_PLACE "}",
+			 cases[i].heads, cases[i].width, cases[i].height);
+		if (cases[i].wrong != NULL) {
+			snprintf(path, sizeof(path), "$.devices[0].%s",
+				 cases[i].wrong);
+		}
+		assert_int_equal(parse_one(text, &config, &error),
+				 cases[i].wrong != NULL ? -1 : 0);
+		assert_string_equal(error.path, path);
+	}
+}
+
+static struct io_command command_of(const char *text)
+{
+	struct io_command command;
+	struct zerror error;
+
+	if (io_command_parse(&zone_of_six, text, strlen(text), &command,
+			     &error) != 0) {
+		fail_msg("%s: %s", error.path, error.message);
+	}
+	return command;
+}
+
+static void keys(void **state)
+{
+	static const char *const bad[] = {
+		"\"device\":\"input\"",
+		"\"device\":\"input\",\"keys\":7",
+		"\"device\":\"input\",\"keys\":[]",
+		"\"device\":\"input\",\"keys\":[0]",
+		"\"device\":\"input\",\"keys\":[768]",
+		"\"device\":\"input\",\"keys\":[-1]",
+		"\"device\":\"input\",\"keys\":[1.5]",
+		"\"device\":\"input\",\"keys\":[\"1\"]",
+		"\"device\":\"input\",\"keys\":[4294967297]",
+		"\"device\":\"input\",\"keys\":[1,2,3,4,5,6,7,8,9,10,11,12,"
+		"13,14,15,16,17]",
+		"\"device\":\"input\",\"keys\":[1],\"hold-ms\":0",
+		"\"device\":\"input\",\"keys\":[1],\"hold-ms\":10001",
+		"\"keys\":[1]",
+		"\"device\":\"input\",\"keys\":[1],\"link\":true",
+	};
+	struct io_command c;
+
+	(void)state;
+	c = command_of("{\"cmd\":\"keys\",\"device\":\"input\","
+		       "\"keys\":[29,56,767]}");
+	assert_int_equal(c.kind, IO_COMMAND_KEYS);
+	assert_string_equal(c.device, "input");
+	assert_int_equal(c.keys.count, 3);
+	assert_int_equal(c.keys.code[0], 29);
+	assert_int_equal(c.keys.code[2], 767);
+	assert_int_equal(c.keys.hold_ms, 100);
+	c = command_of("{\"cmd\":\"keys\",\"device\":\"input\",\"keys\":[1,2,3,"
+		       "4,5,6,7,8,9,10,11,12,13,14,15,16],\"hold-ms\":10000}");
+	assert_int_equal(c.keys.count, 16);
+	assert_int_equal(c.keys.hold_ms, 10000);
+	c = command_of("{\"cmd\":\"display\",\"device\":\"gpu\"}");
+	assert_int_equal(c.kind, IO_COMMAND_DISPLAY);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct zerror error;
+		char text[256];
+
+		snprintf(text, sizeof(text), "{\"cmd\":\"keys\",%s}", bad[i]);
+		if (io_command_parse(&zone_of_six, text, strlen(text), &c,
+				     &error) == 0) {
+			fail_msg("accepted: %s", text);
+		}
 	}
 }
 
@@ -629,6 +817,9 @@ int main(void)
 		cmocka_unit_test(vhost),
 		cmocka_unit_test(settings),
 		cmocka_unit_test(settings_refused),
+		cmocka_unit_test(screens),
+		cmocka_unit_test(heads_and_modes),
+		cmocka_unit_test(keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

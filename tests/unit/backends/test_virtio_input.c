@@ -22,6 +22,7 @@
 #define DATA (RAM + 0x8000)
 #define STATUS_DATA (RAM + 0xc000)
 #define QUEUE 64u
+#define STATUS_QUEUE 128u
 
 static struct {
 	struct event_pump pump;
@@ -80,7 +81,7 @@ static void start(void)
 static void make_queues(void)
 {
 	ring_driver_init(&t.ring[0], &t.gm, RAM, QUEUE);
-	ring_driver_init(&t.ring[1], &t.gm, STATUS_RING, QUEUE);
+	ring_driver_init(&t.ring[1], &t.gm, STATUS_RING, STATUS_QUEUE);
 	for (uint32_t q = 0; q < 2; q++) {
 		t.mark[q] = t.input.dev.ops->mark_fresh(&t.input.dev, q);
 	}
@@ -653,12 +654,13 @@ static void takes_lamps(void **state)
 
 	(void)state;
 	begin(INPUT_KEYBOARD);
-	for (uint16_t i = 0; i < QUEUE; i++) {
+	for (uint16_t i = 0; i < STATUS_QUEUE; i++) {
 		offer_status(i, 0, 8);
 	}
 	t.input.dev.ops->kick(&t.input.dev, 1);
+	assert_int_equal(ring_driver_used_idx(&t.ring[1]), STATUS_QUEUE / 2);
 	run();
-	for (uint16_t i = 0; i < QUEUE; i++) {
+	for (uint16_t i = 0; i < STATUS_QUEUE; i++) {
 		assert_true(ring_driver_take(&t.ring[1], &head, &len));
 		assert_int_equal(head, i);
 		assert_int_equal(len, 0);
@@ -672,7 +674,15 @@ static void refuses_wrong_lamps(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		begin(INPUT_KEYBOARD);
-		offer_status(0, i == 0 ? 0 : VQ_DESC_WRITE, i == 0 ? 7 : 8);
+		ring_driver_desc(&t.ring[1], t.ring[1].at.desc, 1, STATUS_DATA,
+				 8, VQ_DESC_WRITE, 0);
+		if (i == 0) {
+			offer_status(0, 0, 7);
+		} else { /* with room for an answer */
+			ring_driver_desc(&t.ring[1], t.ring[1].at.desc, 0,
+					 STATUS_DATA, 8, VQ_DESC_NEXT, 1);
+			ring_driver_offer(&t.ring[1], 0);
+		}
 		t.input.dev.ops->kick(&t.input.dev, 1);
 		run();
 		assert_int_equal(t.broken, 1);
