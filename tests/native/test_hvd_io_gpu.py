@@ -3,12 +3,14 @@
 guest's driver, hvd, and the process that shows the pictures.
 """
 import array
+import fcntl
 import json
 import mmap
 import os
 import signal
 import socket
 import struct
+import termios
 
 import pytest
 
@@ -301,11 +303,18 @@ def give_buffers(world, slot, count=32):
     return events, data
 
 
+def unread(end):
+    """Whether there is something that the other end has not taken."""
+    count = array.array("i", [0])
+    fcntl.ioctl(end, termios.TIOCOUTQ, count)
+    return count[0] != 0
+
+
 def settled(world):
-    """All that came before is done: the zone and the display were read."""
-    world.display.tell(WHEEL, 0, 0)
-    for _ in range(3):
+    """All that the zone and the display said is done."""
+    while unread(world.process.zone) or unread(world.display.socket):
         counters(world.process, "gpu0")
+    counters(world.process, "gpu0")
 
 
 def take_events(world, driver):
