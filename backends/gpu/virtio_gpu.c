@@ -9,6 +9,9 @@
 #define CURSORQ 1u
 #define QUEUES 2u
 
+/* The control queue's mark: what is in the video memory is its driver's. */
+#define MARK_OURS 1u
+
 #define F_EDID (1ull << 1)
 #define EVENT_DISPLAY 1u
 
@@ -148,11 +151,13 @@ static int gpu_start(struct virtio_device *dev, uint64_t features)
 	struct virtio_gpu *vgpu = from_dev(dev);
 
 	(void)features;
-	if (vgpu->resumed) {
+	if (vgpu->resumed && dev->mark[CONTROLQ] == MARK_OURS) {
 		vgpu->gpu.repeats = true;
 		gpu_2d_show(&vgpu->gpu);
 	} else {
 		gpu_2d_reset(&vgpu->gpu);
+		__atomic_store_n(&dev->mark[CONTROLQ], MARK_OURS,
+				 __ATOMIC_RELEASE);
 	}
 	vgpu->resumed = false;
 	vgpu->running = true;

@@ -30,6 +30,7 @@ static struct {
 	struct ring_driver ring[2];
 	uint8_t *ram;
 	uint8_t *video;
+	uint64_t mark[VIRTIO_QUEUES_MAX];
 	unsigned int broken;
 	unsigned int changed; /* of the configuration */
 	/* What the output was told last, and how often. */
@@ -119,6 +120,7 @@ static void start(void)
 
 	assert_int_equal(virtio_gpu_init(&t.vgpu, &t.pump.loop, &config), 0);
 	t.vgpu.dev.transport = &transport;
+	t.vgpu.dev.mark = t.mark;
 	for (size_t q = 0; q < 2; q++) {
 		assert_int_equal(vq_init(&t.vgpu.dev.vq[q], &t.gm,
 					 &t.ring[q].at, VQ_F_INDIRECT_DESC),
@@ -701,6 +703,24 @@ static void test_successor(void **state)
 }
 
 /* What does not hold together is not taken over. */
+/* A driver reset the device, and the process was killed before the next came. */
+static void test_successor_of_a_reset(void **state)
+{
+	(void)state;
+	begin();
+	assert_int_equal(create(6, GPU_B8G8R8X8, 32, 32), GPU_OK);
+	assert_int_equal(set_scanout(0, 6, rect(0, 0, 32, 32)), GPU_OK);
+	t.mark[0] = 0; /* the transport's, when a queue is made anew */
+	next_process();
+	assert_int_equal(t.picture[0].format, 0);
+	assert_int_equal(create(6, GPU_B8G8R8X8, 8, 8), GPU_OK);
+	assert_int_equal(create(6, GPU_B8G8R8X8, 8, 8), GPU_ERROR_RESOURCE_ID);
+	assert_int_equal(set_scanout(0, 6, rect(0, 0, 8, 8)), GPU_OK);
+	next_process();
+	assert_int_equal(t.picture[0].width, 8);
+	end();
+}
+
 static void test_wrong_memory(void **state)
 {
 	(void)state;
@@ -762,6 +782,7 @@ int main(void)
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_cursor),
 		cmocka_unit_test(test_successor),
+		cmocka_unit_test(test_successor_of_a_reset),
 		cmocka_unit_test(test_wrong_memory),
 	};
 
