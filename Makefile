@@ -45,6 +45,7 @@
 #                    libraries: pkg-config names listed in mk/packages.mk, or -lX
 #   backends/objects.mk
 #     backends-y     device models, linked into hvd-io, hvd-backend and tests
+#     hvdisplay-y    hvd-display, a zone's screen for those who look
 #     hvbackend-y    hvd-backend, one device for a vhost-user front-end
 #   tests/objects.mk
 #     unit-tests-y   tests/unit/DIR/test_X, a program each

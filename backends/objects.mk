@@ -84,3 +84,24 @@ hvbackend-y += \
 	backends/standalone/device_net.c \
 	backends/standalone/main.c \
 	backends/io/sandbox.c
+
+hvdisplay-y += \
+	backends/core/event.c \
+	backends/core/event_uv.c \
+	backends/display/display_child.c \
+	backends/display/display_config.c \
+	backends/display/display_hub.c \
+	backends/display/display_keys.c \
+	backends/display/display_picture.c \
+	backends/display/display_png.c \
+	backends/display/display_report.c \
+	backends/display/display_sandbox.c \
+	backends/display/display_shots.c \
+	backends/display/display_socket.c \
+	backends/display/display_viewer.c \
+	backends/display/hvd_display.c \
+	backends/io/control.c \
+	backends/io/io_cursor.c \
+	backends/io/sandbox.c
+
+hvdisplay-libs += libvncserver libpng

@@ -7,15 +7,16 @@ host-packages := \
 	bc bison clang clang-format cpio device-tree-compiler e2fsprogs flex gcc \
 	gcc-aarch64-linux-gnu iproute2 kmod libc6-dev libc6-dev-arm64-cross \
 	libclang-rt-14-dev libcmocka-dev libedit-dev libfdt-dev libjson-c-dev \
-	libnbd-dev liburing-dev libuv1-dev libvirt-dev libxml2-dev make nbdkit \
-	pkg-config python3 python3-jsonschema python3-pexpect \
-	python3-prometheus-client python3-pytest qemu-system-arm qemu-utils \
-	u-boot-tools xz-utils zsh
+	libnbd-dev libpng-dev liburing-dev libuv1-dev libvirt-dev \
+	libvncserver-dev libxml2-dev make nbdkit pkg-config python3 \
+	python3-jsonschema python3-pexpect python3-prometheus-client \
+	python3-pytest qemu-system-arm qemu-utils u-boot-tools xz-utils zsh
 
-# To test with libvirt's clients, some of them on a display that nobody sees.
+# To test with clients of libvirt and of VNC, some of them on a display that nobody sees.
 client-host-packages := \
-	dbus imagemagick libvirt-clients libvirt-daemon libxml2-utils \
-	python3-libvirt virt-manager virtinst x11-utils xdotool xvfb
+	dbus gvncviewer imagemagick libvirt-clients libvirt-daemon \
+	libxml2-utils python3-libvirt tigervnc-viewer virt-manager virtinst \
+	x11-utils xdotool xvfb
 
 # To make a Debian root file system for aarch64, which only tests use.
 debian-host-packages := \
@@ -39,9 +40,10 @@ nested-packages := qemu-system-arm
 # against (libnbd is loaded when it is needed), the last is for the images; nbdkit
 # is for those of tests.
 sysroot-packages := \
-	libc6-dev libedit-dev libfdt-dev libjson-c-dev libnbd-dev liburing-dev \
-	libuv1-dev libxml2-dev \
+	libc6-dev libedit-dev libfdt-dev libjson-c-dev libnbd-dev libpng-dev \
+	liburing-dev libuv1-dev libvncserver-dev libxml2-dev \
 	bash busybox-static nbdkit ncurses-base passt
 
 # Libraries that fragments may name in *-libs. libfdt has no pkg-config file.
-pkg-config-names := cmocka json-c libedit liburing libuv libxml-2.0
+pkg-config-names := \
+	cmocka json-c libedit libpng liburing libuv libvncserver libxml-2.0

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# libhvd, hvd, hvd-io, hvd-backend, hvsh and virthvdd, for aarch64 and, with
+# libhvd, hvd, hvd-io, hvd-display, hvd-backend, hvsh and virthvdd, for aarch64 and, with
 # sanitizers, for this machine, where tests and developers run them. In a package's build this
 # machine's are the ones that are installed, with the flags of the environment.
 
@@ -53,7 +53,7 @@ endef
 
 # $(call toolchain,TC): everything, for one toolchain.
 define toolchain
-$1-programs := $(addprefix $(O)/$1/,hvd hvd-io hvd-backend hvsh virthvdd)
+$1-programs := $(addprefix $(O)/$1/,hvd hvd-io hvd-display hvd-backend hvsh virthvdd)
 $1-flags := $$(call recorded,$(O)/$1/user/.flags,$$(cc-$1) $$(cflags-$1))
 
 $(O)/$1/user/%.c.o: %.c $$($1-flags)
@@ -81,6 +81,7 @@ $(O)/$1/libhvd.so: $(O)/$1/libhvd.so.0
 $(call program,$1,hvd,$(hvd-y) $(privcmd-y) $(zcommon-y),$(user-libs) $(hvd-libs))
 $(O)/$1/user/toolstack/daemon/openrpc.c.o: toolstack/daemon/openrpc.json
 $(call program,$1,hvd-io,$(hvio-y) $(backends-y) $(privcmd-y) $(zcommon-y),$(user-libs) $(hvio-libs))
+$(call program,$1,hvd-display,$(hvdisplay-y) $(zdef-y),json-c libuv $(hvdisplay-libs))
 $(call program,$1,hvd-backend,$(hvbackend-y) $(backends-y) $(privcmd-y) $(zcommon-y),$(user-libs) $(hvio-libs))
 $(call program,$1,hvsh,$(hvsh-y),json-c $(hvsh-libs),y)
 $(call program,$1,virthvdd,$(virthvdd-y),json-c libuv $(domain-xml-libs),y)

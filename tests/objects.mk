@@ -145,6 +145,11 @@ native-tools-y += tests/native/hvd_io_fake
 hvd_io_fake-src := $(hvio-y) $(backends-y) $(backends-common)
 hvd_io_fake-libs := json-c libuv liburing \
 	$(addprefix -Wl$(comma)--wrap=,ioctl mmap read)
+hvd_io_fake-libs := json-c libuv liburing -Wl,--wrap=ioctl -Wl,--wrap=mmap
+native-tools-y += backends/display/hvd_display
+hvd_display-src := $(filter-out backends/display/hvd_display.c,$(hvdisplay-y)) $(zdef-y)
+hvd_display-cflags := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+hvd_display-libs := json-c libuv $(hvdisplay-libs)
 fuzzers-y += tests/fuzz/vq_fuzz
 vq_fuzz-src := backends/core/vq.c backends/core/guest_mem.c
 fuzzers-y += tests/fuzz/mmio_regs_fuzz

@@ -151,8 +151,7 @@ static void add(struct json_object *object, const char *key, const char *value)
 	json_object_object_add(object, key, json_object_new_string(value));
 }
 
-/* Takes the object. */
-static void send_object(struct control *control, struct json_object *object)
+void control_send(struct control *control, struct json_object *object)
 {
 	const char *text = json_object_to_json_string_ext(
 		object,
@@ -178,7 +177,7 @@ void control_send_event(struct control *control, const char *event)
 	struct json_object *object = json_object_new_object();
 
 	add(object, "event", event);
-	send_object(control, object);
+	control_send(control, object);
 }
 
 void control_send_fatal(struct control *control, const struct zerror *error,
@@ -197,7 +196,7 @@ void control_send_fatal(struct control *control, const struct zerror *error,
 	if (device != NULL) {
 		add(object, "device", device);
 	}
-	send_object(control, object);
+	control_send(control, object);
 }
 
 void control_send_device(struct control *control,
@@ -219,7 +218,7 @@ void control_send_device(struct control *control,
 		json_object_object_add(object, "size",
 				       json_object_new_uint64(device->size));
 	}
-	send_object(control, object);
+	control_send(control, object);
 }
 
 void control_send_resized(struct control *control, const char *device,
@@ -230,7 +229,7 @@ void control_send_resized(struct control *control, const char *device,
 	add(object, "event", "resized");
 	add(object, "device", device);
 	json_object_object_add(object, "size", json_object_new_uint64(size));
-	send_object(control, object);
+	control_send(control, object);
 }
 
 void control_send_done(struct control *control, const char *event,
@@ -240,7 +239,7 @@ void control_send_done(struct control *control, const char *event,
 
 	add(object, "event", event);
 	add(object, "device", device);
-	send_object(control, object);
+	control_send(control, object);
 }
 
 static void add_uint(struct json_object *object, const char *key,
@@ -289,7 +288,7 @@ void control_send_counters(struct control *control, const char *device,
 		json_object_object_add(counters, "latency", latencies(all));
 	}
 	json_object_object_add(object, "counters", counters);
-	send_object(control, object);
+	control_send(control, object);
 }
 
 void control_send_refused(struct control *control, const char *device,
@@ -300,5 +299,5 @@ void control_send_refused(struct control *control, const char *device,
 	add(object, "event", "refused");
 	add(object, "device", device);
 	add(object, "error", why);
-	send_object(control, object);
+	control_send(control, object);
 }

@@ -43,10 +43,14 @@ void control_stop(struct control *control);
  */
 int control_take_fd(struct control *control);
 
+struct json_object;
+
 /*
  * Events; one that the socket has no room for is dropped, for the daemon does
  * not read and nothing here may wait for it.
  */
+/* The object is control's from here on. */
+void control_send(struct control *control, struct json_object *object);
 void control_send_event(struct control *control, const char *event);
 /* device: which cannot be made, or NULL. */
 void control_send_fatal(struct control *control, const struct zerror *error,

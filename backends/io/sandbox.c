@@ -3,12 +3,9 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/if_tun.h>
-#include <linux/seccomp.h>
 #include <linux/vhost.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -25,6 +22,8 @@
 
 #include <zonevisor.h>
 
+#include "io/sandbox_filter.h"
+
 /* Clients, files and eventfds of 32 devices, the loop's own, some to spare. */
 #define FDS_MAX 1024u
 /* Bytes of private memory, several times what 64 clients and the loop take. */
@@ -33,23 +32,6 @@
 #define DATA_PER_DISK (16u << 20)
 /* The number of no system call. */
 #define NO_CALL UINT32_MAX
-
-#if defined(__aarch64__)
-#define FILTER_ARCH AUDIT_ARCH_AARCH64
-#elif defined(__x86_64__)
-#define FILTER_ARCH AUDIT_ARCH_X86_64
-#elif defined(__riscv)
-#define FILTER_ARCH AUDIT_ARCH_RISCV64
-#else
-#error "name the audit architecture of this machine"
-#endif
-
-/* The sanitizers of a test build need calls, files and memory without a limit. */
-#if defined(__SANITIZE_ADDRESS__)
-#define FILTER_WANTED 0
-#else
-#define FILTER_WANTED 1
-#endif
 
 static int limit(int what, rlim_t value)
 {
@@ -198,38 +180,6 @@ int sandbox_drop(const struct sandbox_user *user, const char **ret_what)
 
 /* ------------------------------------------------------------ system calls */
 
-#define IF_EQUAL(value, yes, no) \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), yes, no)
-#define IF_ANY_BIT(mask, yes, no) \
-	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (mask), yes, no)
-#define RETURN(what) BPF_STMT(BPF_RET | BPF_K, (what))
-#define LOAD(member)                       \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
-		 offsetof(struct seccomp_data, member))
-#define PERMIT RETURN(SECCOMP_RET_ALLOW)
-#define REFUSE RETURN(SECCOMP_RET_ERRNO | EPERM)
-#define LENGTH(...)                                      \
-	(sizeof((struct sock_filter[]){ __VA_ARGS__ }) / \
-	 sizeof(struct sock_filter))
-
-#define ALLOW(name) IF_EQUAL(SYS_##name, 0, 1), PERMIT
-/* Only if what follows permits it; it may spoil the loaded number. */
-#define ALLOW_IF(name, ...) \
-	IF_EQUAL(SYS_##name, 0, LENGTH(__VA_ARGS__) + 1), __VA_ARGS__, REFUSE
-
-/*
- * What may follow.  ARG loads the low word of an argument, which comes first on
- * all the machines above.  It is all that the kernel looks at: the arguments
- * tested here are ints there, but for mmap's and mprotect's protection and
- * mmap's and mremap's flags, which have no meaning above bit 31.
- */
-#define ARG(number) LOAD(args[number])
-#define IS(value) IF_EQUAL(value, 0, 1), PERMIT
-#define IS_WITHIN(mask) IF_ANY_BIT(~(uint32_t)(mask), 1, 0), PERMIT
-#define MUST_BE_WITHIN(mask) IF_ANY_BIT(~(uint32_t)(mask), 0, 1), REFUSE
-
-#define DATA_PROT (PROT_READ | PROT_WRITE)
-
 static int install_filter(const struct sandbox_needs *needs)
 {
 	const uint32_t own_pid = (uint32_t)getpid();
@@ -258,10 +208,7 @@ static int install_filter(const struct sandbox_needs *needs)
 	const uint32_t nbd_send_more =
 		nbd ? MSG_NOSIGNAL | MSG_MORE : MSG_DONTWAIT | MSG_NOSIGNAL;
 	struct sock_filter code[] = {
-		LOAD(arch),
-		IF_EQUAL(FILTER_ARCH, 1, 0),
-		RETURN(SECCOMP_RET_KILL_PROCESS),
-		LOAD(nr),
+		BEGIN,
 		/* serving */
 		ALLOW(read),
 		ALLOW(write),
@@ -320,14 +267,8 @@ static int install_filter(const struct sandbox_needs *needs)
 #endif
 		REFUSE,
 	};
-	struct sock_fprog program = {
-		.len = sizeof(code) / sizeof(code[0]),
-		.filter = code,
-	};
 
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0
-		       ? -errno
-		       : 0;
+	return INSTALL(code);
 }
 
 /* Anything else fails with EPERM; nothing here can open or start a thing. */

@@ -1,0 +1,683 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "display/display_hub.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/container_of.h"
+#include "display/display_socket.h"
+#include "display/display_picture.h"
+
+/* Between two reports of sizes: a guest may change them as fast as it likes. */
+#define NEWS_MS 250u
+
+static bool get_bit(const uint8_t *bits, uint32_t i)
+{
+	return (bits[i / 8] >> i % 8 & 1) != 0;
+}
+
+static void set_bit(uint8_t *bits, uint32_t i, bool on)
+{
+	uint8_t bit = (uint8_t)(1u << i % 8);
+
+	bits[i / 8] = on ? bits[i / 8] | bit : bits[i / 8] & (uint8_t)~bit;
+}
+
+/* --------------------------------------------------------------- to device */
+
+static void drop_device(struct display_hub *hub, const char *why)
+{
+	if (hub->device < 0) {
+		return;
+	}
+	if (why != NULL) {
+		fprintf(stderr, "hvd-display: %s: device: %s\n", hub->zone,
+			why);
+	}
+	event_unwatch(hub->loop, &hub->watch);
+	close(hub->device);
+	hub->device = -1;
+}
+
+/* Of keys and buttons of the device before, nothing is pressed any more. */
+static void forget_input(struct display_hub *hub)
+{
+	memset(hub->releases, 0, sizeof(hub->releases));
+	memset(hub->motion_due, 0, sizeof(hub->motion_due));
+	memset(hub->mode_due, 0, sizeof(hub->mode_due));
+	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
+		memset(hub->viewers[i].keys, 0, sizeof(hub->viewers[i].keys));
+		hub->viewers[i].motion.buttons = 0;
+	}
+}
+
+/* false: it is to wait until the device reads. */
+static bool send_device(struct display_hub *hub,
+			const struct display_message *message)
+{
+	int rc;
+
+	if (hub->device < 0) {
+		return true;
+	}
+	rc = display_socket_send(hub->device, message);
+	if (rc == -EAGAIN) {
+		return false;
+	}
+	/* That it has gone is heard of when it is read from. */
+	return true;
+}
+
+static void wait_for_device(struct display_hub *hub)
+{
+	if (!hub->waiting && hub->device >= 0) {
+		hub->waiting = true;
+		(void)event_watch(hub->loop, &hub->watch, hub->device,
+				  EVENT_READ | EVENT_WRITE);
+	}
+}
+
+static bool flush_releases(struct display_hub *hub)
+{
+	for (uint32_t code = 1; code <= DISPLAY_KEY_MAX; code++) {
+		const struct display_message message = {
+			.type = DISPLAY_KEY,
+			.key = { .code = code, .down = 0 },
+		};
+
+		if (get_bit(hub->releases, code)) {
+			if (!send_device(hub, &message)) {
+				return false;
+			}
+			set_bit(hub->releases, code, false);
+		}
+	}
+	return true;
+}
+
+static bool flush_head(struct display_hub *hub, uint32_t head)
+{
+	const struct display_message motion = {
+		.type = DISPLAY_MOTION,
+		.head = head,
+		.motion = hub->motion[head],
+	};
+	const struct display_message mode = {
+		.type = DISPLAY_MODE,
+		.head = head,
+		.mode = hub->mode[head],
+	};
+
+	if (hub->motion_due[head]) {
+		if (!send_device(hub, &motion)) {
+			return false;
+		}
+		hub->motion_due[head] = false;
+	}
+	if (hub->mode_due[head]) {
+		if (!send_device(hub, &mode)) {
+			return false;
+		}
+		hub->mode_due[head] = false;
+	}
+	return true;
+}
+
+/* What was due; keys first, since nothing else is worse to have stuck. */
+static void flush_device(struct display_hub *hub)
+{
+	if (!flush_releases(hub)) {
+		return;
+	}
+	for (uint32_t head = 0; head < hub->heads; head++) {
+		if (!flush_head(hub, head)) {
+			return;
+		}
+	}
+	hub->waiting = false;
+	if (hub->device >= 0) {
+		(void)event_watch(hub->loop, &hub->watch, hub->device,
+				  EVENT_READ);
+	}
+}
+
+/* A press that finds no room is none; a release is due until it is sent. */
+static void on_key(struct display_hub_viewer *viewer,
+		   const struct display_message *message)
+{
+	struct display_hub *hub = viewer->hub;
+	uint32_t code = message->key.code;
+	bool down = message->key.down != 0;
+
+	if (down) {
+		if (!hub->waiting && send_device(hub, message)) {
+			set_bit(viewer->keys, code, true);
+		}
+		return;
+	}
+	if (!get_bit(viewer->keys, code)) {
+		return;
+	}
+	set_bit(viewer->keys, code, false);
+	if (hub->waiting || !send_device(hub, message)) {
+		set_bit(hub->releases, code, true);
+		wait_for_device(hub);
+	}
+}
+
+static void on_motion(struct display_hub_viewer *viewer,
+		      const struct display_message *message)
+{
+	struct display_hub *hub = viewer->hub;
+
+	viewer->motion = message->motion;
+	if (hub->waiting || !send_device(hub, message)) {
+		hub->motion[viewer->head] = message->motion;
+		hub->motion_due[viewer->head] = true;
+		wait_for_device(hub);
+	}
+}
+
+static void on_mode(struct display_hub_viewer *viewer,
+		    const struct display_message *message)
+{
+	struct display_hub *hub = viewer->hub;
+
+	if (hub->waiting || !send_device(hub, message)) {
+		hub->mode[viewer->head] = message->mode;
+		hub->mode_due[viewer->head] = true;
+		wait_for_device(hub);
+	}
+}
+
+static void let_go(struct display_hub_viewer *viewer)
+{
+	struct display_message message = { .head = viewer->head };
+
+	for (uint32_t code = 1; code <= DISPLAY_KEY_MAX; code++) {
+		if (get_bit(viewer->keys, code)) {
+			message.type = DISPLAY_KEY;
+			message.key = (struct display_key){ code, 0 };
+			on_key(viewer, &message);
+		}
+	}
+	if (viewer->motion.buttons != 0) {
+		message.type = DISPLAY_MOTION;
+		message.motion = viewer->motion;
+		message.motion.buttons = 0;
+		on_motion(viewer, &message);
+	}
+}
+
+/* -------------------------------------------------------------- to viewers */
+
+static void close_viewer(struct display_hub_viewer *viewer)
+{
+	struct display_hub *hub = viewer->hub;
+
+	if (viewer->fd < 0) {
+		return;
+	}
+	event_unwatch(hub->loop, &viewer->watch);
+	close(viewer->fd);
+	viewer->fd = -1;
+	let_go(viewer);
+	if (viewer->entered) {
+		viewer->entered = false;
+		hub->count--;
+		hub->on_viewers(hub, hub->count);
+	}
+}
+
+static struct display_pointer
+pointer_of(const struct display_hub_viewer *viewer)
+{
+	const struct display_hub *hub = viewer->hub;
+
+	return hub->pointer_head == viewer->head
+		       ? hub->pointer
+		       : (struct display_pointer){ .has_picture = 1 };
+}
+
+/* false: it is to wait until the viewer reads. */
+static bool send_viewer(struct display_hub_viewer *viewer,
+			const struct display_message *message)
+{
+	return display_socket_send(viewer->fd, message) != -EAGAIN;
+}
+
+static bool send_scanout(struct display_hub_viewer *viewer)
+{
+	const struct display_message message = {
+		.type = DISPLAY_SCANOUT,
+		.head = viewer->head,
+		.scanout = viewer->hub->shown[viewer->head],
+	};
+
+	if (viewer->scanout_due && !send_viewer(viewer, &message)) {
+		return false;
+	}
+	viewer->scanout_due = false;
+	return true;
+}
+
+static bool send_pointer(struct display_hub_viewer *viewer)
+{
+	const struct display_message message = {
+		.type = DISPLAY_POINTER,
+		.head = viewer->head,
+		.pointer = pointer_of(viewer),
+	};
+
+	if (viewer->pointer_due && !send_viewer(viewer, &message)) {
+		return false;
+	}
+	viewer->pointer_due = false;
+	return true;
+}
+
+static bool send_damage(struct display_hub_viewer *viewer)
+{
+	const struct display_message message = {
+		.type = DISPLAY_DAMAGE,
+		.head = viewer->head,
+		.damage = viewer->damage,
+	};
+
+	if (viewer->damage.width != 0 && !send_viewer(viewer, &message)) {
+		return false;
+	}
+	viewer->damage.width = 0;
+	return true;
+}
+
+/* What is due, as far as there is room. */
+static void flush_viewer(struct display_hub_viewer *viewer)
+{
+	bool done;
+
+	if (viewer->fd < 0) {
+		return;
+	}
+	done = send_scanout(viewer) && send_pointer(viewer) &&
+	       send_damage(viewer);
+	if (done == viewer->waiting) {
+		viewer->waiting = !done;
+		(void)event_watch(viewer->hub->loop, &viewer->watch, viewer->fd,
+				  EVENT_READ | (done ? 0 : EVENT_WRITE));
+	}
+}
+
+/* ------------------------------------------------------------- from device */
+
+/* true: there was something to tell. */
+static bool tell_sizes(struct display_hub *hub)
+{
+	bool told = false;
+
+	for (uint32_t head = 0; head < hub->heads; head++) {
+		const struct display_scanout *shown = &hub->shown[head];
+		uint32_t width = shown->format != 0 ? shown->width : 0;
+		uint32_t height = shown->format != 0 ? shown->height : 0;
+
+		if (hub->told[head].width != width ||
+		    hub->told[head].height != height) {
+			hub->told[head].width = width;
+			hub->told[head].height = height;
+			hub->on_shows(hub, head, width, height);
+			told = true;
+		}
+	}
+	return told;
+}
+
+/* What came since, and so on until nothing does. */
+static void on_news(struct event_timer *timer)
+{
+	struct display_hub *hub = container_of(timer, struct display_hub, news);
+
+	hub->news_due = tell_sizes(hub);
+	(void)event_timer(hub->loop, timer,
+			  hub->news_due ? NEWS_MS : EVENT_NEVER);
+}
+
+static void on_scanout(struct display_hub *hub,
+		       const struct display_message *message)
+{
+	hub->shown[message->head] = message->scanout;
+	if (!hub->news_due && tell_sizes(hub)) {
+		hub->news_due = true;
+		(void)event_timer(hub->loop, &hub->news, NEWS_MS);
+	}
+	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
+		struct display_hub_viewer *viewer = &hub->viewers[i];
+
+		if (viewer->head == message->head) {
+			viewer->scanout_due = true;
+			/* All of it is new anyway. */
+			viewer->damage.width = 0;
+			flush_viewer(viewer);
+		}
+	}
+}
+
+static void on_damage(struct display_hub *hub,
+		      const struct display_message *message)
+{
+	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
+		struct display_hub_viewer *viewer = &hub->viewers[i];
+
+		if (viewer->head == message->head && !viewer->scanout_due) {
+			display_damage_add(&viewer->damage, &message->damage);
+			flush_viewer(viewer);
+		}
+	}
+}
+
+/* Viewers draw it where they point at: they need not know of its moves. */
+static void on_pointer(struct display_hub *hub,
+		       const struct display_message *message)
+{
+	bool new_head = message->head != hub->pointer_head;
+
+	hub->pointer_head = message->head;
+	if (message->pointer.has_picture != 0) {
+		hub->pointer = message->pointer;
+	}
+	if (!new_head && message->pointer.has_picture == 0) {
+		return;
+	}
+	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
+		hub->viewers[i].pointer_due = true;
+		flush_viewer(&hub->viewers[i]);
+	}
+}
+
+static bool pointer_fits(const struct display_pointer *pointer, uint64_t memory)
+{
+	const struct display_scanout picture = {
+		.format = pointer->format,
+		.width = DISPLAY_POINTER_SIDE,
+		.height = DISPLAY_POINTER_SIDE,
+		.stride = pointer->stride,
+		.offset = pointer->offset,
+	};
+
+	return pointer->has_picture <= 1 &&
+	       pointer->hot_x < DISPLAY_POINTER_SIDE &&
+	       pointer->hot_y < DISPLAY_POINTER_SIDE &&
+	       (pointer->has_picture == 0 ||
+		display_picture_fits(&picture, memory));
+}
+
+/* false: it is none that a device may send now. */
+static bool take_from_device(struct display_hub *hub,
+			     const struct display_message *message)
+{
+	if (!hub->greeted) {
+		hub->greeted = message->type == DISPLAY_HELLO &&
+			       message->hello.version == DISPLAY_VERSION &&
+			       message->hello.heads == hub->heads;
+		return hub->greeted;
+	}
+	if (message->head >= hub->heads) {
+		return false;
+	}
+	switch (message->type) {
+	case DISPLAY_SCANOUT:
+		if (!display_picture_fits(&message->scanout,
+					  hub->memory_size)) {
+			return false;
+		}
+		on_scanout(hub, message);
+		return true;
+	case DISPLAY_DAMAGE:
+		if (!display_damage_fits(&message->damage,
+					 &hub->shown[message->head])) {
+			return false;
+		}
+		on_damage(hub, message);
+		return true;
+	case DISPLAY_POINTER:
+		if (!pointer_fits(&message->pointer, hub->memory_size)) {
+			return false;
+		}
+		on_pointer(hub, message);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void on_device(struct event_watch *watch, unsigned int events)
+{
+	struct display_hub *hub =
+		container_of(watch, struct display_hub, watch);
+	struct display_message message;
+	int rc;
+
+	if ((events & EVENT_WRITE) != 0) {
+		flush_device(hub);
+	}
+	rc = display_socket_receive(hub->device, &message);
+	if (rc == 0 && !take_from_device(hub, &message)) {
+		rc = -EPROTO;
+	}
+	if (rc == -EPROTO) {
+		drop_device(hub, "sent what it must not; its socket is closed");
+	} else if (rc != 0 && rc != -EAGAIN) {
+		drop_device(hub, NULL);
+	}
+}
+
+void display_hub_set_device(struct display_hub *hub, int fd)
+{
+	int rc;
+
+	drop_device(hub, NULL);
+	forget_input(hub);
+	hub->greeted = false;
+	hub->waiting = false;
+	hub->device = fd;
+	hub->watch.cb = on_device;
+	rc = event_watch(hub->loop, &hub->watch, fd, EVENT_READ);
+	if (rc != 0) {
+		drop_device(hub, strerror(-rc));
+	}
+}
+
+/* ------------------------------------------------------------ from viewers */
+
+static bool in_range(const struct display_message *m)
+{
+	switch (m->type) {
+	case DISPLAY_KEY:
+		return m->key.code >= 1 && m->key.code <= DISPLAY_KEY_MAX &&
+		       m->key.down <= 1;
+	case DISPLAY_MOTION:
+		return m->motion.x <= DISPLAY_AXIS_MAX &&
+		       m->motion.y <= DISPLAY_AXIS_MAX &&
+		       m->motion.buttons < 1u << DISPLAY_BUTTON_COUNT;
+	case DISPLAY_WHEEL:
+		return m->wheel.dx >= -1 && m->wheel.dx <= 1 &&
+		       m->wheel.dy >= -1 && m->wheel.dy <= 1;
+	case DISPLAY_MODE:
+		return m->mode.width >= DISPLAY_MODE_WIDTH_MIN &&
+		       m->mode.width <= DISPLAY_MODE_WIDTH_MAX &&
+		       m->mode.height >= DISPLAY_MODE_HEIGHT_MIN &&
+		       m->mode.height <= DISPLAY_MODE_HEIGHT_MAX;
+	default:
+		return false;
+	}
+}
+
+static void on_entered(struct display_hub_viewer *viewer)
+{
+	struct display_hub *hub = viewer->hub;
+
+	if (!viewer->entered) {
+		viewer->entered = true;
+		hub->count++;
+		hub->on_viewers(hub, hub->count);
+	}
+}
+
+/* Its process reads what strangers send: it is believed no more than they. */
+static bool take_from_viewer(struct display_hub_viewer *viewer,
+			     struct display_message *message)
+{
+	struct display_hub *hub = viewer->hub;
+
+	if (message->type == DISPLAY_HELLO) {
+		on_entered(viewer);
+		return true;
+	}
+	if (!in_range(message)) {
+		return false;
+	}
+	message->head = viewer->head;
+	switch (message->type) {
+	case DISPLAY_KEY:
+		on_key(viewer, message);
+		break;
+	case DISPLAY_MOTION:
+		on_motion(viewer, message);
+		break;
+	case DISPLAY_MODE:
+		on_mode(viewer, message);
+		break;
+	default:
+		if (!hub->waiting) {
+			(void)send_device(hub, message);
+		}
+		break;
+	}
+	return true;
+}
+
+static void on_viewer(struct event_watch *watch, unsigned int events)
+{
+	struct display_hub_viewer *viewer =
+		container_of(watch, struct display_hub_viewer, watch);
+	struct display_message message;
+	int rc;
+
+	if ((events & EVENT_WRITE) != 0) {
+		flush_viewer(viewer);
+	}
+	rc = display_socket_receive(viewer->fd, &message);
+	if (rc == 0 && !take_from_viewer(viewer, &message)) {
+		rc = -EPROTO;
+	}
+	if (rc != 0 && rc != -EAGAIN) {
+		/* It ends when it notices; its place is taken until then. */
+		close_viewer(viewer);
+	}
+}
+
+static void on_viewer_end(struct display_child *child, int status)
+{
+	struct display_hub_viewer *viewer =
+		container_of(child, struct display_hub_viewer, child);
+
+	(void)status;
+	close_viewer(viewer);
+}
+
+static struct display_hub_viewer *free_place(struct display_hub *hub)
+{
+	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
+		if (hub->viewers[i].child.pid == 0) {
+			return &hub->viewers[i];
+		}
+	}
+	return NULL;
+}
+
+static int start_viewer(struct display_hub *hub,
+			struct display_hub_viewer *viewer, int fd)
+{
+	char title[96];
+	struct display_viewer what = {
+		.memory = hub->memory,
+		.memory_size = hub->memory_size,
+		.title = title,
+		.password = hub->password,
+		.shown = hub->shown[viewer->head],
+		.pointer = pointer_of(viewer),
+	};
+	int link[2];
+	int rc;
+
+	if (hub->heads > 1) {
+		snprintf(title, sizeof(title), "%s (%u)", hub->zone,
+			 viewer->head);
+	} else {
+		snprintf(title, sizeof(title), "%s", hub->zone);
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0) {
+		return -errno;
+	}
+	rc = display_child_start(&viewer->child, fd, link[1],
+				 display_viewer_run, &what);
+	close(link[1]);
+	viewer->fd = link[0];
+	if (rc == 0) {
+		rc = event_watch(hub->loop, &viewer->watch, viewer->fd,
+				 EVENT_READ);
+	}
+	if (rc != 0) {
+		close(link[0]);
+		viewer->fd = -1;
+	}
+	return rc;
+}
+
+void display_hub_add(struct display_hub *hub, uint32_t head, int fd)
+{
+	struct display_hub_viewer *viewer = free_place(hub);
+	int rc = -EBUSY;
+
+	if (viewer != NULL) {
+		*viewer = (struct display_hub_viewer){
+			.hub = hub,
+			.head = head,
+			.fd = -1,
+			.child = { .loop = hub->loop, .on_end = on_viewer_end },
+			.watch = { .cb = on_viewer },
+		};
+		rc = start_viewer(hub, viewer, fd);
+	}
+	if (rc != 0) {
+		fprintf(stderr,
+			"hvd-display: %s: a viewer is turned away: %s\n",
+			hub->zone,
+			rc == -EBUSY ? "16 are there" : strerror(-rc));
+	}
+	close(fd);
+}
+
+void display_hub_init(struct display_hub *hub)
+{
+	hub->device = -1;
+	hub->news.cb = on_news;
+	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
+		hub->viewers[i].hub = hub;
+		hub->viewers[i].fd = -1;
+	}
+}
+
+void display_hub_fini(struct display_hub *hub)
+{
+	drop_device(hub, NULL);
+	if (hub->news_due) {
+		(void)event_timer(hub->loop, &hub->news, EVENT_NEVER);
+	}
+	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
+		close_viewer(&hub->viewers[i]);
+		display_child_forget(&hub->viewers[i].child);
+	}
+}

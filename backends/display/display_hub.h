@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Between one device and those who look: keeps what each head shows, tells every
+ * viewer of it and the device of what they do.  All but the pixels goes through
+ * here, and is looked at here.  Whoever does not read gets what it missed as one
+ * message, so nobody waits and nothing grows.
+ */
+#ifndef ZV_BACKENDS_DISPLAY_DISPLAY_HUB_H
+#define ZV_BACKENDS_DISPLAY_DISPLAY_HUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/event.h"
+#include "display/display_child.h"
+#include "display/display_viewer.h"
+#include "display/display_wire.h"
+
+#define DISPLAY_VIEWERS_MAX 16u
+#define DISPLAY_KEY_BYTES ((DISPLAY_KEY_MAX + 8u) / 8u)
+
+struct display_hub;
+
+struct display_hub_viewer {
+	struct display_hub *hub;
+	struct display_child child;
+	uint32_t head;
+	int fd; /* the link; -1: closed */
+	struct event_watch watch;
+	bool waiting; /* until the link has room, for what is due */
+	bool scanout_due;
+	bool pointer_due;
+	struct display_damage damage; /* due; width 0: none */
+	bool entered; /* it is let in */
+	uint8_t keys[DISPLAY_KEY_BYTES]; /* bits: it holds them down */
+	struct display_motion motion; /* its last */
+};
+
+struct display_hub {
+	struct event_loop *loop;
+	const uint8_t *memory;
+	uint64_t memory_size;
+	uint32_t heads;
+	const char *zone;
+	const char *password; /* NULL: none is asked for */
+	/* The number of those who are let in has changed. */
+	void (*on_viewers)(struct display_hub *hub, size_t count);
+	/* What a head shows has another size, 0 if there is nothing. */
+	void (*on_shows)(struct display_hub *hub, uint32_t head, uint32_t width,
+			 uint32_t height);
+	void *owner;
+
+	int device; /* its socket; -1: none */
+	struct event_watch watch;
+	bool greeted;
+	bool waiting; /* until the device reads, for what is due */
+	struct display_scanout shown[DISPLAY_HEADS_MAX];
+	struct event_timer news; /* on_shows, not too often */
+	bool news_due; /* ... when it goes off; else it is not set */
+	struct {
+		uint32_t width;
+		uint32_t height;
+	} told[DISPLAY_HEADS_MAX]; /* by on_shows */
+	struct display_pointer pointer;
+	uint32_t pointer_head;
+	uint8_t releases[DISPLAY_KEY_BYTES]; /* bits: keys to be released */
+	bool motion_due[DISPLAY_HEADS_MAX];
+	struct display_motion motion[DISPLAY_HEADS_MAX];
+	bool mode_due[DISPLAY_HEADS_MAX];
+	struct display_mode mode[DISPLAY_HEADS_MAX];
+
+	struct display_hub_viewer viewers[DISPLAY_VIEWERS_MAX];
+	size_t count; /* of those who are let in */
+};
+
+/* Set what stands above the line in the struct before, and zero the rest. */
+void display_hub_init(struct display_hub *hub);
+void display_hub_fini(struct display_hub *hub);
+
+/* fd becomes the hub's, in place of the device's socket before. */
+void display_hub_set_device(struct display_hub *hub, int fd);
+
+/* A connection for that head; fd is the hub's, and closed if there is no room. */
+void display_hub_add(struct display_hub *hub, uint32_t head, int fd);
+
+#endif /* ZV_BACKENDS_DISPLAY_DISPLAY_HUB_H */

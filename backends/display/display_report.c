@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "display/display_report.h"
+
+#include <json-c/json.h>
+
+static void add_number(struct json_object *object, const char *key,
+		       uint64_t value)
+{
+	json_object_object_add(object, key, json_object_new_uint64(value));
+}
+
+static struct json_object *make(const char *event)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "event", json_object_new_string(event));
+	return object;
+}
+
+void display_report_viewers(struct control *control, size_t count)
+{
+	struct json_object *object = make("viewers");
+
+	add_number(object, "count", count);
+	control_send(control, object);
+}
+
+void display_report_shows(struct control *control, uint32_t head,
+			  uint32_t width, uint32_t height)
+{
+	struct json_object *object = make("shows");
+
+	add_number(object, "head", head);
+	add_number(object, "width", width);
+	add_number(object, "height", height);
+	control_send(control, object);
+}
+
+void display_report_shot(struct control *control, uint32_t id, const char *why)
+{
+	struct json_object *object =
+		make(why == NULL ? "screenshot" : "refused");
+
+	add_number(object, "id", id);
+	if (why != NULL) {
+		json_object_object_add(object, "reason",
+				       json_object_new_string(why));
+	}
+	control_send(control, object);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "display/display_sandbox.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "io/sandbox_filter.h"
+
+/*
+ * Bytes of private memory for each process: encoders have up to three copies of
+ * what they send at a time.
+ */
+#define DATA_MAX (128u << 20)
+
+/* What fork() asks of clone(). */
+#define FORK_FLAGS (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD)
+
+/* The C library: memory, locks, signals, the end. */
+#define ALLOW_LIBRARY                                                        \
+	ALLOW(brk),                                                          \
+		ALLOW_IF(mmap, ARG(2), MUST_BE_WITHIN(DATA_PROT), ARG(3),    \
+			 IS(MAP_PRIVATE | MAP_ANONYMOUS)),                   \
+		ALLOW(munmap), ALLOW_IF(mremap, ARG(3), IS(MREMAP_MAYMOVE)), \
+		ALLOW_IF(mprotect, ARG(2), IS_WITHIN(DATA_PROT)),            \
+		ALLOW(madvise),                                              \
+		ALLOW_IF(futex, ARG(1), IS(FUTEX_WAIT_PRIVATE),              \
+			 IS(FUTEX_WAKE_PRIVATE)),                            \
+		ALLOW(getrandom), ALLOW(getpid), ALLOW(gettid),              \
+		ALLOW(rt_sigaction), ALLOW(rt_sigprocmask),                  \
+		ALLOW(rt_sigreturn), ALLOW(restart_syscall), ALLOW(exit),    \
+		ALLOW(exit_group),                                           \
+		ALLOW_IF(clock_gettime, ARG(0), IS(CLOCK_REALTIME),          \
+			 IS(CLOCK_MONOTONIC), IS(CLOCK_MONOTONIC_COARSE))
+
+/* libvncserver and libpng, and what waits for a viewer. */
+#ifdef SYS_poll
+#define ALLOW_OLD ALLOW(poll), ALLOW(select),
+#else
+#define ALLOW_OLD
+#endif
+#define ALLOW_CHILD                                                          \
+	ALLOW(read), ALLOW(write), ALLOW(close), ALLOW(recvfrom),            \
+		ALLOW_IF(sendto, ARG(3), IS(MSG_NOSIGNAL),                   \
+			 IS(MSG_DONTWAIT | MSG_NOSIGNAL)),                   \
+		ALLOW_OLD ALLOW(ppoll), ALLOW(pselect6), ALLOW(getpeername), \
+		ALLOW(setsockopt), ALLOW(uname), ALLOW(setitimer),           \
+		ALLOW(gettimeofday)
+
+int display_sandbox(void)
+{
+	const struct rlimit data = { DATA_MAX, DATA_MAX };
+	struct sock_filter code[] = {
+		BEGIN,
+		ALLOW_CHILD,
+		ALLOW_LIBRARY,
+		/* the loop; FIONBIO is libuv's for each watched fd */
+		ALLOW(writev),
+		ALLOW_IF(ioctl, ARG(1), IS(FIONBIO)),
+		ALLOW_IF(recvmsg, ARG(2), IS(MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
+		ALLOW(eventfd2),
+		ALLOW(epoll_ctl),
+		ALLOW(epoll_pwait),
+#ifdef SYS_epoll_wait
+		ALLOW(epoll_wait),
+#endif
+		/* viewers, files */
+		ALLOW(accept4),
+		ALLOW(socketpair),
+		ALLOW(fstat),
+#ifdef SYS_newfstatat
+		ALLOW(newfstatat),
+#endif
+		/* processes for them, and what those do before their filter */
+		ALLOW_IF(clone, ARG(0), IS(FORK_FLAGS)),
+		ALLOW(set_robust_list),
+		ALLOW(getppid),
+		ALLOW(pipe2), /* libuv, after each fork */
+		ALLOW(pidfd_open),
+		ALLOW(wait4),
+		ALLOW_IF(prctl, ARG(0), IS(PR_SET_PDEATHSIG),
+			 IS(PR_SET_SECCOMP)),
+		ALLOW(close_range),
+		ALLOW(dup3),
+#ifdef SYS_dup2
+		ALLOW(dup2),
+#endif
+		ALLOW_IF(fcntl, ARG(1), IS(F_DUPFD), IS(F_GETFL), IS(F_SETFL)),
+		REFUSE,
+	};
+
+	if (!FILTER_WANTED) {
+		return 0;
+	}
+	return setrlimit(RLIMIT_DATA, &data) < 0 ? -errno : INSTALL(code);
+}
+
+int display_sandbox_child(void)
+{
+	struct sock_filter code[] = {
+		BEGIN,
+		ALLOW_CHILD,
+		ALLOW_LIBRARY,
+		ALLOW_IF(fcntl, ARG(1), IS(F_GETFL), IS(F_SETFL)),
+		REFUSE,
+	};
+
+	return FILTER_WANTED ? INSTALL(code) : 0;
+}
