@@ -26,7 +26,7 @@ zone0-adds := \
 	$(call adds,$(images)/hvd $(images)/virthvdd,usr/sbin/) \
 	$(call adds,$(images)/hvsh,usr/bin/) \
 	$(call adds,$(bash-completion),usr/share/bash-completion/completions/hvsh) \
-	$(call adds,$(images)/hvd-io,usr/libexec/) \
+	$(call adds,$(images)/hvd-io $(images)/hvd-display,usr/libexec/) \
 	$(call adds,$(images)/libhvd.so.0,usr/lib/) \
 	$(call adds,$(zonevisor-ko),) \
 	$(call adds,$(zone-files),etc/hvd/zones/) \

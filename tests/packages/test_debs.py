@@ -24,7 +24,8 @@ CACHE = Path(os.environ.get("ZV_CACHE") or
              Path(os.environ.get("XDG_CACHE_HOME") or
                   Path.home() / ".cache") / "zonevisor") / "aarch64"
 PROGRAMS = ("usr/bin/hvsh", "usr/sbin/hvd", "usr/sbin/hvd-backend",
-            "usr/sbin/virthvdd", "usr/libexec/hvd-io")
+            "usr/sbin/virthvdd", "usr/libexec/hvd-io",
+            "usr/libexec/hvd-display")
 UNITS = ("hvd-ro.socket hvd.service hvd.socket virthvdd-ro.socket"
          " virthvdd.service virthvdd.socket")
 
@@ -297,7 +298,8 @@ def test_life(debian):
 
     for command in (["hvsh", "--version"], ["hvd", "--version"],
                     ["virthvdd", "--version"],
-                    ["/usr/libexec/hvd-io", "--version"]):
+                    ["/usr/libexec/hvd-io", "--version"],
+                    ["/usr/libexec/hvd-display", "--version"]):
         assert debian.inside(*command).endswith(f" {VERSION}\n")
     debian.inside("hvd-backend", "--help")
     (debian.root / "tmp/a.json").write_text(
