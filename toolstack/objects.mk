@@ -6,6 +6,7 @@ libhvd-y += \
 	toolstack/lib/client/conn.c \
 	toolstack/lib/client/console.c \
 	toolstack/lib/client/device.c \
+	toolstack/lib/client/display.c \
 	toolstack/lib/client/error.c \
 	toolstack/lib/client/event.c \
 	toolstack/lib/client/frame.c \
@@ -46,6 +47,7 @@ hvsh-y += $(zdef-y) \
 	toolstack/hvsh/cmd_define.c \
 	toolstack/hvsh/cmd_device.c \
 	toolstack/hvsh/cmd_diff.c \
+	toolstack/hvsh/cmd_display.c \
 	toolstack/hvsh/cmd_doctor.c \
 	toolstack/hvsh/cmd_edit.c \
 	toolstack/hvsh/cmd_events.c \
@@ -65,6 +67,7 @@ hvsh-y += $(zdef-y) \
 	toolstack/hvsh/editor.c \
 	toolstack/hvsh/histogram.c \
 	toolstack/hvsh/interactive.c \
+	toolstack/hvsh/key_names.c \
 	toolstack/hvsh/line_diff.c \
 	toolstack/hvsh/main.c \
 	toolstack/hvsh/offsets.c \

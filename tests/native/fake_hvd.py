@@ -177,6 +177,7 @@ class FakeHvd:
         self.wrong = []  # what hvd would not say
         self.level = "info"
         self.jobs = []
+        self.display = {}
         self.calls = []
         self.overrides = {}  # method -> function(params) or exception
         # method -> function(id) -> bytes sent as they are, whatever they say
@@ -362,6 +363,15 @@ class FakeHvd:
     def zone_dump(self, params):
         self.find(params)
         return {"size": 64 << 20, "written": 3 << 19}
+
+    def display_get(self, params):
+        self.find(params)
+        return self.display
+
+    def display_screenshot(self, params):
+        self.find(params)
+
+    display_send_keys = display_screenshot
 
     def job_list(self, params):
         return self.jobs

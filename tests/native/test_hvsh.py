@@ -821,6 +821,161 @@ def test_dump(hvd, hvsh, tmp_path):
     assert "dump [--live] [--force] NAME FILE" in result.stderr
 
 
+HEADS = [
+    {"head": 0, "width": 1024, "height": 768, "socket": "/run/hvd/vnc/rt-0.sock",
+     "address": "0.0.0.0", "port": 5901},
+    {"head": 1, "width": None, "height": None,
+     "socket": "/run/hvd/vnc/rt-1.sock"},
+    {"head": 2, "width": 640, "height": 480, "socket": "/run/hvd/vnc/rt-2.sock",
+     "address": "fe80::1", "port": 5903}]
+DISPLAY = {"device": "gpu0", "heads": HEADS, "viewers": 2, "password": True,
+           "pid": 77, "restarts": 1}
+
+
+def test_display(hvd, hvsh):
+    hvd.display = DISPLAY
+    lines = good(hvsh("display", "rt")).splitlines()
+    assert lines[0].split() == ["HEAD", "SHOWS", "ADDRESS", "PORT", "SOCKET"]
+    assert lines[1].split() == ["0", "1024x768", "0.0.0.0", "5901",
+                                "/run/hvd/vnc/rt-0.sock"]
+    assert lines[2].split() == ["1", "nothing", "-", "-",
+                                "/run/hvd/vnc/rt-1.sock"]
+    assert [line.split(None, 1) for line in lines[5:]] == [
+        ["Device:", "gpu0"], ["Viewers:", "2"], ["Password:", "yes"],
+        ["Restarts:", "1"]]
+    assert json.loads(good(hvsh("display", "--json", "rt"))) == DISPLAY
+    hvd.display = {k: v for k, v in DISPLAY.items() if k != "pid"}
+    assert "being started" in good(hvsh("display", "rt"))
+    assert "did you mean rt?" in hvsh("display", "rtt").stderr
+    assert "did you mean rt?" in hvsh("display", "--json", "rtt").stderr
+
+
+def test_vnc(hvd, hvsh):
+    hvd.display = DISPLAY
+    told = good(hvsh("vnc", "rt"))
+    assert told.startswith("0.0.0.0 port 5901, with a password\n"
+                           "/run/hvd/vnc/rt-0.sock\n")
+    assert "vncviewer 127.0.0.1::5901\n" in told
+    assert "ssh -L 5999:/run/hvd/vnc/rt-0.sock HOST" in told
+    told = good(hvsh("vnc", "--head", "1", "rt"))
+    assert told.startswith("/run/hvd/vnc/rt-1.sock\n")
+    assert "vncviewer /run/hvd/vnc/rt-1.sock\n" in told
+    assert "vncviewer [fe80::1]::5903\n" in \
+        good(hvsh("vncdisplay", "--head=2", "rt"))
+    result = hvsh("vnc", "--head", "3", "rt")
+    assert result.returncode == 1
+    assert "there is no head 3" in result.stderr
+    assert "hint: 'hvsh display rt' shows them" in result.stderr
+    result = hvsh("vnc", "--head", "4", "rt")
+    assert result.returncode == 2 and "0 to 3" in result.stderr
+    assert "did you mean rt?" in hvsh("vnc", "rtt").stderr
+
+
+def test_vnc_starts_a_viewer(hvd, hvsh, tmp_path):
+    hvd.display = DISPLAY
+    programs = tmp_path / "programs"
+    programs.mkdir()
+
+    def install(name, status=0):
+        (programs / name).write_text(
+            f"#!/bin/sh\necho ${{0##*/}} $* >{tmp_path}/began\nexit {status}\n")
+        (programs / name).chmod(0o755)
+
+    def viewer(*words, status=0):
+        result = hvsh("vnc", "--viewer", *words, PATH=str(programs))
+        assert result.returncode == status, result.stderr
+        return result.stderr or (tmp_path / "began").read_text()
+
+    assert "hint: install tigervnc-viewer, gvncviewer or virt-viewer" in \
+        viewer("rt", status=1)
+    assert "hint: install tigervnc-viewer, which can use a socket" in \
+        viewer("--head=1", "rt", status=1)
+    install("remote-viewer")
+    assert viewer("rt") == "remote-viewer vnc://127.0.0.1:5901\n"
+    assert viewer("--head=2", "rt") == "remote-viewer vnc://[fe80::1]:5903\n"
+    assert "could be started" in viewer("--head=1", "rt", status=1)
+    install("gvncviewer")
+    assert viewer("rt") == "gvncviewer 127.0.0.1:1\n"
+    install("vncviewer")
+    assert viewer("rt") == "vncviewer 127.0.0.1::5901\n"
+    (tmp_path / "began").unlink()
+    hvsh("vnc", "-v", "--head=1", "rt", PATH=str(programs))
+    assert "vncviewer /run/hvd" in (tmp_path / "began").read_text()
+    install("vncviewer", 3)
+    assert hvsh("vnc", "-v", "rt", PATH=str(programs)).returncode == 1
+    hvd.display = {**DISPLAY, "heads": [{**HEADS[0], "address": "::"}]}
+    install("vncviewer")
+    assert viewer("rt") == "vncviewer [::1]::5901\n"
+
+
+def test_screenshot(hvd, hvsh):
+    assert good(hvsh("screenshot", "rt", "a.png")) == \
+        f"rt: head 0 is in {os.getcwd()}/a.png\n"
+    assert good(hvsh("screenshot", "--head=1", "-f", "rt", "/b.png"))
+    assert hvd.called("display.screenshot") == [
+        {"name": "rt", "path": f"{os.getcwd()}/a.png", "head": 0,
+         "force": False},
+        {"name": "rt", "path": "/b.png", "head": 1, "force": True}]
+    hvd.overrides["display.screenshot"] = RpcError(
+        "IO_ERROR", "cannot make /b.png: File exists", path="$.path",
+        hint="force (--force of hvsh) replaces it")
+    result = hvsh("screenshot", "rt", "/b.png")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "hvsh: screenshot rt: cannot make /b.png: File exists\n"
+        "  hint: force (--force of hvsh) replaces it\n")
+    del hvd.overrides["display.screenshot"]
+    assert "did you mean rt?" in hvsh("screenshot", "rtt", "/b").stderr
+    assert "FILE is missing" in hvsh("screenshot", "rt").stderr
+    assert hvsh("screenshot", "--head=x", "rt", "/b").returncode == 2
+
+
+def test_sendkey(hvd, hvsh):
+    assert good(hvsh("sendkey", "rt", "ctrl", "Alt", "KEY_DELETE")) == \
+        "rt: pressed\n"
+    good(hvsh("send-key", "--hold=500", "rt", "1", "30", "key_a", "f12",
+              "PGUP"))
+    good(hvsh("sendkey", "rt", *["a"] * 15))
+    assert hvd.called("display.send_keys") == [
+        {"name": "rt", "keys": [29, 56, 111]},
+        {"name": "rt", "keys": [2, 30, 30, 88, 104], "hold_ms": 500},
+        {"name": "rt", "keys": [30] * 15}]
+    for word, hint in (("entr", "did you mean 'ENTER'?"),
+                       ("warpdrive", "as in ctrl alt del"),
+                       ("768", "as in ctrl alt del"),
+                       ("KEY_", "as in"), ("", "as in")):
+        result = hvsh("sendkey", "rt", word)
+        assert result.returncode == 2
+        assert f"'{word}' is no key" in result.stderr
+        assert hint in result.stderr
+    result = hvsh("sendkey", "rt")
+    assert result.returncode == 2
+    assert "KEY is missing" in result.stderr
+    assert "usage: hvsh sendkey [--hold MS] NAME KEY..." in result.stderr
+    assert "NAME is missing" in hvsh("sendkey").stderr
+    assert hvsh("sendkey", "rt", *["a"] * 16).returncode == 2
+    assert hvsh("sendkey", "--hold=10001", "rt", "a").returncode == 2
+    assert "did you mean rt?" in hvsh("sendkey", "rtt", "a").stderr
+
+
+def test_set_a_mode(hvd, hvsh):
+    hvd.overrides["device.set"] = lambda params: {}
+    good(hvsh("set", "rt", "gpu0", "width=1920", "height=1080"))
+    assert hvd.called("device.set") == [
+        {"name": "rt", "device": "gpu0", "width": 1920, "height": 1080}]
+    result = hvsh("set", "rt", "gpu0", "width=wide")
+    assert result.returncode == 2
+    assert "width is a number of pixels, not 'wide'" in result.stderr
+
+
+def test_completion_of_keys(hvd, complete):
+    zones, some, others = complete([
+        "hvsh sendkey ", "hvsh sendkey rt LEFT", "hvsh sendkey rt CTRL P"])
+    assert zones == ["linux1", "rt", "spare"]
+    assert {"LEFTCTRL", "LEFTALT", "LEFTSHIFT", "LEFT"} <= set(some)
+    assert {"P", "PAGEUP", "PGUP"} <= set(others)
+
+
 def test_completion_of_jobs(hvd, complete):
     hvd.jobs = [JOB, {**JOB, "id": 4, "cancellable": False}]
     assert complete(["hvsh cancel "]) == [["3"]]

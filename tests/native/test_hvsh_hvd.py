@@ -743,3 +743,23 @@ def test_traces_at_once(machine, hvd, env, tmp_path):  # noqa: F811
     assert Trace(paths[1]).slices["zone0", "vcpu0"] == [
         ("guest", 0, 1000), ("exit: irq", 1000, 1000)]
     assert Trace(paths[1]).instants == {}
+
+
+def test_screens_and_keys(machine, hvd, hvsh):  # noqa: F811
+    hvd.call("zone.define", definition=machine.definition(devices=[
+        {"type": "gpu"}, {"type": "input", "kind": "keyboard"}]))
+    assert "hint: start it first" in hvsh("display", "z1", status=1)
+    hvd.call("zone.start", name="z1")
+    told = hvsh("display", "z1")
+    assert "nothing" in told and f"{machine.run_dir}/vnc/z1-0.sock" in told
+    assert f"vncviewer {machine.run_dir}/vnc/z1-0.sock" in hvsh("vnc", "z1")
+    picture = machine.tmp / "a.png"
+    hvsh("screenshot", "z1", str(picture))
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "--force" in hvsh("screenshot", "z1", str(picture), status=1)
+    hvsh("screenshot", "-f", "z1", str(picture))
+    hvsh("sendkey", "--hold", "1", "z1", "ctrl", "c")
+    assert machine.io_log("z1")[-1] == {
+        "cmd": "keys", "device": "input0", "keys": [29, 46], "hold-ms": 1}
+    hvsh("set", "z1", "gpu0", "width=800", "height=600")
+    assert machine.io_log("z1")[-1]["width"] == 800

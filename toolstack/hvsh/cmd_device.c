@@ -153,6 +153,19 @@ static bool set_mtu(struct json_object *changes, const char *value)
 	return true;
 }
 
+static bool set_pixels(struct json_object *changes, const char *key,
+		       const char *value)
+{
+	uint64_t number;
+
+	if (!parse_number(value, UINT16_MAX, &number)) {
+		complain("set: %s is a number of pixels, not '%s'", key, value);
+		return false;
+	}
+	json_object_object_add(changes, key, json_object_new_uint64(number));
+	return true;
+}
+
 /* word: KEY=VALUE. */
 static bool set_one(const struct hvd_zone_detail *detail, const char *device,
 		    struct json_object *changes, const char *word)
@@ -168,6 +181,10 @@ static bool set_one(const struct hvd_zone_detail *detail, const char *device,
 	}
 	if (value != NULL && strcmp(key, "mtu") == 0) {
 		return set_mtu(changes, value + 1);
+	}
+	if (value != NULL &&
+	    (strcmp(key, "width") == 0 || strcmp(key, "height") == 0)) {
+		return set_pixels(changes, key, value + 1);
 	}
 	if (value == NULL || strncmp(key, LIMITS, strlen(LIMITS)) != 0) {
 		complain("set: '%s' is nothing that can be set", word);

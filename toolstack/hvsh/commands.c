@@ -79,6 +79,24 @@ static const struct option dump_options[] = {
 	END_OPTIONS,
 };
 
+static const struct option screenshot_options[] = {
+	{ "head", '\0', "N", NULL, "which screen (default: 0)" },
+	{ "force", 'f', NULL, NULL, "replace a file that is there" },
+	END_OPTIONS,
+};
+
+static const struct option vnc_options[] = {
+	{ "head", '\0', "N", NULL, "which screen (default: 0)" },
+	{ "viewer", 'v', NULL, NULL, "start a viewer" },
+	END_OPTIONS,
+};
+
+static const struct option sendkey_options[] = {
+	{ "hold", '\0', "MS", NULL,
+	  "how long they are held, in milliseconds (default: 100)" },
+	END_OPTIONS,
+};
+
 static const struct option console_options[] = {
 	{ "device", 'd', "DEVICE", NULL,
 	  "console0 (Linux: hvc0), uart0 (ttyAMA0), ..." },
@@ -223,8 +241,8 @@ const struct command commands[] = {
 	  "Make the image larger first: truncate -s SIZE IMAGE.", cmd_resize },
 	{ "set", NULL, GROUP_ZONES, OPERAND_CHANGES, 3, POSITIONALS_MAX,
 	  no_options, "change a device of a zone, also while it runs",
-	  "Keys: link=up|down and mtu=BYTES of network devices, and "
-	  "limits.LIMIT=VALUE, as in limits.rx-bytes-sec=10M; the value none "
+	  "Keys: link=up|down and mtu=BYTES of network devices, width=PIXELS "
+	  "and height=PIXELS of a gpu, and limits.LIMIT=VALUE, as in limits.rx-bytes-sec=10M; the value none "
 	  "lifts a limit. The definition changes, too. A new MTU reaches a "
 	  "guest when its driver resets the device.",
 	  cmd_set },
@@ -322,6 +340,24 @@ const struct command commands[] = {
 	  "console is shown until the zone stops. If it stays blank, try -d uart0: "
 	  "a Linux needs console=hvc0 on its command line to write to console0.",
 	  cmd_console },
+	{ "display", NULL, GROUP_CONSOLES, OPERAND_ZONE, 1, 1, json_options,
+	  "show what a zone's screens show, and where",
+	  "Of a zone with a gpu that runs.", cmd_display },
+	{ "vnc", "vncdisplay", GROUP_CONSOLES, OPERAND_ZONE, 1, 1, vnc_options,
+	  "tell how to see a zone's screen, or start a viewer",
+	  "Viewers are vncviewer, gvncviewer and remote-viewer, whichever is "
+	  "there.",
+	  cmd_vnc },
+	{ "screenshot", NULL, GROUP_CONSOLES, OPERAND_ZONE_FILE, 2, 2,
+	  screenshot_options, "write what a zone's screen shows to a PNG file",
+	  "The daemon writes the file in zone0, for itself alone to read.",
+	  cmd_screenshot },
+	{ "sendkey", "send-key", GROUP_CONSOLES, OPERAND_KEYS, 2,
+	  POSITIONALS_MAX, sendkey_options, "press keys of a zone's keyboard",
+	  "All at once, as in 'sendkey NAME ctrl alt del'; then they are let go "
+	  "of. KEY is a name with or without KEY_, whatever the case, or the "
+	  "code of one.",
+	  cmd_sendkey },
 
 	{ "host", NULL, GROUP_HOST, OPERAND_NONE, 0, 0, json_options,
 	  "show the machine and the hypervisor", NULL, cmd_host },
@@ -406,6 +442,7 @@ static const char *other_tools_word(const char *name)
 		{ "domstats", "'counters' shows what a zone did" },
 		{ "domblkstat", "'counters' shows what a device did" },
 		{ "domifstat", "'counters' shows what a device did" },
+		{ "domdisplay", "did you mean 'vnc'?" },
 		{ "ttyconsole", "'console' opens a zone's console" },
 		{ "domjobinfo", "did you mean 'jobs'?" },
 		{ "domjobabort", "did you mean 'cancel'?" },
@@ -506,6 +543,7 @@ static const char *operand_name(enum operand operand)
 		[OPERAND_COMMAND] = "COMMAND",
 		[OPERAND_LEVEL] = "LEVEL",
 		[OPERAND_JOB] = "JOB",
+		[OPERAND_KEYS] = "NAME KEY...",
 	};
 
 	return names[operand];
@@ -534,6 +572,9 @@ static const char *operand_usage(const struct command *command)
 	}
 	if (command->operand == OPERAND_CHANGES) {
 		return " NAME DEVICE KEY=VALUE...";
+	}
+	if (command->operand == OPERAND_KEYS) {
+		return " NAME KEY...";
 	}
 	if (command->operand_max == 0) {
 		return "";
@@ -580,6 +621,9 @@ static const char *missing_operand(const struct command *command, size_t given)
 
 	if (command->operand == OPERAND_ZONE_FILE) {
 		return given == 0 ? "NAME" : "FILE";
+	}
+	if (command->operand == OPERAND_KEYS) {
+		return given == 0 ? "NAME" : "KEY";
 	}
 	if (command->operand == OPERAND_TWO_NAMES) {
 		return given == 0 ? "NAME" : "NEW-NAME";

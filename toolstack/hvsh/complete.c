@@ -134,6 +134,7 @@ static void offer_keys(const struct search *search, const char *type)
 			  "limits.read-bytes-sec=|limits.write-bytes-sec=|"
 			  "limits.burst-ms=" },
 		{ "rng", "limits.total-bytes-sec=|limits.burst-ms=" },
+		{ "gpu", "width=|height=" },
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -159,7 +160,8 @@ static void offer_device(const struct devices *devices, const char *name,
 		}
 	} else if (devices->operand == OPERAND_ANY_DEVICE ||
 		   (devices->operand == OPERAND_CHANGES
-			    ? strcmp(type, "console") != 0
+			    ? strcmp(type, "console") != 0 &&
+				      strcmp(type, "input") != 0
 			    : strcmp(type, "disk") == 0)) {
 		offer(devices->search, name);
 	}
@@ -212,6 +214,11 @@ static void offer_devices(const struct search *search, enum operand operand,
 	hvd_zone_detail_free(detail);
 }
 
+static void offer_key(void *arg, const char *name)
+{
+	offer(arg, name);
+}
+
 /* before: the first two that were typed already, or NULL. */
 static void offer_operand(const struct search *search, enum operand operand,
 			  const char *const before[2])
@@ -256,6 +263,13 @@ static void offer_operand(const struct search *search, enum operand operand,
 		break;
 	case OPERAND_JOB:
 		offer_jobs(search);
+		break;
+	case OPERAND_KEYS:
+		if (before[0] == NULL) {
+			offer_zones(search);
+			break;
+		}
+		key_names(offer_key, (void *)(uintptr_t)search);
 		break;
 	case OPERAND_NEW_ZONE:
 	case OPERAND_NONE:

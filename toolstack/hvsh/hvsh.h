@@ -129,6 +129,7 @@ enum operand {
 	OPERAND_COMMAND,
 	OPERAND_LEVEL, /* of hvd's log */
 	OPERAND_JOB, /* one that is under way */
+	OPERAND_KEYS, /* a zone, then keys */
 };
 
 struct command {
@@ -189,6 +190,10 @@ int cmd_rename(struct context *ctx, const struct args *args);
 int cmd_clone(struct context *ctx, const struct args *args);
 int cmd_describe(struct context *ctx, const struct args *args);
 int cmd_dumpdef(struct context *ctx, const struct args *args);
+int cmd_display(struct context *ctx, const struct args *args);
+int cmd_vnc(struct context *ctx, const struct args *args);
+int cmd_screenshot(struct context *ctx, const struct args *args);
+int cmd_sendkey(struct context *ctx, const struct args *args);
 int cmd_console(struct context *ctx, const struct args *args);
 int cmd_events(struct context *ctx, const struct args *args);
 int cmd_host(struct context *ctx, const struct args *args);
@@ -270,6 +275,12 @@ int watch(struct context *ctx, const struct args *args, const char *zone,
 /* Waits for a daemon that is being restarted, subscribed as before.  EXIT_OK
  * also if a signal came. */
 int events_reconnect(struct context *ctx, const char *verb);
+
+/* ---- key_names.c ---- */
+
+/* Of "KEY_LEFTCTRL", "leftctrl", "ctrl" or a number; 0: there is none. */
+uint32_t key_code(const char *word);
+void key_names(void (*found)(void *arg, const char *name), void *arg);
 
 /* ---- words.c ---- */
 

@@ -42,6 +42,7 @@ void hvd__event_dispatch(struct hvd_conn *conn, struct json_object *params)
 		.job_total = hvd__json_u64(progress, "total", 0),
 		.uuid = hvd__json_string(params, "uuid"),
 		.id = hvd__json_i64(params, "id", -1),
+		.viewers = (uint32_t)hvd__json_u64(params, "viewers", 0),
 	};
 	hvd_event_fn cb;
 	void *arg;

@@ -460,11 +460,53 @@ int hvd_device_resume(struct hvd_conn *conn, const char *zone,
 		      const char *device);
 /*
  * Changes a device in the definition and, if the zone runs, in the zone.
- * changes: a JSON object with "link", "mtu" or "limits", as in a definition;
- * "limits" replaces all of them.  All of it is done, or nothing.
+ * changes: a JSON object with "link", "mtu", "limits", "width" or "height", as in a
+ * definition; "limits" replaces all of them.  All of it is done, or nothing.
  */
 int hvd_device_set(struct hvd_conn *conn, const char *zone, const char *device,
 		   const char *changes_json);
+
+/* ---- Screens and keys -------------------------------------------------- */
+
+struct hvd_display_head {
+	uint32_t head; /* 0 is the first one */
+	uint32_t width; /* pixels of what it shows; 0: nothing */
+	uint32_t height;
+	char *socket; /* the path of a unix socket at which RFB is spoken */
+	char *address; /* of the port, or NULL */
+	uint16_t port; /* the same by TCP; 0: there is none */
+};
+
+struct hvd_display {
+	char *device; /* the zone's graphics device */
+	size_t head_count;
+	struct hvd_display_head *heads;
+	uint32_t viewers; /* connected at this moment */
+	bool password; /* they are asked for one */
+	int64_t pid; /* of hvd-display; 0: it is being started */
+	uint64_t restarts; /* of it, since the zone was started */
+};
+
+int hvd_display_get(struct hvd_conn *conn, const char *zone,
+		    struct hvd_display **ret_display);
+void hvd_display_free(struct hvd_display *display);
+
+#define HVD_SCREENSHOT_FORCE 1u /* replace a file that is there */
+
+/*
+ * Writes what a head shows to a PNG file of the daemon's, at an absolute path.
+ * Returns when it is complete.
+ */
+int hvd_display_screenshot(struct hvd_conn *conn, const char *zone,
+			   uint32_t head, const char *path, unsigned int flags);
+
+/*
+ * Presses keys of the zone's first keyboard in their order, holds them, lets go of
+ * them in reverse order, and returns then.  keys: 1 to 16 codes of Linux'
+ * input-event-codes.h.  hold_ms 0: the daemon's choice.
+ */
+int hvd_display_send_keys(struct hvd_conn *conn, const char *zone,
+			  const uint32_t *keys, size_t count, uint32_t hold_ms);
 
 /* ---- Jobs -------------------------------------------------------------- */
 
@@ -497,7 +539,7 @@ int hvd_job_cancel(struct hvd_conn *conn, uint64_t id);
 struct hvd_event {
 	uint64_t seq;
 	double time; /* seconds since 1970, UTC; 0 if unknown */
-	const char *kind; /* "lifecycle", "device", "job" */
+	const char *kind; /* "lifecycle", "device", "job", "display" */
 	const char *zone;
 	const char *event; /* "started", "stopped", ... */
 	const char *reason; /* or NULL */
@@ -509,6 +551,7 @@ struct hvd_event {
 	uint64_t job_total; /* 0: how far it is is not known */
 	const char *uuid; /* the zone's */
 	int64_t id; /* the zone's, or -1 */
+	uint32_t viewers; /* kind "display": how many are connected */
 };
 
 typedef void (*hvd_event_fn)(struct hvd_conn *conn,
