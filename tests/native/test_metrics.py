@@ -159,6 +159,27 @@ def test_devices(machine, hvd):
         {"cmd": "counters", "device": "disk0"}) == 1
 
 
+def test_screens_and_keys(machine, hvd):
+    machine.inject("io-z1", 'counters={"bytes":5,"flushes":2,"events":7}')
+    started(machine, hvd, devices=[
+        {"type": "gpu"}, {"type": "input", "kind": "keyboard"}])
+    hvd.call("zone.define", definition=machine.definition("off"))
+    got = scrape(machine)
+    assert got["zv_gpu_bytes_total", "device", "gpu0", "zone", "z1"] == 5
+    assert got["zv_gpu_flushes_total", "device", "gpu0", "zone", "z1"] == 2
+    assert got["zv_input_events_total", "device", "input0", "zone", "z1"] == 7
+    assert got["zv_zone_viewers", "zone", "z1"] == 0
+    assert got["zv_zone_display_restarts_total", "zone", "z1"] == 0
+    assert ("zv_zone_viewers", "zone", "off") not in got
+    with socket.socket(socket.AF_UNIX) as viewer:
+        viewer.connect(f"{machine.run_dir}/vnc/z1-0.sock")
+        hvd.event("z1", "connected")
+        assert scrape(machine)["zv_zone_viewers", "zone", "z1"] == 1
+    os.kill(hvd.call("display.get", name="z1")["pid"], signal.SIGKILL)
+    wait(lambda: scrape(machine)[
+        "zv_zone_display_restarts_total", "zone", "z1"] == 1)
+
+
 def test_all_counters_have_a_family():
     """What hvd-io can tell is found in /metrics."""
     families = (TOP / "toolstack/daemon/metrics_families.c").read_text()

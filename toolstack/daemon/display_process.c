@@ -25,7 +25,7 @@
 #define LINE_MAX_BYTES 8192u
 #define READ_SIZE 4096u
 #define LINES_MAX 1000u /* in a second: no process has as much to say */
-#define SHOTS_MAX 64u
+#define SHOTS_MAX 8u /* so many wait at hvd-display */
 #define VIEWERS_MAX 100000
 #define SIDE_MAX 16384
 

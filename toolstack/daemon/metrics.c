@@ -185,6 +185,9 @@ static void look_at_zone(struct metrics_scrape *s, const struct zone *z)
 	if (z->running_def) {
 		to->has_io = true;
 		to->io_restarts = z->io.restarts;
+		to->has_display = z->display.on;
+		to->viewers = z->display.viewers;
+		to->display_restarts = z->display.restarts;
 		look_at_devices(s, z, to);
 	}
 }

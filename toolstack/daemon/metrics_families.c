@@ -152,7 +152,8 @@ enum need {
 	ALWAYS,
 	EXISTS,
 	COUNTED,
-	HAS_IO
+	HAS_IO,
+	HAS_DISPLAY /* it runs and has a screen */
 };
 enum value {
 	NUMBER,
@@ -270,6 +271,16 @@ static const struct {
 	  HAS_IO,
 	  NUMBER,
 	  AT(io_restarts) },
+	{ { "zv_zone_viewers", GAUGE, NULL,
+	    "Viewers of its screens that are connected." },
+	  HAS_DISPLAY,
+	  NUMBER,
+	  AT(viewers) },
+	{ { "zv_zone_display_restarts", COUNTER, NULL,
+	    "Times that its hvd-display was replaced." },
+	  HAS_DISPLAY,
+	  NUMBER,
+	  AT(display_restarts) },
 };
 
 static bool is_known(const struct metrics_zone *z, enum need need)
@@ -281,6 +292,8 @@ static bool is_known(const struct metrics_zone *z, enum need need)
 		return z->counted;
 	case HAS_IO:
 		return z->has_io;
+	case HAS_DISPLAY:
+		return z->has_display;
 	case ALWAYS:
 		break;
 	}
@@ -531,6 +544,18 @@ static const struct {
 	  "bytes",
 	  { "zv_rng_bytes", COUNTER, "bytes",
 	    "Random bytes that the guest got." } },
+	{ ZONE_DEVICE_GPU,
+	  "bytes",
+	  { "zv_gpu_bytes", COUNTER, "bytes",
+	    "Bytes of pictures copied from the guest." } },
+	{ ZONE_DEVICE_GPU,
+	  "flushes",
+	  { "zv_gpu_flushes", COUNTER, NULL,
+	    "Times that the guest had a picture shown." } },
+	{ ZONE_DEVICE_INPUT,
+	  "events",
+	  { "zv_input_events", COUNTER, NULL,
+	    "Events of keys and pointers that the guest got." } },
 };
 
 static void write_device_metric(const struct metrics_scrape *s, size_t row,

@@ -27,9 +27,12 @@ struct metrics_zone {
 	bool exists; /* in the hypervisor: info is known */
 	bool counted; /* ... and counters */
 	bool has_io; /* io_restarts is known */
+	bool has_display; /* viewers and display_restarts are known */
 	uint64_t vcpus_on;
 	uint64_t vcpus_loaded;
 	uint64_t io_restarts;
+	uint64_t viewers;
+	uint64_t display_restarts;
 	struct zv_zone_info info;
 	struct zv_counters counters;
 };
