@@ -145,7 +145,6 @@ native-tools-y += tests/native/hvd_io_fake
 hvd_io_fake-src := $(hvio-y) $(backends-y) $(backends-common)
 hvd_io_fake-libs := json-c libuv liburing \
 	$(addprefix -Wl$(comma)--wrap=,ioctl mmap read)
-hvd_io_fake-libs := json-c libuv liburing -Wl,--wrap=ioctl -Wl,--wrap=mmap
 native-tools-y += backends/display/hvd_display
 hvd_display-src := $(filter-out backends/display/hvd_display.c,$(hvdisplay-y)) $(zdef-y)
 hvd_display-cflags := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
