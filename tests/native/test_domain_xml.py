@@ -110,7 +110,7 @@ def test_nothing_is_lost():
     assert json.loads(run("parse", xml)) == whole
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs/zones").glob("*.json")),
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*/*.json")),
                          ids=lambda path: path.name)
 def test_examples(path):
     definition = json.loads(path.read_text())
