@@ -265,8 +265,25 @@ def test_another_resolution(front, zone, tmp_path):
     front.virsh("update-device", "z1", path, "--live")
     assert len(front.stand.asked) == 1
     path.write_text("<graphics type='vnc' port='5950'/>")
-    assert "a device that can be added" in front.virsh(
+    assert "<video>, which is its device" in front.virsh(
         "update-device", "z1", path, "--config", status=1)
+
+
+def test_input_by_its_kind(front, zone, tmp_path):
+    path = tmp_path / "input.xml"
+
+    def kinds():
+        return [device.get("kind") for device in
+                zone.call("zone.get", name="z1")["definition"]["devices"]]
+
+    path.write_text("<input type='tablet' bus='usb'/>")
+    front.virsh("attach-device", "z1", path, "--config")
+    assert kinds() == [None, "keyboard", "tablet"]
+    path.write_text("<input type='keyboard' bus='virtio'/>")
+    front.virsh("detach-device", "z1", path, "--config")
+    assert kinds() == [None, "tablet"]
+    assert "found" in front.virsh("detach-device", "z1", path, "--config",
+                                  status=1)
 
 
 def test_viewers_come_and_go(front, zone):

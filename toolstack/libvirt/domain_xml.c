@@ -149,7 +149,11 @@ static int take_device(const xmlNode *root, struct json_object **ret,
 	}
 	if (!group->type) {
 		json_object_put(device);
-		return refuse_root(root, "a device that can be added",
+		return refuse_root(root,
+				   group == &domain_xml_graphics
+					   ? "<video>, which is its device, or "
+					     "a whole <domain>,"
+					   : "a device that can be added",
 				   ret_error);
 	}
 	*ret = device;

@@ -57,6 +57,14 @@ static bool is_same(struct json_object *device, struct json_object *wanted)
 	       strcasecmp(json_text(device, key), json_text(wanted, key)) == 0;
 }
 
+/* Of input devices there are several kinds. */
+static bool is_same_type(struct json_object *device, struct json_object *wanted)
+{
+	return json_is(device, "type", type_of(wanted)) &&
+	       strcmp(json_text(device, "kind"), json_text(wanted, "kind")) ==
+		       0;
+}
+
 /*
  * Its place among the devices of a definition, or -1.  A document without a name
  * means the only one of that type.
@@ -75,7 +83,7 @@ static int find(struct json_object *definition, struct json_object *wanted)
 		if (is_same(device, wanted)) {
 			return i;
 		}
-		if (!named && json_is(device, "type", type_of(wanted))) {
+		if (!named && is_same_type(device, wanted)) {
 			if (found >= 0) {
 				return -1;
 			}
