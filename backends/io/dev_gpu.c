@@ -223,15 +223,15 @@ static void set(struct io_device *device, const struct io_settings *settings)
 	virtio_gpu_set_mode(&own->gpu, settings->mode.head, &mode);
 }
 
-static int display(struct io_device *device, int fd)
+static void display(struct io_device *device, int fd)
 {
 	struct dev_gpu *own = device->own;
-	int rc = display_link_connect(&own->link, fd);
 
-	if (rc == 0 && device->state == IO_DEVICE_ERROR) {
+	if (display_link_connect(&own->link, fd) != 0) {
+		on_wrong(device, "what came is no socket");
+	} else if (device->state == IO_DEVICE_ERROR) {
 		io_device_set_state(device, IO_DEVICE_OK, NULL);
 	}
-	return rc;
 }
 
 static void counters(const struct io_device *device, struct io_counters *ret)

@@ -47,9 +47,9 @@ struct io_device_type {
 			    const struct io_keys *keys);
 	/*
 	 * Another socket to who shows its pictures, which is the device's from
-	 * now on.  0 or negative errno.  NULL: it has none.
+	 * now on.  NULL: it has none.
 	 */
-	int (*display)(struct io_device *device, int fd);
+	void (*display)(struct io_device *device, int fd);
 	/* Fills ret, which is empty.  NULL: nothing is counted. */
 	void (*counters)(const struct io_device *device,
 			 struct io_counters *ret);

@@ -325,14 +325,16 @@ static void press(struct hvd_io *io, struct io_device *device,
 	}
 }
 
+/* Without an answer: one that came late would be taken for another's. */
 static void display(struct hvd_io *io, struct io_device *device)
 {
 	int fd = control_take_fd(&io->control);
-	int rc = fd >= 0 ? device->type->display(device, fd) : -EBADF;
 
-	if (rc != 0) {
-		control_send_refused(&io->control, device->config->name,
-				     strerror(-rc));
+	if (fd >= 0) {
+		device->type->display(device, fd);
+	} else {
+		fprintf(stderr, "hvd-io: command ignored: %s: no socket came\n",
+			device->config->name);
 	}
 }
 

@@ -366,14 +366,17 @@ def test_who_looks_types_and_points(world):
     assert wait_events(world, keyboard, 1) == [(EV_KEY, 43, 0)]
 
 
+def give(world, file):
+    world.process.control.sendmsg(
+        [json.dumps({"cmd": "display", "device": "gpu0"}).encode() + b"\n"],
+        [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+          array.array("i", [file.fileno()]))])
+
+
 def reconnect(world):
     """What hvd does for another process that shows the pictures."""
     with world.display.connect() as end:
-        world.process.control.sendmsg(
-            [json.dumps({"cmd": "display", "device": "gpu0"}).encode() +
-             b"\n"],
-            [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
-              array.array("i", [end.fileno()]))])
+        give(world, end)
 
 
 def test_a_mouse_moves_by_pixels(world):
@@ -507,9 +510,17 @@ def test_another_process_shows_the_pictures(world):
             assert world.process.hear()["event"] == "counters"
     counters(world.process, "gpu0")
     assert test_hvd_io.open_fds(world.process) == fds
-    # None at all is refused.
+    # Without one the old one stays.
     world.process.tell(cmd="display", device="gpu0")
-    assert world.process.hear()["event"] == "refused"
+    counters(world.process, "gpu0")
+    assert "gpu0: no socket came" in world.process.text()
+    world.display.tell(WHEEL, 0, 0)
+    settled(world)
+    with open("/dev/null", "rb") as null:
+        give(world, null)
+    event = world.process.hear()
+    assert (event["state"], event["error"]) == ("error",
+                                                "what came is no socket")
     assert "not permitted" not in world.process.text()
 
 
