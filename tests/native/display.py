@@ -41,7 +41,7 @@ class Memory:
 
     def __init__(self, tmp, size=MEMORY):
         self.path = tmp / f"video-{size}"
-        self.path.write_bytes(b"")
+        self.path.touch()
         self.file = open(self.path, "r+b", buffering=0)
         self.file.truncate(size)
 
