@@ -145,6 +145,8 @@ native-tools-y += tests/native/hvd_io_fake
 hvd_io_fake-src := $(hvio-y) $(backends-y) $(backends-common)
 hvd_io_fake-libs := json-c libuv liburing \
 	$(addprefix -Wl$(comma)--wrap=,ioctl mmap read)
+unit-tests-y += tests/unit/backends/test_display
+test_display-src := backends/display/display_keys.c backends/display/display_picture.c
 native-tools-y += backends/display/hvd_display
 hvd_display-src := $(filter-out backends/display/hvd_display.c,$(hvdisplay-y)) $(zdef-y)
 hvd_display-cflags := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong

@@ -169,6 +169,12 @@ class Display:
             if event["event"] == name:
                 return event
 
+    def settle(self, messages=4):
+        """So many that it has been sent were taken: one in a turn of its loop."""
+        for _ in range(messages):
+            self.tell(cmd="screenshot", id=1, head=0)
+            self.hear_event("refused")
+
     def serve(self):
         self.tell(**self.config)
         assert self.hear() == {"event": "ready"}
