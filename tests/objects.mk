@@ -294,6 +294,10 @@ unit-tests-y += tests/unit/toolstack/test_dump_file
 test_dump_file-src := toolstack/daemon/dump_file.c \
 	toolstack/common/zerror.c toolstack/common/text.c
 test_dump_file-cflags := -Itoolstack/daemon
+unit-tests-y += tests/unit/toolstack/test_video_file
+test_video_file-src := toolstack/daemon/video_file.c \
+	toolstack/common/zerror.c toolstack/common/text.c
+test_video_file-cflags := -Itoolstack/daemon
 unit-tests-y += tests/unit/toolstack/test_zone_fsm
 test_zone_fsm-src := toolstack/daemon/zone_fsm.c
 test_zone_fsm-cflags := -Itoolstack/daemon

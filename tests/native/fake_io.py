@@ -14,6 +14,7 @@ What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
     under way: until $ZV_FAKE_DIR/linger-ZONE is removed
   error, paused, broken: disk0 gets into that state at the start
   no-space: it is paused, for that reason
+  gpu-error: gpu0 is in that state until its output is replaced
   refuse-keys, ignore-keys: what it does with them
   deaf: its consoles take no input
   mute: they do not answer the greeting
@@ -267,6 +268,9 @@ def main():
         time.sleep(11)
     if "silent" not in words:
         say({"event": "ready"})
+    if "gpu-error" in words:
+        say({"event": "device", "device": "gpu0", "state": "error",
+             "error": "a message of its output"})
     if "noisy" in words:
         threading.Thread(target=make_noise, daemon=True).start()
     for device in given.values():
@@ -278,6 +282,8 @@ def main():
         command = json.loads(line)["cmd"]
         if command == "display":
             outputs = [say_hello(fds.pop(0), b"hello again")]
+            if "gpu-error" in words:
+                say({"event": "device", "device": "gpu0", "state": "ok"})
         if command == "keys" and "refuse-keys" in words:
             say({"event": "refused", "device": json.loads(line)["device"],
                  "error": "for a test"})

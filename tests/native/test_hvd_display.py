@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from test_hvd import (HVD, fails, hvd, machine, started,  # noqa: F401
+from test_hvd import (HVD, Machine, fails, hvd, machine, started,  # noqa: F401
                       wait)
 
 pytestmark = pytest.mark.skipif(not HVD.exists(),
@@ -366,6 +366,18 @@ def test_one_that_misbehaves_is_replaced(machine, hvd, word, why):
     assert hvd.call("zone.get", name="z1")["io"]["restarts"] == 0
 
 
+def test_one_that_the_device_does_not_understand_is_replaced(machine, hvd):
+    """hvd-io has closed the socket to it, and says so."""
+    machine.inject("io-z1", "gpu-error")
+    io = start_with(machine, hvd, gpu_of())["io"]["pid"]
+    hvd.event("z1", "error")
+    wait(lambda: hellos(machine)[-1:] == ["hello again"])
+    hvd.event("z1", "ok")
+    assert display(hvd)["restarts"] == 1
+    assert "not understood" in machine.text()
+    assert hvd.call("zone.get", name="z1")["io"]["pid"] == io
+
+
 def test_one_that_says_nothing_is_replaced(machine, hvd):
     machine.inject("display-z1", "silent")
     start_with(machine, hvd, gpu_of())
@@ -429,11 +441,21 @@ def test_port_of_another_program(machine, hvd):
             vnc={"port": port}))
     assert str(error).endswith(f"port {port} is taken by another program")
     assert "auto" in error.hint and "ss -lntp" in error.hint
+    machine.inject("display-z1", "ignore-end")
     hvd.call("zone.start", name="z1")
-    # the hvd-display of a moment ago may still have it
+    wait(lambda: hellos(machine))
+    # the hvd-display of a moment ago still has it
     hvd.call("zone.destroy", name="z1")
     hvd.call("zone.start", name="z1")
     assert display(hvd)["heads"][0]["port"] == port
+    # nor does it help another one to share it
+    (machine.tmp / "other").mkdir()
+    other = Machine(machine.tmp / "other")
+    client = other.start()
+    error = does_not_start("BUSY", other, client, gpu_of(vnc={"port": port}))
+    assert "another program" in str(error)
+    client.close()
+    other.stop()
 
 
 def test_port_is_chosen(machine, hvd):

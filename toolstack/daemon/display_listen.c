@@ -37,7 +37,9 @@ static void add(struct display_listen *listen, uint32_t head, int fd)
 
 void display_listen_close(struct display_listen *listen)
 {
+	/* They end here even if a process has copies and is slow to end. */
 	for (unsigned int i = 0; i < listen->count; i++) {
+		shutdown(listen->socket[i].fd, SHUT_RDWR);
 		close(listen->socket[i].fd);
 	}
 	listen->count = 0;
@@ -130,8 +132,8 @@ static socklen_t make_address(const char *text, uint16_t port,
 	return sizeof(*v6);
 }
 
-/* An fd or -errno. */
-static int listen_tcp(const char *address, uint16_t port)
+/* shared: perhaps with who has it already.  An fd or -errno. */
+static int bind_tcp(const char *address, uint16_t port, int shared)
 {
 	struct sockaddr_storage at;
 	socklen_t len = make_address(address, port, &at);
@@ -144,9 +146,30 @@ static int listen_tcp(const char *address, uint16_t port)
 		return -errno;
 	}
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0 ||
-	    bind(fd, (struct sockaddr *)&at, len) < 0 ||
-	    listen(fd, BACKLOG) < 0) {
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof(shared)) <
+		    0 ||
+	    bind(fd, (struct sockaddr *)&at, len) < 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+/* An fd or -errno. */
+static int listen_tcp(const char *address, uint16_t port, bool adopted)
+{
+	int rc = adopted ? -1 : bind_tcp(address, port, false);
+	int fd;
+
+	if (!adopted && rc < 0) {
+		return rc;
+	}
+	if (!adopted) {
+		close(rc); /* nobody is there */
+	}
+	fd = bind_tcp(address, port, true);
+	if (fd >= 0 && listen(fd, BACKLOG) < 0) {
 		rc = -errno;
 		close(fd);
 		return rc;
@@ -159,6 +182,7 @@ struct ports {
 	display_listen_taken_fn taken_by;
 	void *arg;
 	struct display_listen *listen;
+	bool adopted;
 	uint16_t failed; /* the port that cannot be had */
 	const char *owner; /* the zone that has it; NULL: unknown */
 };
@@ -173,7 +197,8 @@ static int listen_from(struct ports *p, uint16_t first)
 	for (uint32_t head = 0; head < p->gpu->heads; head++) {
 		p->failed = (uint16_t)(first + head);
 		p->owner = p->taken_by(p->arg, address, p->failed);
-		fd = p->owner ? -EADDRINUSE : listen_tcp(address, p->failed);
+		fd = p->owner ? -EADDRINUSE
+			      : listen_tcp(address, p->failed, p->adopted);
 		if (fd < 0) {
 			break;
 		}
@@ -193,6 +218,7 @@ static int listen_auto(struct ports *p, uint16_t last)
 {
 	int rc = last ? listen_from(p, last) : -EADDRINUSE;
 
+	p->adopted &= rc == 0; /* a new one is to be its own */
 	for (unsigned int i = 0; rc == -EADDRINUSE && i < AUTO_PORTS; i++) {
 		rc = listen_from(p, (uint16_t)(ZONE_DEF_VNC_AUTO + i));
 	}
@@ -236,8 +262,11 @@ static int listen_vnc(const char *dir, const char *zone,
 		      bool adopted, struct ports *p, struct zerror *ret_error)
 {
 	uint16_t last = adopted ? noted_port(dir, zone) : 0;
-	int rc = gpu->vnc.port ? listen_from(p, gpu->vnc.port)
-			       : listen_auto(p, last);
+	int rc;
+
+	p->adopted = adopted;
+	rc = gpu->vnc.port ? listen_from(p, gpu->vnc.port)
+			   : listen_auto(p, last);
 
 	if (rc == 0) {
 		note_port(dir, zone, p->listen->port);

@@ -4,8 +4,9 @@
  * definition says so a TCP port for each.  They are hvd's, so that whoever connects
  * while hvd-display is being replaced waits for the next one.
  *
- * TCP sockets have SO_REUSEPORT: the hvd-display of an earlier hvd may not have
- * ended yet.  So the kernel does not keep zones of this hvd apart, `taken_by` does.
+ * TCP sockets have SO_REUSEPORT, for the hvd-display of an earlier hvd may not have
+ * ended yet when a zone is adopted.  Any other start looks first whether somebody
+ * listens there, which with that option the kernel does not.
  */
 #ifndef ZV_TOOLSTACK_DAEMON_DISPLAY_LISTEN_H
 #define ZV_TOOLSTACK_DAEMON_DISPLAY_LISTEN_H

@@ -105,8 +105,7 @@ static void child_dismiss(struct display_child *child)
 	uv_timer_start(&child->leave, on_leave, LEAVE_MS, 0);
 }
 
-/* The process misbehaves: kill it, and start another. */
-static void replace(struct display_process *display, const char *why)
+void display_process_replace(struct display_process *display, const char *why)
 {
 	if (!display->child || display->child->broken) {
 		return;
@@ -129,7 +128,7 @@ static void say(struct display_process *display, struct json_object *json,
 			    json, JSON_C_TO_STRING_PLAIN |
 					  JSON_C_TO_STRING_NOSLASHESCAPE),
 		    fd) < 0) {
-		replace(display, "does not listen");
+		display_process_replace(display, "does not listen");
 	}
 	json_object_put(json);
 }
@@ -189,7 +188,7 @@ static void fail_shots(struct display_process *display, const char *why)
 
 static void on_no_shot(uv_timer_t *timer)
 {
-	replace(timer->data, "did not write a picture in time");
+	display_process_replace(timer->data, "did not write a picture in time");
 }
 
 static unsigned int count_shots(const struct display_process *display)
@@ -312,7 +311,7 @@ static void on_child_exit(uv_process_t *process, int64_t status, int signal)
 
 static void on_silent(uv_timer_t *timer)
 {
-	replace(timer->data, "did not get ready in time");
+	display_process_replace(timer->data, "did not get ready in time");
 }
 
 /* --------------------------------------------------------- what it tells us */
@@ -359,7 +358,7 @@ static void handle_viewers(struct display_process *display,
 	int64_t count;
 
 	if (get_number(message, "count", VIEWERS_MAX, &count) < 0) {
-		replace(display, "said nonsense of viewers");
+		display_process_replace(display, "said nonsense of viewers");
 	} else if (display->viewers != (unsigned int)count) {
 		display->viewers = (unsigned int)count;
 		display->ops->viewers(display);
@@ -376,7 +375,7 @@ static void handle_shows(struct display_process *display,
 	if (get_number(message, "head", display->heads - 1, &head) < 0 ||
 	    get_number(message, "width", SIDE_MAX, &width) < 0 ||
 	    get_number(message, "height", SIDE_MAX, &height) < 0) {
-		replace(display, "said nonsense of a head");
+		display_process_replace(display, "said nonsense of a head");
 		return;
 	}
 	display->head[head].width = height ? (uint32_t)width : 0;
@@ -389,7 +388,7 @@ static void handle_shot(struct display_process *display,
 	int64_t id;
 
 	if (get_number(message, "id", INT64_MAX, &id) < 0) {
-		replace(display, "said nonsense of a picture");
+		display_process_replace(display, "said nonsense of a picture");
 	} else {
 		end_shot(display, (uint64_t)id, NULL);
 	}
@@ -403,7 +402,7 @@ static void handle_refusal(struct display_process *display,
 	int64_t id;
 
 	if (get_number(message, "id", INT64_MAX, &id) < 0) {
-		replace(display, "said nonsense of a picture");
+		display_process_replace(display, "said nonsense of a picture");
 		return;
 	}
 	get_text(message, "reason", "no reason given", why, sizeof(why));
@@ -450,7 +449,8 @@ static void handle_line(struct display_process *display, const char *line,
 	struct json_object *message = strict_json_parse(line, len, &error);
 
 	if (!json_object_is_type(message, json_type_object)) {
-		replace(display, "said something that is not a message");
+		display_process_replace(display,
+					"said something that is not a message");
 	} else {
 		handle_event(display, message);
 	}
@@ -501,13 +501,15 @@ static void on_child_read(uv_stream_t *stream, ssize_t got,
 			break;
 		}
 		if (is_noisy(child)) {
-			replace(child->display, "said too much at a time");
+			display_process_replace(child->display,
+						"said too much at a time");
 			break;
 		}
 		handle_line(child->display, line, len);
 	}
 	if (rc < 0) {
-		replace(child->display, "said a line without end");
+		display_process_replace(child->display,
+					"said a line without end");
 	}
 }
 
@@ -638,7 +640,7 @@ static void begin(struct display_process *display)
 	configure(display);
 	if (uv_read_start((uv_stream_t *)&child->control, on_child_alloc,
 			  on_child_read) < 0) {
-		replace(display, "cannot be listened to");
+		display_process_replace(display, "cannot be listened to");
 	}
 	if (display->pending >= 0) {
 		send_socket(display);

@@ -88,6 +88,9 @@ void display_process_give(struct display_process *display, int fd);
 void display_process_shoot(struct display_process *display, uint32_t head,
 			   int fd, display_shot_cb told, void *user);
 
+/* It misbehaves, as somebody else has noticed: another one is started. */
+void display_process_replace(struct display_process *display, const char *why);
+
 /* All viewers are cut off, nobody listens.  Idle ones are left alone. */
 void display_process_stop(struct display_process *display);
 

@@ -183,6 +183,11 @@ void zone_devices_changed(struct io_process *io, uint32_t index)
 	if (may_tell(z, index, &z->news.states)) {
 		tell_state(z, index);
 	}
+	if (z->running_def->devices[index].type == ZONE_DEVICE_GPU &&
+	    io->status[index].state == DEVICE_ERROR) {
+		display_process_replace(&z->display,
+					"was not understood by the device");
+	}
 }
 
 const char *zone_devices_user_of(struct io_process *io,
