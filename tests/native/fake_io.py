@@ -21,7 +21,9 @@ What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
   noisy: tells of 100000 changes of it, as fast as it can, when it is ready
 Of a network over a stream it says error when that has ended, as hvd-io does, and
 of a disk when its NBD server has gone.
-To the socket of a gpu's output it says hello, and what came with a new one.
+  picture: its gpu's output is told, as hvd-io does, of one of 64x48 pixels at 4096
+    in video memory; what the output says is logged
+To the socket of a gpu's output it says hello otherwise, and with a new one again.
 Its consoles are one, which says what it is told; its output is kept in
 $ZV_FAKE_DIR/console-ZONE.
 It appends each line it gets to $ZV_FAKE_DIR/io-ZONE.log, and of the fds that
@@ -87,6 +89,24 @@ def say_hello(fd, text):
     output = socket.socket(fileno=fd)
     with contextlib.suppress(OSError):  # who shows it may have died
         output.send(text)
+    return output
+
+
+def show_picture(fd, log):
+    """backends/display/display_wire.h: HELLO, SCANOUT; then it listens."""
+    output = socket.socket(fileno=fd)
+    output.setblocking(True)
+
+    def listen():
+        while message := output.recv(100):
+            log.write(json.dumps({"fd": fd, "output": struct.unpack(
+                "<5I", message[:20])}) + "\n")
+
+    with contextlib.suppress(OSError):
+        output.send(struct.pack("<4I", 1, 0, 1, 1).ljust(64, b"\0"))
+        output.send(struct.pack("<6IQ", 2, 0, 2, 64, 48, 256, 4096)
+                    .ljust(64, b"\0"))
+    threading.Thread(target=listen, daemon=True).start()
     return output
 
 
@@ -253,7 +273,9 @@ def main():
             say({"event": "device", "device": device["name"], "state": "ok",
                  "size": size_of(device)})
         if device["type"] == "gpu":
-            outputs.append(say_hello(device["fd"] + 1, b"hello"))
+            outputs.append(show_picture(device["fd"] + 1, log)
+                           if "picture" in words else
+                           say_hello(device["fd"] + 1, b"hello"))
         if device.get("via") == "stream":
             threading.Thread(target=watch_stream, args=(device,),
                              daemon=True).start()
@@ -281,7 +303,9 @@ def main():
         log.write(line + "\n")
         command = json.loads(line)["cmd"]
         if command == "display":
-            outputs = [say_hello(fds.pop(0), b"hello again")]
+            outputs = [show_picture(fds.pop(0), log)
+                       if "picture" in words else
+                       say_hello(fds.pop(0), b"hello again")]
             if "gpu-error" in words:
                 say({"event": "device", "device": "gpu0", "state": "ok"})
         if command == "keys" and "refuse-keys" in words:

@@ -78,6 +78,12 @@ def free_port():
         return port
 
 
+def own_address():
+    """Where nobody else's test listens, or connects."""
+    pid = os.getpid()
+    return f"127.{pid >> 16 & 255}.{pid >> 8 & 255}.{pid & 255 or 1}"
+
+
 def connect(where):
     client = socket.socket(socket.AF_UNIX if isinstance(where, str)
                            else socket.AF_INET)
@@ -129,7 +135,7 @@ def test_what_each_gets(machine, hvd):
 
 
 def test_nothing_is_left_of_it(machine, hvd):
-    start_with(machine, hvd, gpu_of(vnc={}))
+    start_with(machine, hvd, gpu_of(vnc={"address": own_address()}))
     pid = wait(lambda: display(hvd).get("pid"))
     where = display(hvd)["heads"][0]
     hvd.call("zone.destroy", name="z1")
@@ -221,7 +227,8 @@ def test_video_memory_is_not_written_by_two(machine, hvd):
 # ----------------------------------------------------------------- restarts
 
 def test_display_is_killed(machine, hvd):
-    io = start_with(machine, hvd, gpu_of(vnc={}))["io"]["pid"]
+    io = start_with(machine, hvd, gpu_of(
+        vnc={"address": own_address()}))["io"]["pid"]
     before = display(hvd)
     wait(lambda: hellos(machine) == ["hello"])
     os.kill(before["pid"], signal.SIGKILL)
@@ -323,7 +330,7 @@ def test_adopted_without_its_port(machine, hvd):
     start_with(machine, hvd, gpu_of(vnc={"port": port}))
     pid = display(hvd)["pid"]
     machine.kill()
-    wait(lambda: is_gone(pid))
+    wait(lambda: is_gone(pid) and can_listen(port))
     with listening(port):
         client = machine.start()
         wait(lambda: display(client).get("pid"))
@@ -468,7 +475,10 @@ def test_port_is_chosen(machine, hvd):
 
 
 def test_ipv6(machine, hvd):
-    start_with(machine, hvd, gpu_of(vnc={"address": "::1"}))
+    with socket.socket(socket.AF_INET6) as free:
+        free.bind(("::1", 0))
+        port = free.getsockname()[1]
+    start_with(machine, hvd, gpu_of(vnc={"address": "::1", "port": port}))
     head = display(hvd)["heads"][0]
     assert head["address"] == "::1"
     with socket.socket(socket.AF_INET6) as viewer:
