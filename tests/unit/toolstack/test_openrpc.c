@@ -175,10 +175,13 @@ static void open_resources(const struct zone_def *def, struct io_resources *ret)
 		bool tap = net && !device->user;
 		uint32_t pairs = tap ? zone_def_net_pairs(device) : 0;
 
-		if (net || io_resource_has_name(device)) {
+		bool gpu = device->type == ZONE_DEVICE_GPU;
+
+		if (net || gpu || io_resource_has_name(device)) {
 			ret->item[ret->count++] = (struct io_resource){
 				.device = i,
 				.fd = tap ? -1 : 3,
+				.paired = gpu,
 				.tap.queues = pairs,
 				.vhost.count = device->vhost == ZONE_VHOST_OFF
 						       ? 0
@@ -355,6 +358,66 @@ static void test_hvd_io_understands_networks(void **state)
 	zone_def_destroy(def);
 }
 
+/* Takes line over. */
+static void command(const struct io_config *config, char *line,
+		    struct io_command *ret)
+{
+	struct zerror error;
+
+	if (io_command_parse(config, line, strlen(line), ret, &error) != 0) {
+		fail_msg("%s: %s %s", line, error.path, error.message);
+	}
+	free(line);
+}
+
+static void test_hvd_io_understands_screens(void **state)
+{
+	static const struct io_process_changes mode = { .mode = true };
+	static struct io_config config;
+	struct zone_def *def =
+		tell(ZONE "[{\"type\":\"disk\",\"path\":\"/a\"},"
+			  "{\"type\":\"gpu\",\"heads\":4,\"width\":4096,"
+			  "\"height\":2160,\"memory\":\"256M\"},"
+			  "{\"type\":\"input\",\"kind\":\"keyboard\"},"
+			  "{\"type\":\"input\",\"kind\":\"tablet\"},"
+			  "{\"type\":\"input\",\"kind\":\"mouse\"},"
+			  "{\"type\":\"rng\"}]}",
+		     &config);
+	const struct io_config_device *d = config.device;
+	struct json_object *keys = json_tokener_parse("[1,29,248]");
+	struct io_command got;
+
+	(void)state;
+	assert_int_equal(config.device_count, 6);
+	assert_int_equal(d[1].kind, IO_DEVICE_GPU);
+	assert_int_equal(d[1].fd, 7);
+	assert_int_equal(d[1].fd_count, 2);
+	assert_int_equal(d[1].gpu.heads, 4);
+	assert_int_equal(d[1].gpu.width, 4096);
+	assert_int_equal(d[1].gpu.height, 2160);
+	for (unsigned int i = 2; i < 5; i++) {
+		assert_int_equal(d[i].kind, IO_DEVICE_INPUT);
+		assert_int_equal(d[i].fd, -1);
+	}
+	assert_int_not_equal(d[2].input.kind, d[3].input.kind);
+	assert_int_not_equal(d[3].input.kind, d[4].input.kind);
+	assert_int_equal(d[5].fd, 9);
+	command(&config, io_process_set_line(&def->devices[1], 3, &mode), &got);
+	assert_int_equal(got.kind, IO_COMMAND_SET);
+	assert_true(got.set.has_mode);
+	assert_int_equal(got.set.mode.head, 3);
+	assert_int_equal(got.set.mode.width, 4096);
+	assert_int_equal(got.set.mode.height, 2160);
+	command(&config, io_process_keys_line(&def->devices[2], keys, 10000),
+		&got);
+	assert_int_equal(got.kind, IO_COMMAND_KEYS);
+	assert_int_equal(got.keys.count, 3);
+	assert_int_equal(got.keys.code[2], 248);
+	assert_int_equal(got.keys.hold_ms, 10000);
+	json_object_put(keys);
+	zone_def_destroy(def);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_hvd_io_understands_disks),
 		cmocka_unit_test(test_hvd_io_understands_nbd),
 		cmocka_unit_test(test_hvd_io_understands_networks),
+		cmocka_unit_test(test_hvd_io_understands_screens),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
