@@ -20,6 +20,8 @@
 #define ANSWER_MAX 4096u /* a line of a few words */
 #define ANSWER_MS 10000 /* for the I/O process to greet; it may be starting */
 #define READ_SIZE 65536u
+/* Between packets of a file; timers of 0 ms run before anything is polled. */
+#define TURN_MS 1
 /* Connections that end before they give a byte, until the stream ends, too. */
 #define ATTEMPTS_MAX 8u
 
@@ -240,7 +242,7 @@ static void send_file(struct stream *s)
 	if (len > 0) {
 		send_packet(s, STATUS_CONTINUE, data, (size_t)len);
 		if (!s->closing) {
-			uv_timer_start(&s->timer, on_turn, 0, 0);
+			uv_timer_start(&s->timer, on_turn, TURN_MS, 0);
 		}
 		return;
 	}
