@@ -274,9 +274,12 @@ static bool hear_key(struct display_link *link,
 		return false;
 	}
 	bit = (uint8_t)(1u << key->code % 8);
-	if (((link->keys[key->code / 8] & bit) != 0) != (key->down != 0)) {
-		link->keys[key->code / 8] ^= bit;
-		link->ops->key(link->owner, key->code, key->down != 0);
+	if (key->down != 0) {
+		link->keys[key->code / 8] |= bit;
+		link->ops->key(link->owner, key->code, true);
+	} else if ((link->keys[key->code / 8] & bit) != 0) {
+		link->keys[key->code / 8] &= (uint8_t)~bit;
+		link->ops->key(link->owner, key->code, false);
 	}
 	return true;
 }

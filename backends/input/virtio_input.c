@@ -9,6 +9,7 @@
 
 #define EVENTQ 0u
 #define STATUSQ 1u
+#define REPEATED 2 /* the value of a key that has been down before */
 #define QUEUES 2u
 
 /* One turn of the loop: what a guest can make us do before others get theirs */
@@ -378,9 +379,6 @@ static void fill_keyboard(struct config *config)
 	case EV_LED:
 		set_bits(config, LED_NUML, LED_SCROLLL);
 		break;
-	case EV_REP: /* without codes: the guest repeats keys by itself */
-		config->size = 1;
-		break;
 	default:
 		break;
 	}
@@ -580,10 +578,24 @@ static void change(struct virtio_input *input, uint32_t bit, bool down)
 	}
 }
 
+/* Nothing is lost if the guest is late: there will be another one. */
+static void repeat(struct virtio_input *input, uint32_t code)
+{
+	if (!has_news(input)) {
+		happened(input, &(struct input_frame){ INPUT_KEY, (int32_t)code,
+						       REPEATED });
+	}
+}
+
 void virtio_input_key(struct virtio_input *input, uint32_t code, bool down)
 {
-	if (input->kind == INPUT_KEYBOARD && code != 0 &&
-	    code <= INPUT_KEY_LAST) {
+	if (input->kind != INPUT_KEYBOARD || code == 0 ||
+	    code > INPUT_KEY_LAST) {
+		return;
+	}
+	if (down && is_down(input, code)) {
+		repeat(input, code);
+	} else {
 		change(input, code, down);
 	}
 }

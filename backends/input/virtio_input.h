@@ -31,7 +31,7 @@ enum input_kind {
 struct input_frame {
 	enum input_frame_kind {
 		INPUT_SYNC, /* nothing; it ends what came before */
-		INPUT_KEY, /* a: which, b: is it down */
+		INPUT_KEY, /* a: which, b: is it down; 2: still */
 		INPUT_AT, /* x, y of a tablet */
 		INPUT_BY, /* x, y of a mouse, pixels */
 		INPUT_WHEEL, /* clicks to the right, clicks up */
@@ -65,7 +65,11 @@ struct virtio_input {
 void virtio_input_init(struct virtio_input *input, struct event_loop *loop,
 		       enum input_kind kind, const char *serial);
 
-/* What it does not have, or is already so, is no news. */
+/*
+ * What it does not have, or is already so, is no news; but a key that goes down
+ * again is one that is held.  The guest does not repeat keys by itself: it would if a
+ * release is late, on a slow network or in a guest that has no CPU.
+ */
 void virtio_input_key(struct virtio_input *input, uint32_t code, bool down);
 void virtio_input_button(struct virtio_input *input, uint32_t button,
 			 bool down);

@@ -192,8 +192,9 @@ static uint32_t take(void)
 		require(head < QUEUE && len == sizeof(event));
 		memcpy(&event, w.ram + (DATA - RAM) + 8 * head, sizeof(event));
 		if (event.type == EV_KEY) {
-			require(event.code < KEY_CNT && event.value <= 1);
-			require(w.down[event.code] != (event.value != 0));
+			require(event.code < KEY_CNT && event.value <= 2);
+			require(w.down[event.code] ==
+				(event.value == 2 || event.value == 0));
 			w.down[event.code] = event.value != 0;
 		}
 		count++;

@@ -255,10 +255,9 @@ static void a_keyboard_has_keys(void **state)
 	c = ask(VIRTIO_INPUT_CFG_EV_BITS, EV_LED);
 	assert_int_equal(c.size, 1);
 	assert_int_equal(c.u.bitmap[0], 7);
-	c = ask(VIRTIO_INPUT_CFG_EV_BITS, EV_REP);
-	assert_int_equal(c.size, 1);
+	/* The guest does not repeat keys by itself. */
 	for (uint8_t type = 0; type < EV_CNT; type++) {
-		if (type != EV_KEY && type != EV_LED && type != EV_REP) {
+		if (type != EV_KEY && type != EV_LED) {
 			c = ask(VIRTIO_INPUT_CFG_EV_BITS, type);
 			assert_int_equal(c.size, 0);
 		}
@@ -347,8 +346,8 @@ static void types(void **state)
 	virtio_input_key(&t.input, KEY_A, true);
 	expect_key(KEY_A, 1);
 	assert_int_equal(t.signals, 1);
-	virtio_input_key(&t.input, KEY_A, true); /* is so already */
-	expect_nothing();
+	virtio_input_key(&t.input, KEY_A, true); /* is held */
+	expect_key(KEY_A, 2);
 	virtio_input_key(&t.input, KEY_A, false);
 	expect_key(KEY_A, 0);
 	virtio_input_key(&t.input, KEY_A, false);
@@ -361,7 +360,23 @@ static void types(void **state)
 	virtio_input_by(&t.input, 1, 1);
 	virtio_input_wheel(&t.input, 1, 1);
 	expect_nothing();
-	assert_int_equal(t.input.events, 4);
+	assert_int_equal(t.input.events, 6);
+	end();
+}
+
+/* Held keys do not pile up before a guest that is late. */
+static void repeats_do_not_wait(void **state)
+{
+	(void)state;
+	begin(INPUT_KEYBOARD);
+	for (unsigned int i = 0; i < 10; i++) {
+		virtio_input_key(&t.input, KEY_A, true);
+	}
+	offer(16);
+	expect_key(KEY_A, 1);
+	expect_nothing();
+	virtio_input_key(&t.input, KEY_A, true);
+	expect_key(KEY_A, 2);
 	end();
 }
 
@@ -699,6 +714,7 @@ int main(void)
 		cmocka_unit_test(a_mouse_moves),
 		cmocka_unit_test(only_the_question_can_be_written),
 		cmocka_unit_test(types),
+		cmocka_unit_test(repeats_do_not_wait),
 		cmocka_unit_test(points),
 		cmocka_unit_test(moves),
 		cmocka_unit_test(merges_what_waits),
