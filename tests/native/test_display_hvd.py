@@ -8,12 +8,13 @@ import socket
 import pytest
 
 from display import KEY, Viewer
-from test_display import PROGRAMS, decode
-from test_hvd import HVD, fails, machine, started, wait  # noqa: F401
+from test_display import HOST, PROGRAMS, decode
+from test_hvd import HERE, HVD, fails, machine, started, wait  # noqa: F401
 from test_hvd_display import (display, gpu_of, is_gone, new_pid, own_address,
                               shoot)
 
 PROGRAM = PROGRAMS["sanitized"]
+HVD_IO = HOST / "native/hvd_io_fake/hvd_io_fake"
 pytestmark = pytest.mark.skipif(not HVD.exists() or not PROGRAM.exists(),
                                 reason="not built: make host native")
 WIDTH, HEIGHT, PLACE = 64, 48, 4096  # of fake_io.py's picture
@@ -27,8 +28,8 @@ def hvd(machine):  # noqa: F811
     client.close()
 
 
-def begin(machine):  # noqa: F811
-    client = machine.start("--display-program", PROGRAM)
+def begin(machine, *words):  # noqa: F811
+    client = machine.start("--display-program", PROGRAM, *words)
     client.call("event.subscribe")
     return client
 
@@ -148,3 +149,41 @@ def test_daemon_is_killed(machine, hvd):  # noqa: F811
         assert viewer.picture() == lines
     client.call("zone.destroy", name="z1")
     client.close()
+
+
+@pytest.mark.skipif(not HVD_IO.exists(), reason="not built: make native")
+def test_all_three_are_real(machine, monkeypatch):  # noqa: F811
+    """Without a guest: what each is told it takes, and takes again after a kill."""
+    monkeypatch.setenv("HVD_IO_REAL", str(HVD_IO))
+    hvd = begin(machine, "--io-program", HERE / "real_io.py")
+    io = started(machine, hvd, devices=[
+        gpu_of(heads=2, vnc={"address": own_address()}),
+        {"type": "input", "kind": "keyboard"},
+        {"type": "input", "kind": "tablet"}])["io"]["pid"]
+    hvd.call("device.set", name="z1", device="gpu0", width=800, height=600)
+    assert "no driver" in str(fails(
+        "IO_ERROR", hvd, "display.send_keys", name="z1", keys=[29, 56, 111]))
+    assert "shows nothing" in str(fails(
+        "IO_ERROR", hvd, "display.screenshot", name="z1",
+        path=f"{machine.tmp}/a.png"))
+    for device, counters in (("gpu0", {"bytes": 0, "flushes": 0}),
+                             ("input1", {"events": 0})):
+        assert hvd.call("device.counters", name="z1", device=device) == {
+            "counters": counters}
+    before = display(hvd)
+    with contextlib.closing(Viewer(connect(hvd))) as viewer:
+        viewer.picture()
+        os.kill(io, signal.SIGKILL)
+        hvd.event("z1", "io-restarted")
+        viewer.picture()
+    assert display(hvd)["pid"] == before["pid"]
+    os.kill(before["pid"], signal.SIGKILL)
+    new_pid(hvd, before["pid"])
+    with contextlib.closing(Viewer(connect(hvd))) as viewer:
+        viewer.picture()
+    detail = hvd.call("zone.get", name="z1")
+    assert detail["io"]["restarts"] == 1
+    assert [d["state"] for d in detail["devices"]] == ["ok"] * 3
+    hvd.call("zone.destroy", name="z1")
+    assert list((machine.run_dir / "video").iterdir()) == []
+    hvd.close()
