@@ -110,13 +110,23 @@ include mk/deb.mk
 
 all: hypervisor kmod toolstack images $(O)/versions.txt
 
-.PHONY: run run-native install install-hypervisor clean distclean help
+.PHONY: run run-native desktop install install-hypervisor clean distclean help
 run: $(zonevisor-bin) $(bundle) ## boot zone0 under Zonevisor in QEMU
 	$(Q)scripts/run-qemu $(zonevisor-bin) $(bundle) -- $(QEMU_ARGS)
 
 run-native: $(kernel-image) $(zone0-initrd) ## boot the same zone0 without it
 	$(Q)scripts/run-qemu $(kernel-image) $(zone0-initrd) \
 		-append '$(ZONE0_BOOTARGS)' -- $(QEMU_ARGS)
+
+# A disk with a Debian, which forgets its changes, and a port for a viewer.
+desktop-args := \
+	-drive file=$(O)/aarch64/debian.ext4,format=raw,if=none,id=debian,snapshot=on \
+	-device virtio-blk-device,drive=debian \
+	-netdev user,id=vnc,hostfwd=tcp:127.0.0.1:5901-:5901 \
+	-device virtio-net-device,netdev=vnc
+
+desktop: $(zonevisor-bin) $(bundle) $(debian-stamp) ## the same, with what docs/desktop.md needs
+	$(Q)scripts/run-qemu $(zonevisor-bin) $(bundle) $(desktop-args) -- $(QEMU_ARGS)
 
 install: toolstack ## install the aarch64 toolstack to DESTDIR, under PREFIX
 	$(Q)scripts/install-toolstack $(O)/$(installed) '$(DESTDIR)' '$(PREFIX)' \
