@@ -171,7 +171,7 @@ class Console:
                           os.O_RDWR | os.O_CREAT | os.O_APPEND)
         self.words = words
         self.grown = threading.Condition()
-        self.writer = None
+        self.writers = {}  # by device, as hvd-io has it
 
     def serve(self):
         while True:
@@ -189,13 +189,15 @@ class Console:
         hello = json.loads(line)
         size = os.fstat(self.fd).st_size
         at = {"start": 0, "end": size}.get(hello["from"], hello["from"])
+        device = hello["device"]
         with self.grown:
-            if hello["write"] and (hello["force"] or not self.writer):
-                self.writer = client
+            if hello["write"] and (hello["force"] or
+                                   not self.writers.get(device)):
+                self.writers[device] = client
         client.sendall(json.dumps(
-            {"ok": True, "device": hello["device"], "offset": at,
-             "writer": self.writer is client}).encode() + b"\n")
-        threading.Thread(target=self.listen, args=(client,),
+            {"ok": True, "device": device, "offset": at,
+             "writer": self.writers.get(device) is client}).encode() + b"\n")
+        threading.Thread(target=self.listen, args=(client, device),
                          daemon=True).start()
         with contextlib.suppress(OSError):
             self.speak(client, at)
@@ -211,7 +213,7 @@ class Console:
                 if os.fstat(self.fd).st_size == at:
                     self.grown.wait()
 
-    def listen(self, client):
+    def listen(self, client, device):
         while "deaf" in self.words:
             select.select([], [], [])
         data = b"?"
@@ -221,9 +223,9 @@ class Console:
             except OSError:
                 data = b""
             with self.grown:
-                if self.writer is client:
+                if self.writers.get(device) is client:
                     os.write(self.fd, data)
-                    self.writer = client if data else None
+                    self.writers[device] = client if data else None
                 self.grown.notify_all()
         client.close()
 
