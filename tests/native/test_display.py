@@ -75,8 +75,9 @@ def only(name):
 def screen():
     """The environment of a display that nobody sees."""
     read, write = os.pipe()
-    with subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0",
-                           "900x700x24"], pass_fds=[write],
+    # Else it begins anew when a client leaves, and turns away who comes then.
+    with subprocess.Popen(["Xvfb", "-noreset", "-displayfd", str(write),
+                           "-screen", "0", "900x700x24"], pass_fds=[write],
                           stderr=subprocess.DEVNULL) as xvfb:
         try:
             os.close(write)

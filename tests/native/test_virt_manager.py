@@ -46,7 +46,7 @@ def process(*args, **more):
 def screen(virt):
     """The environment of a display."""
     read, write = os.pipe()
-    with process("Xvfb", "-displayfd", str(write), "-screen", "0",
+    with process("Xvfb", "-noreset", "-displayfd", str(write), "-screen", "0",
                  "1024x700x24", pass_fds=[write]):
         os.close(write)
         with os.fdopen(read) as numbers:
