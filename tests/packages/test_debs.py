@@ -307,9 +307,9 @@ def test_life(debian):
     with daemon(debian):
         debian.inside("hvsh", "define", "/tmp/a.json")
         assert re.search(r" a +shut off ", debian.inside("hvsh", "list"))
-        for example in ("linux1", "linux2"):
+        for example in ("zones/linux1", "zones/linux2", "desktop"):
             debian.inside("hvsh", "define", "/usr/share/doc/zonevisor-tools/"
-                          f"examples/zones/{example}.json")
+                          f"examples/{example}.json")
     (debian.root / "tmp/client.c").write_text(
         '#include <hvd.h>\n#include <stdio.h>\n'
         'int main(void) { return puts(hvd_library_version()) < 0; }\n')
