@@ -21,6 +21,7 @@
 #   ZONE0_FILES=     more files for zone0: *.json are definitions of zones,
 #                    others go to /var/lib/hvd/images
 #   ZONE0_NBD=1      put libnbd into zone0, for disks on NBD servers: 45 MB
+#   VNC_PORT=        where `make desktop` has this machine listen (default: 5901)
 #   QEMU_ARGS=       more arguments for QEMU
 #   FUZZ_SECONDS=    time for each fuzzer in `make fuzz` (default: 300)
 #
@@ -82,6 +83,7 @@ endif
 ZV_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/zonevisor
 ZONE0_BOOTARGS ?= console=ttyAMA0 panic=10 noautogroup psi=0
 ZONE0_MEMORY ?= 1G
+VNC_PORT ?= 5901
 FUZZ_SECONDS ?= 300
 PREFIX ?= /usr
 LIBDIR ?= $(PREFIX)/lib
@@ -120,12 +122,14 @@ run-native: $(kernel-image) $(zone0-initrd) ## boot the same zone0 without it
 
 # A disk with a Debian, which forgets its changes, and a port for a viewer.
 desktop-args := \
-	-drive file=$(O)/aarch64/debian.ext4,format=raw,if=none,id=debian,snapshot=on \
+	-drive file=$(debian-disk),format=raw,if=none,id=debian,snapshot=on \
 	-device virtio-blk-device,drive=debian \
-	-netdev user,id=vnc,hostfwd=tcp:127.0.0.1:5901-:5901 \
+	-netdev user,id=vnc,hostfwd=tcp:127.0.0.1:$(VNC_PORT)-:5901 \
 	-device virtio-net-device,netdev=vnc
 
 desktop: $(zonevisor-bin) $(bundle) $(debian-stamp) ## the same, with what docs/desktop.md needs
+	$(Q)[ -e $(debian-disk) ] || { echo 'There is no $(debian-disk): only root can make it,' \
+		'on a kernel with binfmt_misc.' >&2; exit 1; }
 	$(Q)scripts/run-qemu $(zonevisor-bin) $(bundle) $(desktop-args) -- $(QEMU_ARGS)
 
 install: toolstack ## install the aarch64 toolstack to DESTDIR, under PREFIX

@@ -19,6 +19,7 @@ host-stamp := $(O)/.host-packages
 sysroot-stamp := $(O)/.sysroot
 kernel-stamp := $(O)/.kernel
 debian-stamp := $(O)/.debian
+debian-disk := $(O)/aarch64/debian.ext4
 
 .PHONY: fetch
 fetch: $(O)/versions.txt ## install and download what the build needs
@@ -54,14 +55,15 @@ $(kernel-stamp): $(call recorded,$(O)/.kernel.path,$(kernel)) $(host-stamp) \
 # One after the other: they share a lock anyway.
 $(kernel-stamp): | $(sysroot-stamp)
 
-# Where no foreign program can run there is none, and its tests are skipped.
+# Where no foreign program can run, or nobody is root, there is none, and its tests
+# are skipped; it is tried again the next time.
 $(debian-stamp): $(debian-recipe) $(host-stamp) scripts/fetch-debian \
 		scripts/fetch-lib.sh scripts/apt-root | $(kernel-stamp)
 	$(Q)scripts/host-packages $(debian-host-packages)
-	$(Q)scripts/fetch-debian $(debian) arm64 configs/images/debian || [ $$? = 77 ]
-	@mkdir -p $(@D)
-	$(Q)ln -sfn $(debian)/root.ext4 $(O)/aarch64/debian.ext4
-	$(Q)touch $@
+	@mkdir -p $(dir $(debian-disk))
+	$(Q)ln -sfn $(debian)/root.ext4 $(debian-disk)
+	$(Q)if scripts/fetch-debian $(debian) arm64 configs/images/debian; then \
+		touch $@; else [ $$? = 77 ]; fi
 
 $(kernel-image): | $(kernel-stamp)
 	@mkdir -p $(@D)

@@ -18,7 +18,7 @@ client-host-packages := \
 	libxml2-utils python3-libvirt tigervnc-viewer virt-manager virtinst \
 	x11-utils xdotool xvfb
 
-# To make a Debian root file system for aarch64, which only tests use.
+# To make a Debian root file system for aarch64, for tests and `make desktop`.
 debian-host-packages := \
 	arch-test binfmt-support fakeroot mmdebstrap qemu-user-static
 
