@@ -443,6 +443,7 @@ static const char *other_tools_word(const char *name)
 		{ "domblkstat", "'counters' shows what a device did" },
 		{ "domifstat", "'counters' shows what a device did" },
 		{ "domdisplay", "did you mean 'vnc'?" },
+		{ "vncviewer", "'vnc --viewer' starts a viewer" },
 		{ "ttyconsole", "'console' opens a zone's console" },
 		{ "domjobinfo", "did you mean 'jobs'?" },
 		{ "domjobabort", "did you mean 'cancel'?" },

@@ -75,8 +75,8 @@ static int take_socket(const struct xml_place *at)
 		return xml_refuse_below(at, "zv:password/@file",
 					VIR_ERR_CONFIG_UNSUPPORTED,
 					"only a listen of type address has a "
-					"password: who may open the socket "
-					"needs none");
+					"password: at a socket alone nobody "
+					"is asked for one");
 	}
 	return check_socket(at, "@socket", xml_value(at->node, "@socket")) < 0
 		       ? -1
@@ -223,7 +223,7 @@ static const struct xml_row graphics_rows[] = {
 	XML_REFUSED("@passwdValidTo", "a password holds until it is replaced"),
 	XML_REFUSED("@connected", "close the viewer"),
 	XML_REFUSED("@websocket", "there is no websocket: leave it out"),
-	XML_KEPT("@keymap", "keys come as a US keyboard has them"),
+	XML_KEPT("@keymap", "the guest's layout decides"),
 };
 
 const struct xml_group domain_xml_graphics = {

@@ -483,7 +483,7 @@ static void test_refused(void **state)
 		{ DEVICES("<graphics type='vnc'><listen type='socket'/>"
 			  "<z:password xmlns:z='urn:zonevisor:domain:1.0' "
 			  "file='/p'/></graphics>"),
-		  VIR_ERR_CONFIG_UNSUPPORTED, "needs none" },
+		  VIR_ERR_CONFIG_UNSUPPORTED, "at a socket alone" },
 		{ DEVICES("<graphics type='vnc'/><graphics type='vnc'/>"),
 		  VIR_ERR_CONFIG_UNSUPPORTED, "a zone has one screen" },
 		{ DEVICES("<video/><graphics type='vnc'/><video/>"),
