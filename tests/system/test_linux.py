@@ -225,8 +225,7 @@ def user(machine):
         "10.0.2.15/24"
     ask(machine, "user", f"mkdir /tmp/www; {BIG}; httpd -p 80 -h /tmp/www;"
         " echo serv''ing", "serving")
-    yield machine
-    machine.destroy("user")
+    return machine
 
 
 def passts(machine):

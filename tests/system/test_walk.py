@@ -33,6 +33,13 @@ def definition(name, **members):
 
 
 DEAF = {"cmdline": "mode=tick", "devices": []}
+IMAGES = "/var/lib/hvd/images"
+# A Linux, for only a driver makes a screen show something.
+SCREEN = {"vcpus": 1, "memory": "256M", "kernel": f"{IMAGES}/vmlinuz",
+          "initrd": f"{IMAGES}/linux-guest.cpio.gz",
+          "cmdline": "console=hvc0 zv.name=p quiet",
+          "devices": [{"type": "console"}, {"type": "gpu"},
+                      {"type": "input", "kind": "keyboard"}]}
 HVISOR_ZONE = {
     "arch": "arm64", "name": "i", "zone_id": 1, "cpus": [1],
     "memory_regions": [{"type": "ram", "physical_start": "0x50000000",
@@ -47,6 +54,7 @@ HVISOR_VIRTIO = {"zones": [{"id": 1, "devices": [
 FILES = {
     "w.json": definition("w"), "w2.json": definition("w", priority=9),
     "deaf.json": definition("deaf", **DEAF),
+    "p.json": {"name": "p", **SCREEN},
     "zone.json": HVISOR_ZONE, "virtio.json": HVISOR_VIRTIO}
 
 
@@ -152,6 +160,32 @@ def test_method(machine, method, params, state):
         assert "result" in answer, answer
     if state:
         machine.wait_state("r", state)
+
+
+# Of zone p.
+SCREEN_METHODS = [
+    ("display.get", {"name": "p"}),
+    ("display.screenshot", {"name": "p", "path": "/tmp/p.png", "force": True}),
+    ("display.send_keys", {"name": "p", "keys": [42], "hold_ms": 1}),
+]
+
+
+@pytest.fixture(scope="module")
+def screen(machine):
+    """Zone p has found its screen and its keyboard."""
+    machine.run("hvsh run /tmp/p.json")
+    machine.wait_until(
+        lambda: machine.try_run("hvsh screenshot p /tmp/p.png --force &&"
+                                " hvsh sendkey p shift")[0] == 0,
+        "a screen and a keyboard", 400)
+    return machine
+
+
+@pytest.mark.parametrize("method, params", SCREEN_METHODS,
+                         ids=[row[0] for row in SCREEN_METHODS])
+def test_screen_method(screen, method, params):
+    [answer], _ = ask(screen, (method, params))
+    assert "result" in answer, answer
 
 
 def test_events_of_all_that(machine):
@@ -318,6 +352,14 @@ HVSH = [
         keys=CTRL_C),
     Row("hvsh events --since 0", "w +rebooted", keys=CTRL_C),
     Row("hvsh undefine w", "w"),
+    Row("hvsh display p", "1280x800"),
+    Row("hvsh display p --json", result="display.get"),
+    Row("hvsh vnc p", "/run/hvd/vnc/p-0.sock"),
+    Row("hvsh vnc p --head 0 --viewer", "hint: install tigervnc-viewer", 1),
+    Row("hvsh screenshot p /tmp/p.png --head 0", "hint: ", 1),
+    Row("hvsh screenshot p /tmp/p.png --force", "p: head 0 is in /tmp/p.png"),
+    Row("hvsh sendkey p ctrl KEY_A --hold 10", "p: pressed"),
+    Row("hvsh destroy p", "p: stopped"),
     Row("hvsh start w", "hint: ", 1),
     Row("hvsh start", "hint: usage: hvsh start", 2),
     Row("hvsh --socket=/tmp/none list", "hint: start the daemon", 3),
@@ -337,7 +379,7 @@ def typed(machine, row):
 
 
 @pytest.mark.parametrize("row", HVSH, ids=[row.line for row in HVSH])
-def test_command(machine, row):
+def test_command(machine, screen, row):
     status, text = typed(machine, row) if row.keys else \
         machine.try_run(row.line)
     assert status == row.status, text
@@ -361,7 +403,7 @@ def words_of(line):
 
 
 def test_no_method_is_left_out():
-    assert {row[0] for row in METHODS} | {"rpc.cancel"} == \
+    assert {row[0] for row in METHODS + SCREEN_METHODS} | {"rpc.cancel"} == \
         set(openrpc.METHODS)
 
 
