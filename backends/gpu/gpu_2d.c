@@ -90,13 +90,17 @@ static enum gpu_type get_display_info(struct gpu_2d *gpu,
 				      struct gpu_response *ret)
 {
 	struct gpu_display_info *info = &ret->body.info;
+	uint32_t x = 0;
 
 	(void)reader;
 	memset(info, 0, sizeof(*info));
+	/* Side by side, as pointers are moved across them. */
 	for (uint32_t i = 0; i < gpu->scanouts; i++) {
+		info->mode[i].rect.x = x;
 		info->mode[i].rect.width = gpu->mode[i].width;
 		info->mode[i].rect.height = gpu->mode[i].height;
 		info->mode[i].enabled = gpu->mode[i].enabled;
+		x += gpu->mode[i].width;
 	}
 	ret->body_len = sizeof(*info);
 	return GPU_OK_DISPLAY_INFO;

@@ -44,9 +44,27 @@ static void on_key(void *owner, uint32_t code, bool down)
 	input_seat_key(&device->process->seat, code, down);
 }
 
+static bool is_same(const struct gpu_picture *a, const struct gpu_picture *b)
+{
+	return a->offset == b->offset && a->width == b->width &&
+	       a->height == b->height;
+}
+
+/* A guest shows there what is on a head before. */
+static bool is_mirror(const struct display_link *link, uint32_t head)
+{
+	for (uint32_t i = 0; i < head; i++) {
+		if (is_same(&link->head[i].picture,
+			    &link->head[head].picture)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /*
  * On all heads together, as a guest puts them that is told nothing else: side by
- * side, in their order.
+ * side, in their order, but for those that mirror another.
  */
 static void on_motion(void *owner, uint32_t head, uint32_t x, uint32_t y)
 {
@@ -60,7 +78,12 @@ static void on_motion(void *owner, uint32_t head, uint32_t x, uint32_t y)
 	for (uint32_t i = 0; i < own->link.heads; i++) {
 		const struct gpu_picture *p = &own->link.head[i].picture;
 
-		before += i < head ? p->width : 0;
+		if (is_mirror(&own->link, i)) {
+			continue;
+		}
+		if (is_same(p, on)) {
+			before = width;
+		}
 		width += p->width;
 		height = p->height > height ? p->height : height;
 	}

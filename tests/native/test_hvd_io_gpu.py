@@ -405,21 +405,40 @@ def test_a_mouse_moves_by_pixels(world):
     wait_for(arrived, got)
 
 
-def test_heads_are_side_by_side(world):
+def show_second(world, create):
+    """A tablet, and on the second head another picture or the first one's."""
     world.serve("tablet", heads=2)
     world.display.greeting(heads=2)
     tablet = give_buffers(world, 1)
     gpu = Gpu(world.guest, 0)
     gpu.show(7, world.guest.room(WIDTH * HEIGHT * 4))
-    gpu.command(0x103, 0, 0, WIDTH, HEIGHT, 1, 7)
+    if create:
+        gpu.command(0x101, 8, FORMAT, WIDTH, HEIGHT)
+    gpu.command(0x103, 0, 0, WIDTH, HEIGHT, 1, 8 if create else 7)
     gpu.running()
     world.display.shown(1)
+    return tablet
+
+
+def test_heads_are_side_by_side(world):
+    tablet = show_second(world, create=True)
     world.display.tell(MOTION, 0, 0, 0, head=1)
     got = wait_events(world, tablet, 2)
     assert got == [(EV_ABS, 0, 64 * 32767 // 127), (EV_ABS, 1, 0)]
     world.display.tell(MOTION, 32767, 32767, 0, head=1)
     assert wait_events(world, tablet, 2) == [(EV_ABS, 0, 32767),
                                              (EV_ABS, 1, 32767)]
+
+
+def test_a_head_that_mirrors_another_is_in_its_place(world):
+    tablet = show_second(world, create=False)
+    for head in (1, 0):
+        world.display.tell(MOTION, 32767, 32767, 0, head=head)
+        assert wait_events(world, tablet, 2) == [(EV_ABS, 0, 32767),
+                                                 (EV_ABS, 1, 32767)]
+        world.display.tell(MOTION, 0, 0, 0, head=head)
+        assert wait_events(world, tablet, 2) == [(EV_ABS, 0, 0),
+                                                 (EV_ABS, 1, 0)]
 
 
 def test_hvd_presses_keys(world):
@@ -451,14 +470,14 @@ def test_hvd_presses_keys(world):
 
 
 def modes(gpu):
-    """What the device offers, by GET_DISPLAY_INFO."""
+    """Places and sizes that the device offers, by GET_DISPLAY_INFO."""
     gpu.command(0x100)
     before = gpu.control.used()
     gpu.kick()
     wait_for(lambda: gpu.control.used() != before, "no answer")
     data = gpu.guest.get(gpu.answers.pop(), 24 + 48)
     assert struct.unpack_from("<I", data)[0] == 0x1101
-    return [struct.unpack_from("<IIIII", data, 24 + 24 * i)[2:]
+    return [struct.unpack_from("<IIIII", data, 24 + 24 * i)
             for i in range(2)]
 
 
@@ -468,18 +487,18 @@ def test_the_mode_changes(world):
     gpu = Gpu(world.guest, 0)
     gpu.running()
     settled(world)
-    assert modes(gpu) == [(1024, 768, 1)] * 2
+    assert modes(gpu) == [(0, 0, 1024, 768, 1), (1024, 0, 1024, 768, 1)]
     world.process.tell(cmd="set", device="gpu0", head=1, width=800, height=600)
     assert world.process.hear() == {"event": "set", "device": "gpu0"}
-    assert modes(gpu) == [(1024, 768, 1), (800, 600, 1)]
+    assert modes(gpu) == [(0, 0, 1024, 768, 1), (1024, 0, 800, 600, 1)]
     # Who looks wants one, and one that there is no memory for.
     world.display.tell(MODE, 640, 480)
     world.display.tell(MODE, 1280, 1024, head=1)
     settled(world)
-    assert modes(gpu) == [(640, 480, 1), (800, 600, 1)]
+    assert modes(gpu) == [(0, 0, 640, 480, 1), (640, 0, 800, 600, 1)]
     world.process.tell(cmd="set", device="gpu0", head=2, width=800, height=600)
     assert world.process.hear()["event"] == "refused"
-    assert modes(gpu) == [(640, 480, 1), (800, 600, 1)]
+    assert modes(gpu) == [(0, 0, 640, 480, 1), (640, 0, 800, 600, 1)]
 
 
 def test_another_process_shows_the_pictures(world):
