@@ -91,7 +91,7 @@ $(client-stamp): $(call recorded,$(O)/.client-packages.list,$(client-host-packag
 
 host-needs := $(client-stamp) $(O)/host/libhvd.so $(host-programs) $(O)/host/hvd-fake $(native-programs)
 machine-needs := $(zonevisor-bin) $(test-bundle) $(kernel-image)
-system-needs := $(machine-needs) $(nbd-disk) $(debian-stamp)
+system-needs := $(machine-needs) $(nbd-disk) $(debian-stamp) $(client-stamp)
 
 lint: | $(host-stamp) ## formatting, licences, dead links in documents
 	$(Q)$(run-tests) --lint

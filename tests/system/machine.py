@@ -28,6 +28,7 @@ SLOW = float(os.environ.get("ZV_TEST_SLOWDOWN", "1"))
 
 PROMPT_LIMIT = 240 * SLOW  # boot to a shell
 COMMAND_LIMIT = 120 * SLOW
+ANSWER_LIMIT = 5 * SLOW  # then the question is asked again
 CTRL_RBRACKET = "\x1d"
 OFF = "defined"  # the state of a zone that does not run
 
@@ -210,13 +211,19 @@ class Machine:
             self.run("stty -echo -F /dev/ttyAMA0")
 
     def talk(self, name, timeout):
-        """Types into a Linux zone's console until its shell answers."""
+        """Types into a Linux zone's console until its shell answers.  A prompt may
+        be of the boot before, and Linux drops what is typed before a shell reads."""
         number = 1000 + self.commands  # not yet in the console's log
+
+        def is_answered():
+            self.send(f"uname -sr; echo answer-$(({number}*7))\r")
+            return self.expect([f"answer-{number * 7}", pexpect.TIMEOUT],
+                               ANSWER_LIMIT) != pexpect.TIMEOUT
+
         with self.console(name, device="console0"):
             self.send("\r")
             self.expect(r"# ", timeout)
-            self.send(f"uname -sr; echo answer-$(({number}*7))\r")
-            self.expect(f"answer-{number * 7}")
+            self.wait_until(is_answered, f"{name}'s answer", timeout)
 
     def run_guest(self, name, mode, options="", timeout=COMMAND_LIMIT,
                   **settings):
