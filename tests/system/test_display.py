@@ -184,15 +184,19 @@ def test_reboot(small, watch):
     paint(look, 6)
 
 
+def kill_io(machine, name):
+    before = machine.zone(name)["io"]
+    machine.run(f"kill -9 {before['pid']}")
+    machine.wait_until(
+        lambda: machine.zone(name)["io"]["restarts"] > before["restarts"],
+        "another I/O process")
+
+
 def test_io_process_is_killed(small, watch):
     """The viewer stays, and so does the picture."""
     look = watch("small")
     paint(look, 2)
-    before = small.zone("small")["io"]
-    small.run(f"kill -9 {before['pid']}")
-    small.wait_until(
-        lambda: small.zone("small")["io"]["restarts"] > before["restarts"],
-        "another I/O process")
+    kill_io(small, "small")
     shows(look, 2)
     paint(look, 4)
 
@@ -235,22 +239,37 @@ def test_pictures_are_gone_with_the_zone(small):
 # ------------------------------------------------------------------ a desktop
 
 GROUND = (17, 17, 17)  # foot's
+BLACK = (0, 0, 0)
 GREEN = (10, 200, 30)
 LESS_GREEN = (10, 100, 30)
 
 
 @pytest.fixture(scope="module")
 def desktop(machine):
-    """The console of the Debian, for root."""
+    """The Debian, with root logged in at its console."""
     with machine.console("debian", device="console0"):
         machine.expect("login: ", BOOT_LIMIT)
+        machine.send("root\r")
+        machine.expect("# ", BOOT_LIMIT)
     return machine
+
+
+def ask_root(desktop, command, answer):
+    with desktop.console("debian", device="console0", options="--from end"):
+        desktop.send(command + "\r")
+        desktop.expect(answer)
 
 
 def points(look, at, before):
     look.point(*at)
     look.wait_for(lambda picture: picture.marks(*at) > 20 and
                   picture.marks(*before) == 0, f"the pointer at {at}")
+
+
+def all_shown(colour, *looks):
+    for look in looks:
+        look.wait_for(lambda picture: picture.share(colour) > MOST and
+                      picture.size == WHOLE, f"{colour}")
 
 
 def test_desktop(desktop, watch):
@@ -260,29 +279,39 @@ def test_desktop(desktop, watch):
                   BOOT_LIMIT)
     points(look, (600, 450), before=(300, 300))
     points(look, (300, 300), before=(600, 450))
-    with desktop.console("debian", device="console0", options="--from end"):
-        desktop.send("root\r")
-        desktop.expect("# ", BOOT_LIMIT)
-        desktop.send(PAINTER.format(tty="/dev/pts/0",
-                                    colour="48;2;10;${k}00;30") + "\r")
-        desktop.expect("painting")
+    ask_root(desktop, PAINTER.format(tty="/dev/pts/0",
+                                     colour="48;2;10;${k}00;30"), "painting")
     look.key(2)
-    look.wait_for(lambda picture: picture.share(GREEN) > MOST, "all green")
+    all_shown(GREEN, look)
 
 
 def test_second_head(desktop, watch):
-    """The desktop goes on there, and so does the pointer."""
+    """The desktop goes on there, and so does the pointer; another I/O process
+    shows both."""
     left, right = watch("debian"), watch("debian", head=1)
-    for look in (left, right):
-        look.wait_for(lambda picture: picture.share(GREEN) > MOST and
-                      picture.size == WHOLE, "all green")
+    all_shown(GREEN, left, right)
     points(right, (600, 450), before=(300, 300))
     points(right, (300, 300), before=(600, 450))
     left.wait_for(lambda picture: picture.marks(300, 300) == 0 and
                   picture.marks(600, 450) == 0, "no pointer on the left")
+    kill_io(desktop, "debian")
+    all_shown(GREEN, left, right)
     right.key(1)
-    for look in (left, right):
-        look.wait_for(lambda picture: picture.share(LESS_GREEN) > MOST,
-                      "less green")
+    all_shown(LESS_GREEN, left, right)
     heads = display(desktop, "debian")["heads"]
     assert [(head["width"], head["height"]) for head in heads] == [WHOLE] * 2
+
+
+def test_console_beside_the_desktop(desktop, watch):
+    """Linux's own, on both heads; the session is there again after it."""
+    left, right = watch("debian"), watch("debian", head=1)
+    desktop.run("hvsh sendkey debian ctrl alt f3")
+    all_shown(BLACK, left, right)
+    ask_root(desktop, PAINTER.format(tty="/dev/tty3", colour="4${k}"),
+             "painting")
+    paint(left, 4)
+    shows(right, 4, WHOLE)
+    paint(right, 2)
+    shows(left, 2, WHOLE)
+    desktop.run("hvsh sendkey debian ctrl alt f1")
+    all_shown(LESS_GREEN, left, right)
