@@ -269,7 +269,8 @@ def points(look, at, before):
 def all_shown(colour, *looks):
     for look in looks:
         look.wait_for(lambda picture: picture.share(colour) > MOST and
-                      picture.size == WHOLE, f"{colour}")
+                      picture.size == WHOLE,
+                      "all of " + "-".join(map(str, colour)))
 
 
 def test_desktop(desktop, watch):

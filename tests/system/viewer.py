@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 
-from machine import LOGS
+from machine import BUILD, LOGS
 
 PROGRAMS = ("vncviewer", "Xvfb", "xdotool", "xwininfo", "import", "convert")
 NEEDED = "without " + " ".join(PROGRAMS) + " nobody looks at a screen"
@@ -22,6 +22,7 @@ PLAIN = ("-Shared", "-SecurityTypes=None", "-AutoSelect=0",
          "-AcceptClipboard=0", "-SendClipboard=0", "-AlertOnFatalError=0",
          "-ReconnectOnError=0", "-MenuKey=")
 LIMIT = 60
+SEEN = BUILD / "screens"  # pictures that were waited for, for people
 FAILED = LOGS / "viewer.png"  # what was seen in the place of something else
 
 
@@ -164,6 +165,8 @@ class Viewer:
             with contextlib.suppress(subprocess.CalledProcessError):
                 picture = self.look() and self.picture()
                 if picture and seen(picture):
+                    SEEN.mkdir(exist_ok=True)
+                    shutil.copy(picture.path, SEEN / f"{what}.png")
                     return picture
             time.sleep(0.2)
         seen = "there is no window"
