@@ -88,20 +88,27 @@ hvbackend-y += \
 hvdisplay-y += \
 	backends/core/event.c \
 	backends/core/event_uv.c \
+	backends/display/display_canvas.c \
+	backends/display/display_card.c \
 	backends/display/display_child.c \
 	backends/display/display_config.c \
 	backends/display/display_hub.c \
 	backends/display/display_keys.c \
+	backends/display/display_kms.c \
+	backends/display/display_monitor.c \
 	backends/display/display_picture.c \
 	backends/display/display_png.c \
+	backends/display/display_region.c \
 	backends/display/display_report.c \
 	backends/display/display_sandbox.c \
+	backends/display/display_screen.c \
 	backends/display/display_shots.c \
 	backends/display/display_socket.c \
+	backends/display/display_uevent.c \
 	backends/display/display_viewer.c \
 	backends/display/hvd_display.c \
 	backends/io/control.c \
 	backends/io/io_cursor.c \
 	backends/io/sandbox.c
 
-hvdisplay-libs += libvncserver libpng
+hvdisplay-libs += libdrm libvncserver libpng

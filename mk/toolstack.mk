@@ -9,7 +9,8 @@ user-includes := -Ihypervisor/include/public -Ikmod/uapi -Itoolstack/lib/include
 	$(version-include) -I$(O)/libvirt-include
 user-cflags := -std=gnu11 -D_GNU_SOURCE $(warnings) -O2 $(debugflags) $(user-includes)
 user-libs := json-c libuv libfdt
-all-libs := $(sort $(user-libs) $(libhvd-libs) $(hvd-libs) $(hvsh-libs) $(hvio-libs) $(domain-xml-libs))
+all-libs := $(sort $(user-libs) $(libhvd-libs) $(hvd-libs) $(hvsh-libs) $(hvio-libs) $(hvdisplay-libs) \
+	$(domain-xml-libs))
 
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "core/container_of.h"
-#include "display/display_sandbox.h"
 
 static void forget(struct display_child *child)
 {
@@ -33,34 +32,38 @@ static void on_exit_of(struct event_watch *watch, unsigned int events)
 	child->on_end(child, status);
 }
 
-/* Both above those that they become, so that neither is lost on the way. */
-static bool move(int fd, int link)
+/* All above those that they become, so that none is lost on the way. */
+static bool move(const struct display_child_task *task)
 {
-	int high = fcntl(fd, F_DUPFD, DISPLAY_CHILD_FD_LINK + 1);
-	int high_link =
-		link >= 0 ? fcntl(link, F_DUPFD, DISPLAY_CHILD_FD_LINK + 1) : 0;
-	unsigned int rest = DISPLAY_CHILD_FD_LINK + (link >= 0);
+	int high[DISPLAY_CHILD_FDS_MAX];
+	unsigned int end = DISPLAY_CHILD_FD + (unsigned int)task->fd_count;
 
-	return high >= 0 && high_link >= 0 &&
-	       dup2(high, DISPLAY_CHILD_FD) >= 0 &&
-	       (link < 0 || dup2(high_link, DISPLAY_CHILD_FD_LINK) >= 0) &&
-	       syscall(SYS_close_range, rest, ~0u, 0) == 0;
+	for (size_t i = 0; i < task->fd_count; i++) {
+		high[i] = fcntl(task->fds[i], F_DUPFD, (int)end);
+		if (high[i] < 0) {
+			return false;
+		}
+	}
+	for (size_t i = 0; i < task->fd_count; i++) {
+		if (dup2(high[i], DISPLAY_CHILD_FD + (int)i) < 0) {
+			return false;
+		}
+	}
+	return syscall(SYS_close_range, end, ~0u, 0) == 0;
 }
 
-static int become(pid_t parent, int fd, int link, int (*work)(void *argument),
-		  void *argument)
+static int become(pid_t parent, const struct display_child_task *task)
 {
 	/* It may have ended before it was asked to take us along. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
-	    getppid() != parent || !move(fd, link) ||
-	    display_sandbox_child() != 0) {
+	    getppid() != parent || !move(task) || task->sandbox() != 0) {
 		return ECHILD;
 	}
-	return work(argument);
+	return task->work(task->argument);
 }
 
-int display_child_start(struct display_child *child, int fd, int link,
-			int (*work)(void *argument), void *argument)
+int display_child_start(struct display_child *child,
+			const struct display_child_task *task)
 {
 	pid_t parent = getpid();
 	pid_t pid = fork();
@@ -70,7 +73,7 @@ int display_child_start(struct display_child *child, int fd, int link,
 		return -errno;
 	}
 	if (pid == 0) {
-		_exit(become(parent, fd, link, work, argument));
+		_exit(become(parent, task));
 	}
 	child->pid = pid;
 	child->watch.cb = on_exit_of;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A process of its own for each viewer and each file that is written: libraries
- * that wait, and that read what strangers send, do so alone.  It is a fork of this
- * one with two descriptors and fewer rights, and ends at the latest with it.
+ * A process of its own for each viewer, each file that is written and what shows
+ * heads on monitors: libraries that wait, and that read what strangers send, do so
+ * alone.  It is a fork of this one with a few descriptors and fewer rights, and ends
+ * at the latest with it.
  *
  *   none -- start --> running -- it ends, on_end --> none
  */
@@ -10,13 +11,16 @@
 #define ZV_BACKENDS_DISPLAY_DISPLAY_CHILD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "core/event.h"
+#include "display/display_wire.h"
 
 /* What a child has of descriptors, beside 0 to 2. */
 #define DISPLAY_CHILD_FD 3 /* what it works on */
-#define DISPLAY_CHILD_FD_LINK 4 /* to us, if it was given one */
+#define DISPLAY_CHILD_FD_LINK 4 /* a viewer's, to us */
+#define DISPLAY_CHILD_FDS_MAX (2 + DISPLAY_HEADS_MAX)
 
 struct display_child {
 	struct event_loop *loop;
@@ -27,13 +31,20 @@ struct display_child {
 	void (*on_end)(struct display_child *child, int status);
 };
 
-/*
- * Forks; both descriptors stay the caller's, and link may be -1.  The child runs
- * work(argument), which returns its exit status.  Set loop and on_end before.  0,
- * or negative errno.
- */
-int display_child_start(struct display_child *child, int fd, int link,
-			int (*work)(void *argument), void *argument);
+struct display_child_task {
+	/* They stay the caller's, and become DISPLAY_CHILD_FD and up. */
+	int fds[DISPLAY_CHILD_FDS_MAX];
+	size_t fd_count;
+	/* Which rights it keeps: 0, or negative errno. */
+	int (*sandbox)(void);
+	/* Returns the exit status. */
+	int (*work)(void *argument);
+	void *argument;
+};
+
+/* Forks.  Set loop and on_end before.  0, or negative errno. */
+int display_child_start(struct display_child *child,
+			const struct display_child_task *task);
 /* Forgets it; that it ends with us is the kernel's work. */
 void display_child_forget(struct display_child *child);
 

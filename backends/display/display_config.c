@@ -95,6 +95,20 @@ static int parse_password(const struct io_cursor *at,
 	return 0;
 }
 
+static int parse_card(const struct io_cursor *at, struct display_config *config)
+{
+	struct json_object *card;
+
+	if (!json_object_object_get_ex(at->object, "card", &card)) {
+		return 0;
+	}
+	if (!json_object_is_type(card, json_type_boolean)) {
+		return io_cursor_fail(at, "card", "must be true or false");
+	}
+	config->card = json_object_get_boolean(card);
+	return 0;
+}
+
 static int parse_ids(const struct io_cursor *at, struct display_config *config)
 {
 	config->drop = json_object_object_get_ex(at->object, "uid", NULL) ||
@@ -112,7 +126,8 @@ static int parse_config(const struct io_cursor *at, struct display_config *ret)
 {
 	static const char *const known[] = { "cmd",    "zone",	 "heads",
 					     "memory", "listen", "password",
-					     "uid",    "gid",	 NULL };
+					     "card",   "uid",	 "gid",
+					     NULL };
 	const char *cmd;
 
 	if (io_cursor_check(at, known, NULL) != 0 || get_cmd(at, &cmd) != 0) {
@@ -129,6 +144,7 @@ static int parse_config(const struct io_cursor *at, struct display_config *ret)
 						&ret->memory) != 0 ||
 			       parse_listeners(at, ret) != 0 ||
 			       parse_password(at, ret) != 0 ||
+			       parse_card(at, ret) != 0 ||
 			       parse_ids(at, ret) != 0
 		       ? -1
 		       : 0;
@@ -168,6 +184,10 @@ static int parse_command(const struct io_cursor *at,
 		ret->kind = DISPLAY_COMMAND_DEVICE;
 		return io_cursor_check(at, known, NULL);
 	}
+	if (strcmp(cmd, "card") == 0) {
+		ret->kind = DISPLAY_COMMAND_CARD;
+		return io_cursor_check(at, known, NULL);
+	}
 	if (strcmp(cmd, "screenshot") == 0) {
 		ret->kind = DISPLAY_COMMAND_SCREENSHOT;
 		return io_cursor_u32(at, "id", 1, UINT32_MAX, &ret->id) != 0 ||
@@ -177,7 +197,7 @@ static int parse_command(const struct io_cursor *at,
 			       ? -1
 			       : io_cursor_check(at, known, of_screenshot);
 	}
-	return io_cursor_fail(at, "cmd", "must be device or screenshot");
+	return io_cursor_fail(at, "cmd", "must be device, card or screenshot");
 }
 
 int display_command_parse(const struct display_config *config, const char *line,

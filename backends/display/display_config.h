@@ -29,6 +29,7 @@ struct display_config {
 	} listen[DISPLAY_LISTEN_MAX];
 	bool has_password;
 	char password[DISPLAY_PASSWORD_MAX + 1];
+	bool card; /* there will be one to show heads on */
 	bool drop; /* to uid and gid */
 	uint32_t uid;
 	uint32_t gid;
@@ -37,6 +38,7 @@ struct display_config {
 enum display_command_kind {
 	DISPLAY_COMMAND_DEVICE, /* with the device's socket */
 	DISPLAY_COMMAND_SCREENSHOT, /* with the file */
+	DISPLAY_COMMAND_CARD, /* with the card */
 };
 
 struct display_command {

@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "core/container_of.h"
-#include "display/display_socket.h"
 #include "display/display_picture.h"
+#include "display/display_sandbox.h"
+#include "display/display_socket.h"
 
 /* Between two reports of sizes: a guest may change them as fast as it likes. */
 #define NEWS_MS 250u
@@ -48,7 +49,7 @@ static void forget_input(struct display_hub *hub)
 	memset(hub->releases, 0, sizeof(hub->releases));
 	memset(hub->motion_due, 0, sizeof(hub->motion_due));
 	memset(hub->mode_due, 0, sizeof(hub->mode_due));
-	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
+	for (size_t i = 0; i < DISPLAY_LOOKS_MAX; i++) {
 		memset(hub->viewers[i].keys, 0, sizeof(hub->viewers[i].keys));
 		hub->viewers[i].motion.buttons = 0;
 	}
@@ -266,16 +267,17 @@ static bool send_scanout(struct display_hub_viewer *viewer)
 
 static bool send_pointer(struct display_hub_viewer *viewer)
 {
-	const struct display_message message = {
+	struct display_message message = {
 		.type = DISPLAY_POINTER,
 		.head = viewer->head,
 		.pointer = pointer_of(viewer),
 	};
 
+	message.pointer.has_picture = viewer->pointer_picture_due;
 	if (viewer->pointer_due && !send_viewer(viewer, &message)) {
 		return false;
 	}
-	viewer->pointer_due = false;
+	viewer->pointer_due = viewer->pointer_picture_due = false;
 	return true;
 }
 
@@ -352,7 +354,7 @@ static void on_scanout(struct display_hub *hub,
 		hub->news_due = true;
 		(void)event_timer(hub->loop, &hub->news, NEWS_MS);
 	}
-	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
+	for (size_t i = 0; i < DISPLAY_LOOKS_MAX; i++) {
 		struct display_hub_viewer *viewer = &hub->viewers[i];
 
 		if (viewer->head == message->head) {
@@ -367,7 +369,7 @@ static void on_scanout(struct display_hub *hub,
 static void on_damage(struct display_hub *hub,
 		      const struct display_message *message)
 {
-	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
+	for (size_t i = 0; i < DISPLAY_LOOKS_MAX; i++) {
 		struct display_hub_viewer *viewer = &hub->viewers[i];
 
 		if (viewer->head == message->head && !viewer->scanout_due) {
@@ -381,18 +383,26 @@ static void on_damage(struct display_hub *hub,
 static void on_pointer(struct display_hub *hub,
 		       const struct display_message *message)
 {
-	bool new_head = message->head != hub->pointer_head;
+	bool picture = message->pointer.has_picture != 0 ||
+		       message->head != hub->pointer_head;
 
 	hub->pointer_head = message->head;
 	if (message->pointer.has_picture != 0) {
 		hub->pointer = message->pointer;
 	}
-	if (!new_head && message->pointer.has_picture == 0) {
-		return;
-	}
-	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
-		hub->viewers[i].pointer_due = true;
-		flush_viewer(&hub->viewers[i]);
+	hub->pointer.x = message->pointer.x;
+	hub->pointer.y = message->pointer.y;
+	hub->pointer.hot_x = message->pointer.hot_x;
+	hub->pointer.hot_y = message->pointer.hot_y;
+	for (size_t i = 0; i < DISPLAY_LOOKS_MAX; i++) {
+		struct display_hub_viewer *viewer = &hub->viewers[i];
+
+		if (picture ||
+		    (viewer->is_monitor && viewer->head == message->head)) {
+			viewer->pointer_due = true;
+			viewer->pointer_picture_due |= picture;
+			flush_viewer(viewer);
+		}
 	}
 }
 
@@ -413,6 +423,23 @@ static bool pointer_fits(const struct display_pointer *pointer, uint64_t memory)
 		display_picture_fits(&picture, memory));
 }
 
+/* A device that is new knows of what is in the definition only. */
+static void offer_modes(struct display_hub *hub)
+{
+	for (size_t i = 0; i < DISPLAY_LOOKS_MAX; i++) {
+		struct display_hub_viewer *viewer = &hub->viewers[i];
+		const struct display_message message = {
+			.type = DISPLAY_MODE,
+			.head = viewer->head,
+			.mode = viewer->mode,
+		};
+
+		if (viewer->fd >= 0 && viewer->mode.width != 0) {
+			on_mode(viewer, &message);
+		}
+	}
+}
+
 /* false: it is none that a device may send now. */
 static bool take_from_device(struct display_hub *hub,
 			     const struct display_message *message)
@@ -421,6 +448,9 @@ static bool take_from_device(struct display_hub *hub,
 		hub->greeted = message->type == DISPLAY_HELLO &&
 			       message->hello.version == DISPLAY_VERSION &&
 			       message->hello.heads == hub->heads;
+		if (hub->greeted) {
+			offer_modes(hub);
+		}
 		return hub->greeted;
 	}
 	if (message->head >= hub->heads) {
@@ -558,6 +588,42 @@ static bool take_from_viewer(struct display_hub_viewer *viewer,
 	return true;
 }
 
+static bool is_text(const char *text, size_t size)
+{
+	return memchr(text, '\0', size) != NULL;
+}
+
+static bool take_from_monitor(struct display_hub_viewer *viewer,
+			      struct display_message *message)
+{
+	struct display_hub *hub = viewer->hub;
+
+	message->head = viewer->head;
+	switch (message->type) {
+	case DISPLAY_MONITOR:
+		if (!is_text(message->monitor.connector,
+			     sizeof(message->monitor.connector)) ||
+		    message->monitor.width > DISPLAY_SIDE_MAX ||
+		    message->monitor.height > DISPLAY_SIDE_MAX) {
+			return false;
+		}
+		if (message->monitor.width == 0) {
+			viewer->mode.width = 0;
+		}
+		hub->on_monitor(hub, viewer->head, &message->monitor);
+		return true;
+	case DISPLAY_MODE:
+		if (!in_range(message)) {
+			return false;
+		}
+		viewer->mode = message->mode;
+		on_mode(viewer, message);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void on_viewer(struct event_watch *watch, unsigned int events)
 {
 	struct display_hub_viewer *viewer =
@@ -569,7 +635,9 @@ static void on_viewer(struct event_watch *watch, unsigned int events)
 		flush_viewer(viewer);
 	}
 	rc = display_socket_receive(viewer->fd, &message);
-	if (rc == 0 && !take_from_viewer(viewer, &message)) {
+	if (rc == 0 &&
+	    !(viewer->is_monitor ? take_from_monitor(viewer, &message)
+				 : take_from_viewer(viewer, &message))) {
 		rc = -EPROTO;
 	}
 	if (rc != 0 && rc != -EAGAIN) {
@@ -621,8 +689,14 @@ static int start_viewer(struct display_hub *hub,
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0) {
 		return -errno;
 	}
-	rc = display_child_start(&viewer->child, fd, link[1],
-				 display_viewer_run, &what);
+	rc = display_child_start(&viewer->child,
+				 &(struct display_child_task){
+					 .fds = { fd, link[1] },
+					 .fd_count = 2,
+					 .sandbox = display_sandbox_child,
+					 .work = display_viewer_run,
+					 .argument = &what,
+				 });
 	close(link[1]);
 	viewer->fd = link[0];
 	if (rc == 0) {
@@ -660,11 +734,79 @@ void display_hub_add(struct display_hub *hub, uint32_t head, int fd)
 	close(fd);
 }
 
+/* ---------------------------------------------------------------- monitors */
+
+static struct display_hub_viewer *monitor_of(struct display_hub *hub,
+					     uint32_t head)
+{
+	return &hub->viewers[DISPLAY_VIEWERS_MAX + head];
+}
+
+/* What it has to be told at first is all. */
+static int open_monitor(struct display_hub *hub, uint32_t head, int *ret_link)
+{
+	struct display_hub_viewer *viewer = monitor_of(hub, head);
+	int link[2];
+	int rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0) {
+		return -errno;
+	}
+	*viewer = (struct display_hub_viewer){
+		.hub = hub,
+		.head = head,
+		.fd = link[0],
+		.watch = { .cb = on_viewer },
+		.is_monitor = true,
+		.scanout_due = true,
+		.pointer_due = true,
+		.pointer_picture_due = true,
+	};
+	rc = event_watch(hub->loop, &viewer->watch, viewer->fd, EVENT_READ);
+	if (rc != 0) {
+		close(link[0]);
+		close(link[1]);
+		viewer->fd = -1;
+		return rc;
+	}
+	*ret_link = link[1];
+	flush_viewer(viewer);
+	return 0;
+}
+
+int display_hub_open_monitors(struct display_hub *hub, int *ret_links)
+{
+	uint32_t head = 0;
+	int rc = 0;
+
+	display_hub_close_monitors(hub);
+	while (rc == 0 && head < hub->heads) {
+		rc = open_monitor(hub, head, &ret_links[head]);
+		head += rc == 0;
+	}
+	while (rc != 0 && head > 0) {
+		close(ret_links[--head]);
+	}
+	if (rc != 0) {
+		display_hub_close_monitors(hub);
+	}
+	return rc;
+}
+
+void display_hub_close_monitors(struct display_hub *hub)
+{
+	for (uint32_t head = 0; head < DISPLAY_HEADS_MAX; head++) {
+		close_viewer(monitor_of(hub, head));
+	}
+}
+
+/* -------------------------------------------------------------------- life */
+
 void display_hub_init(struct display_hub *hub)
 {
 	hub->device = -1;
 	hub->news.cb = on_news;
-	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
+	for (size_t i = 0; i < DISPLAY_LOOKS_MAX; i++) {
 		hub->viewers[i].hub = hub;
 		hub->viewers[i].fd = -1;
 	}
@@ -676,7 +818,7 @@ void display_hub_fini(struct display_hub *hub)
 	if (hub->news_due) {
 		(void)event_timer(hub->loop, &hub->news, EVENT_NEVER);
 	}
-	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
+	for (size_t i = 0; i < DISPLAY_LOOKS_MAX; i++) {
 		close_viewer(&hub->viewers[i]);
 		display_child_forget(&hub->viewers[i].child);
 	}

@@ -18,6 +18,8 @@
 #include "display/display_wire.h"
 
 #define DISPLAY_VIEWERS_MAX 16u
+/* ... and after them each head's monitor, which looks as they do. */
+#define DISPLAY_LOOKS_MAX (DISPLAY_VIEWERS_MAX + DISPLAY_HEADS_MAX)
 #define DISPLAY_KEY_BYTES ((DISPLAY_KEY_MAX + 8u) / 8u)
 
 struct display_hub;
@@ -31,10 +33,13 @@ struct display_hub_viewer {
 	bool waiting; /* until the link has room, for what is due */
 	bool scanout_due;
 	bool pointer_due;
+	bool pointer_picture_due; /* with it */
 	struct display_damage damage; /* due; width 0: none */
 	bool entered; /* it is let in */
 	uint8_t keys[DISPLAY_KEY_BYTES]; /* bits: it holds them down */
 	struct display_motion motion; /* its last */
+	bool is_monitor; /* it has no process of its own, and draws the pointer */
+	struct display_mode mode; /* a monitor's; width 0: none */
 };
 
 struct display_hub {
@@ -49,6 +54,9 @@ struct display_hub {
 	/* What a head shows has another size, 0 if there is nothing. */
 	void (*on_shows)(struct display_hub *hub, uint32_t head, uint32_t width,
 			 uint32_t height);
+	/* On what a head is shown. */
+	void (*on_monitor)(struct display_hub *hub, uint32_t head,
+			   const struct display_monitor *monitor);
 	void *owner;
 
 	int device; /* its socket; -1: none */
@@ -70,7 +78,7 @@ struct display_hub {
 	bool mode_due[DISPLAY_HEADS_MAX];
 	struct display_mode mode[DISPLAY_HEADS_MAX];
 
-	struct display_hub_viewer viewers[DISPLAY_VIEWERS_MAX];
+	struct display_hub_viewer viewers[DISPLAY_LOOKS_MAX];
 	size_t count; /* of those who are let in */
 };
 
@@ -83,5 +91,12 @@ void display_hub_set_device(struct display_hub *hub, int fd);
 
 /* A connection for that head; fd is the hub's, and closed if there is no room. */
 void display_hub_add(struct display_hub *hub, uint32_t head, int fd);
+
+/*
+ * A link for each head, to who shows them on monitors; ret_links[heads] are the
+ * caller's.  0, or negative errno and there are none.
+ */
+int display_hub_open_monitors(struct display_hub *hub, int *ret_links);
+void display_hub_close_monitors(struct display_hub *hub);
 
 #endif /* ZV_BACKENDS_DISPLAY_DISPLAY_HUB_H */

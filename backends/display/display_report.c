@@ -2,6 +2,7 @@
 #include "display/display_report.h"
 
 #include <json-c/json.h>
+#include <string.h>
 
 static void add_number(struct json_object *object, const char *key,
 		       uint64_t value)
@@ -9,11 +10,17 @@ static void add_number(struct json_object *object, const char *key,
 	json_object_object_add(object, key, json_object_new_uint64(value));
 }
 
+static void add_text(struct json_object *object, const char *key,
+		     const char *text)
+{
+	json_object_object_add(object, key, json_object_new_string(text));
+}
+
 static struct json_object *make(const char *event)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "event", json_object_new_string(event));
+	add_text(object, "event", event);
 	return object;
 }
 
@@ -43,8 +50,31 @@ void display_report_shot(struct control *control, uint32_t id, const char *why)
 
 	add_number(object, "id", id);
 	if (why != NULL) {
-		json_object_object_add(object, "reason",
-				       json_object_new_string(why));
+		add_text(object, "reason", why);
 	}
+	control_send(control, object);
+}
+
+void display_report_monitor(struct control *control, uint32_t head,
+			    const struct display_monitor *monitor)
+{
+	struct json_object *object = make("monitor");
+
+	add_number(object, "head", head);
+	add_text(object, "connector", monitor->connector);
+	add_number(object, "width", monitor->width);
+	add_number(object, "height", monitor->height);
+	add_number(object, "refresh", monitor->refresh);
+	if (monitor->error != 0) {
+		add_text(object, "reason", strerror((int)monitor->error));
+	}
+	control_send(control, object);
+}
+
+void display_report_no_card(struct control *control, const char *why)
+{
+	struct json_object *object = make("no-card");
+
+	add_text(object, "reason", why);
 	control_send(control, object);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "display/display_sandbox.h"
 
+#include <drm.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
@@ -22,11 +23,12 @@
 /* What fork() asks of clone(). */
 #define FORK_FLAGS (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD)
 
-/* The C library: memory, locks, signals, the end. */
-#define ALLOW_LIBRARY                                                        \
+/* The C library: memory (and maps of that kind), locks, signals, the end. */
+#define DATA_MAP (MAP_PRIVATE | MAP_ANONYMOUS)
+#define ALLOW_LIBRARY(map)                                                   \
 	ALLOW(brk),                                                          \
 		ALLOW_IF(mmap, ARG(2), MUST_BE_WITHIN(DATA_PROT), ARG(3),    \
-			 IS(MAP_PRIVATE | MAP_ANONYMOUS)),                   \
+			 IS(DATA_MAP), IS(map)),                             \
 		ALLOW(munmap), ALLOW_IF(mremap, ARG(3), IS(MREMAP_MAYMOVE)), \
 		ALLOW_IF(mprotect, ARG(2), IS_WITHIN(DATA_PROT)),            \
 		ALLOW(madvise),                                              \
@@ -53,16 +55,29 @@
 		ALLOW(setsockopt), ALLOW(uname), ALLOW(setitimer),           \
 		ALLOW(gettimeofday)
 
-int display_sandbox(void)
+/* display_kms.c: its monitors, their modes, pictures, and flips. */
+#define CARD_CALLS(call)                                                       \
+	call(DRM_IOCTL_MODE_GETRESOURCES), call(DRM_IOCTL_MODE_GETCONNECTOR),  \
+		call(DRM_IOCTL_MODE_GETENCODER), call(DRM_IOCTL_MODE_SETCRTC), \
+		call(DRM_IOCTL_MODE_ADDFB), call(DRM_IOCTL_MODE_RMFB),         \
+		call(DRM_IOCTL_MODE_PAGE_FLIP),                                \
+		call(DRM_IOCTL_MODE_CREATE_DUMB),                              \
+		call(DRM_IOCTL_MODE_MAP_DUMB),                                 \
+		call(DRM_IOCTL_MODE_DESTROY_DUMB)
+
+int display_sandbox(bool card)
 {
+	/* What the child that has the card may; else calls that are passed anyway. */
+	const uint32_t map = card ? MAP_SHARED : DATA_MAP;
+#define IS_OF_CARD(number) IS(card ? (uint32_t)(number) : FIONBIO)
 	const struct rlimit data = { DATA_MAX, DATA_MAX };
 	struct sock_filter code[] = {
 		BEGIN,
 		ALLOW_CHILD,
-		ALLOW_LIBRARY,
+		ALLOW_LIBRARY(map),
 		/* the loop; FIONBIO is libuv's for each watched fd */
 		ALLOW(writev),
-		ALLOW_IF(ioctl, ARG(1), IS(FIONBIO)),
+		ALLOW_IF(ioctl, ARG(1), IS(FIONBIO), CARD_CALLS(IS_OF_CARD)),
 		ALLOW_IF(recvmsg, ARG(2), IS(MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
 		ALLOW(eventfd2),
 		ALLOW(epoll_ctl),
@@ -106,8 +121,29 @@ int display_sandbox_child(void)
 	struct sock_filter code[] = {
 		BEGIN,
 		ALLOW_CHILD,
-		ALLOW_LIBRARY,
+		ALLOW_LIBRARY(DATA_MAP),
 		ALLOW_IF(fcntl, ARG(1), IS(F_GETFL), IS(F_SETFL)),
+		REFUSE,
+	};
+
+	return FILTER_WANTED ? INSTALL(code) : 0;
+}
+
+int display_sandbox_screen(void)
+{
+	struct sock_filter code[] = {
+		BEGIN,
+		ALLOW_LIBRARY(MAP_SHARED),
+		/* the links, what the kernel says, ends of flips */
+		ALLOW(recvfrom),
+		ALLOW_IF(sendto, ARG(3), IS(MSG_NOSIGNAL)),
+		ALLOW(read),
+#ifdef SYS_poll
+		ALLOW(poll),
+#endif
+		ALLOW(ppoll),
+		ALLOW(write), /* what it says when it is broken */
+		ALLOW_IF(ioctl, ARG(1), CARD_CALLS(IS)),
 		REFUSE,
 	};
 

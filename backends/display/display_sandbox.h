@@ -7,8 +7,13 @@
 #ifndef ZV_BACKENDS_DISPLAY_DISPLAY_SANDBOX_H
 #define ZV_BACKENDS_DISPLAY_DISPLAY_SANDBOX_H
 
-int display_sandbox(void);
+#include <stdbool.h>
+
+/* card: one of its children shows heads on a graphics card. */
+int display_sandbox(bool card);
 /* On top of it, in a child. */
 int display_sandbox_child(void);
+/* The same in the one that has the card. */
+int display_sandbox_screen(void);
 
 #endif /* ZV_BACKENDS_DISPLAY_DISPLAY_SANDBOX_H */

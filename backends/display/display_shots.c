@@ -10,6 +10,7 @@
 
 #include "core/container_of.h"
 #include "display/display_png.h"
+#include "display/display_sandbox.h"
 
 struct work {
 	const uint8_t *memory;
@@ -71,8 +72,14 @@ static void on_next(struct event_defer *defer)
 		finish(shots, why);
 		return;
 	}
-	rc = display_child_start(&shots->child, shots->queue[0].fd, -1,
-				 write_file, &work);
+	rc = display_child_start(&shots->child,
+				 &(struct display_child_task){
+					 .fds = { shots->queue[0].fd },
+					 .fd_count = 1,
+					 .sandbox = display_sandbox_child,
+					 .work = write_file,
+					 .argument = &work,
+				 });
 	if (rc != 0) {
 		finish(shots, strerror(-rc));
 	}

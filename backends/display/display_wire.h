@@ -8,6 +8,8 @@
  * is closed.  Neither ever waits for the other.
  *
  * On a new socket the device says HELLO, then SCANOUT for each head and POINTER.
+ *
+ * hvd-display speaks the same with its own children: to those it is the device.
  */
 #ifndef ZV_BACKENDS_DISPLAY_DISPLAY_WIRE_H
 #define ZV_BACKENDS_DISPLAY_DISPLAY_WIRE_H
@@ -25,6 +27,7 @@
 #define DISPLAY_MODE_HEIGHT_MIN 480u
 #define DISPLAY_MODE_WIDTH_MAX 4096u
 #define DISPLAY_MODE_HEIGHT_MAX 2160u
+#define DISPLAY_CONNECTOR_MAX 31u /* characters of its name */
 
 enum display_type {
 	/* from the device */
@@ -37,6 +40,8 @@ enum display_type {
 	DISPLAY_MOTION = 17,
 	DISPLAY_WHEEL = 18,
 	DISPLAY_MODE = 19,
+	/* not to a device: from who shows it to hvd-display */
+	DISPLAY_MONITOR = 32,
 };
 
 struct display_hello {
@@ -97,6 +102,16 @@ struct display_mode {
 	uint32_t height;
 };
 
+/* On what the head is shown. */
+struct display_monitor {
+	uint32_t width; /* pixels; 0: on nothing */
+	uint32_t height;
+	uint32_t refresh; /* Hz */
+	uint32_t error; /* an errno: why the connector shows nothing; else 0 */
+	char connector[DISPLAY_CONNECTOR_MAX +
+		       1]; /* ends with a NUL; or empty */
+};
+
 /* Little-endian.  What a type does not use is 0, and is not looked at. */
 struct display_message {
 	uint32_t type; /* enum display_type */
@@ -110,6 +125,7 @@ struct display_message {
 		struct display_motion motion;
 		struct display_wheel wheel;
 		struct display_mode mode;
+		struct display_monitor monitor;
 		uint8_t size[56];
 	};
 };

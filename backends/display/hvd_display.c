@@ -19,11 +19,13 @@
 
 #include "core/container_of.h"
 #include "core/event_uv.h"
+#include "display/display_card.h"
 #include "display/display_config.h"
 #include "display/display_hub.h"
 #include "display/display_report.h"
 #include "display/display_sandbox.h"
 #include "display/display_shots.h"
+#include "display/display_uevent.h"
 #include "display/display_viewer.h"
 #include "io/control.h"
 #include "io/sandbox.h"
@@ -43,6 +45,7 @@ struct hvd_display {
 	struct display_config config;
 	struct display_hub hub;
 	struct display_shots shots;
+	struct display_card card;
 	struct listener listeners[DISPLAY_LISTEN_MAX];
 	bool configured;
 	bool serving;
@@ -67,6 +70,7 @@ static void on_end(struct event_defer *defer)
 		event_unwatch(&d->event.loop, &d->listeners[i].watch);
 	}
 	if (d->serving) {
+		display_card_fini(&d->card);
 		display_shots_fini(&d->shots);
 		display_hub_fini(&d->hub);
 	}
@@ -151,6 +155,21 @@ static void on_shot(struct display_shots *shots, uint32_t id, const char *why)
 	display_report_shot(&d->control, id, why);
 }
 
+static void on_monitor(struct display_hub *hub, uint32_t head,
+		       const struct display_monitor *monitor)
+{
+	struct hvd_display *d = hub->owner;
+
+	display_report_monitor(&d->control, head, monitor);
+}
+
+static void on_no_card(struct display_card *card, const char *why)
+{
+	struct hvd_display *d = card->owner;
+
+	display_report_no_card(&d->control, why);
+}
+
 /* It does not get smaller: hvd holds it, and only hvd could do that. */
 static int map_memory(struct hvd_display *d)
 {
@@ -197,6 +216,14 @@ static const char *prepare(struct hvd_display *d, int *ret_error)
 			return "a listening socket";
 		}
 	}
+	if (d->config.card) {
+		/* Before there is a network namespace that hears nothing. */
+		d->card.uevents = display_uevent_open();
+		*ret_error = d->card.uevents < 0 ? d->card.uevents : 0;
+		if (*ret_error != 0) {
+			return "hearing of monitors";
+		}
+	}
 	display_viewer_prepare();
 	*ret_error = sandbox_isolate(&what);
 	if (*ret_error == 0) {
@@ -205,7 +232,7 @@ static const char *prepare(struct hvd_display *d, int *ret_error)
 	if (*ret_error != 0) {
 		return what;
 	}
-	*ret_error = display_sandbox();
+	*ret_error = display_sandbox(d->config.card);
 	return *ret_error != 0 ? "system call filter" : NULL;
 }
 
@@ -220,12 +247,18 @@ static void serve(struct hvd_display *d)
 	d->hub.password = d->config.has_password ? d->config.password : NULL;
 	d->hub.on_viewers = on_viewers;
 	d->hub.on_shows = on_shows;
+	d->hub.on_monitor = on_monitor;
 	d->hub.owner = d;
 	d->shots.hub = &d->hub;
 	d->shots.on_shot = on_shot;
 	d->shots.owner = d;
+	d->card.hub = &d->hub;
+	d->card.uevents = -1;
+	d->card.on_end = on_no_card;
+	d->card.owner = d;
 	display_hub_init(&d->hub);
 	display_shots_init(&d->shots);
+	display_card_init(&d->card);
 	d->serving = true;
 	what = prepare(d, &error);
 	if (what != NULL) {
@@ -278,6 +311,9 @@ static void on_line(struct control *control, const char *line, size_t len)
 	switch (command.kind) {
 	case DISPLAY_COMMAND_DEVICE:
 		set_device(d);
+		break;
+	case DISPLAY_COMMAND_CARD:
+		display_card_give(&d->card, control_take_fd(&d->control));
 		break;
 	case DISPLAY_COMMAND_SCREENSHOT:
 		display_shots_add(&d->shots, command.id, command.head,
