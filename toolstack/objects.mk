@@ -90,6 +90,7 @@ hvd-y += backends/core/rate.c \
 	toolstack/daemon/core_file.c \
 	toolstack/daemon/daemon.c \
 	toolstack/daemon/device_status.c \
+	toolstack/daemon/display_card.c \
 	toolstack/daemon/display_listen.c \
 	toolstack/daemon/display_process.c \
 	toolstack/daemon/dump_file.c \

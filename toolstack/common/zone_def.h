@@ -154,6 +154,7 @@ struct zone_gpu {
 	uint32_t height;
 	uint64_t memory; /* bytes, for pictures */
 	struct zone_vnc vnc;
+	char *card; /* of zone0, on whose monitors it is shown; NULL: none */
 };
 
 /* A virtio device; its place in the list is its slot. */

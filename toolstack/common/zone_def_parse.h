@@ -135,6 +135,8 @@ int zone_gpu_memory(struct def_parser *p, const char *path,
 		    struct json_object *value, struct zone_device *device);
 int zone_gpu_vnc(struct def_parser *p, const char *path,
 		 struct json_object *value, struct zone_device *device);
+int zone_gpu_card(struct def_parser *p, const char *path,
+		  struct json_object *value, struct zone_device *device);
 void zone_gpu_defaults(const struct zone_def *def, struct zone_device *device);
 /* Is there memory for what its heads show, and a port for each? */
 int zone_gpu_check(struct def_parser *p, const char *path,

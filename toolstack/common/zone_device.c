@@ -86,9 +86,11 @@ static void clear_device(struct zone_device *device)
 	free(device->path);
 	free(device->xml);
 	free(device->gpu.vnc.password_file);
+	free(device->gpu.card);
 	device->path = NULL;
 	device->xml = NULL;
 	device->gpu.vnc.password_file = NULL;
+	device->gpu.card = NULL;
 }
 
 /* --------------------------------------------------------------- disk */
@@ -478,6 +480,7 @@ static const struct device_type types[] = {
 			{ "height", zone_gpu_height, true },
 			{ "memory", zone_gpu_memory, false },
 			{ "vnc", zone_gpu_vnc, false },
+			{ "card", zone_gpu_card, false },
 		},
 		.set_defaults = zone_gpu_defaults,
 		.check = zone_gpu_check,
@@ -883,9 +886,10 @@ bool zone_devices_copy(const struct zone_def *from, struct zone_def *to)
 
 		*copy = *device;
 		copy->path = copy->xml = NULL;
-		copy->gpu.vnc.password_file = NULL;
+		copy->gpu.vnc.password_file = copy->gpu.card = NULL;
 		if (!copy_text(device->gpu.vnc.password_file,
 			       &copy->gpu.vnc.password_file) ||
+		    !copy_text(device->gpu.card, &copy->gpu.card) ||
 		    !copy_text(device->path, &copy->path) ||
 		    !copy_text(device->xml, &copy->xml)) {
 			clear_device(copy);

@@ -192,6 +192,12 @@ int zone_gpu_vnc(struct def_parser *p, const char *path,
 	return 0;
 }
 
+int zone_gpu_card(struct def_parser *p, const char *path,
+		  struct json_object *value, struct zone_device *device)
+{
+	return def_get_path(p, path, value, &device->gpu.card);
+}
+
 void zone_gpu_defaults(const struct zone_def *def, struct zone_device *device)
 {
 	(void)def;
@@ -269,6 +275,10 @@ void zone_gpu_to_json(const struct zone_device *device,
 	if (gpu->vnc.on) {
 		vnc_to_json(&gpu->vnc, json);
 	}
+	if (gpu->card) {
+		json_object_object_add(json, "card",
+				       json_object_new_string(gpu->card));
+	}
 }
 
 static bool same_text(const char *a, const char *b)
@@ -282,7 +292,8 @@ bool zone_gpu_equal(const struct zone_gpu *a, const struct zone_gpu *b)
 	       a->height == b->height && a->memory == b->memory &&
 	       a->vnc.on == b->vnc.on && a->vnc.port == b->vnc.port &&
 	       strcmp(a->vnc.address, b->vnc.address) == 0 &&
-	       same_text(a->vnc.password_file, b->vnc.password_file);
+	       same_text(a->vnc.password_file, b->vnc.password_file) &&
+	       same_text(a->card, b->card);
 }
 
 /* -------------------------------------------------------------- input */

@@ -28,6 +28,7 @@
 #define SHOTS_MAX 8u /* so many wait at hvd-display */
 #define VIEWERS_MAX 100000
 #define SIDE_MAX 16384
+#define REFRESH_MAX 10000
 
 /* One started process.  It outlives its place in struct display_process. */
 struct display_child {
@@ -281,6 +282,7 @@ static void gone(struct display_process *display)
 {
 	display->child = NULL;
 	display->connected = display->pending >= 0;
+	display_card_release(&display->card);
 	log_gone(display);
 	display->restarts++;
 	uv_timer_start(&display->timer, on_retry,
@@ -382,6 +384,45 @@ static void handle_shows(struct display_process *display,
 	display->head[head].height = width ? (uint32_t)height : 0;
 }
 
+static void handle_monitor(struct display_process *display,
+			   struct json_object *message)
+{
+	struct display_monitor monitor;
+	int64_t width;
+	int64_t height;
+	int64_t refresh;
+	int64_t head;
+
+	if (get_number(message, "head", display->heads - 1, &head) < 0 ||
+	    get_number(message, "width", SIDE_MAX, &width) < 0 ||
+	    get_number(message, "height", SIDE_MAX, &height) < 0 ||
+	    get_number(message, "refresh", REFRESH_MAX, &refresh) < 0) {
+		display_process_replace(display, "said nonsense of a monitor");
+		return;
+	}
+	monitor.width = height ? (uint32_t)width : 0;
+	monitor.height = width ? (uint32_t)height : 0;
+	monitor.refresh = (uint32_t)refresh;
+	get_text(message, "connector", "", monitor.connector,
+		 sizeof(monitor.connector));
+	get_text(message, "reason", "", monitor.error, sizeof(monitor.error));
+	display->head[head].monitor = monitor;
+	display_card_shows(&display->card);
+}
+
+static void handle_no_card(struct display_process *display,
+			   struct json_object *message)
+{
+	char why[160];
+
+	get_text(message, "reason", "it did not say why", why, sizeof(why));
+	for (uint32_t head = 0; head < display->heads; head++) {
+		memset(&display->head[head].monitor, 0,
+		       sizeof(display->head[head].monitor));
+	}
+	display_card_lost(&display->card, why);
+}
+
 static void handle_shot(struct display_process *display,
 			struct json_object *message)
 {
@@ -429,6 +470,7 @@ static void handle_event(struct display_process *display,
 		{ "ready", handle_ready },     { "viewers", handle_viewers },
 		{ "shows", handle_shows },     { "screenshot", handle_shot },
 		{ "refused", handle_refusal }, { "fatal", handle_fatal },
+		{ "monitor", handle_monitor }, { "no-card", handle_no_card },
 	};
 	char name[32];
 
@@ -592,6 +634,10 @@ static void configure(struct display_process *display)
 	if (display->password[0]) {
 		add_text(json, "password", display->password);
 	}
+	if (display->card.path[0]) {
+		json_object_object_add(json, "card",
+				       json_object_new_boolean(true));
+	}
 	if (geteuid() == 0 && io_user_find(&uid, &gid)) {
 		add_uint(json, "uid", uid);
 		add_uint(json, "gid", gid);
@@ -604,6 +650,29 @@ static void send_socket(struct display_process *display)
 	say(display, command("device"), display->pending);
 	close(display->pending);
 	display->pending = -1;
+}
+
+/* hvd keeps it, too: to take it away again at once. */
+static void send_card(struct display_process *display)
+{
+	int fd = display_card_take(&display->card);
+
+	if (fd >= 0) {
+		say(display, command("card"), fd);
+	}
+}
+
+/* A process that is yet to be started is given it then. */
+static void on_card_wanted(struct display_card *card)
+{
+	struct display_process *display =
+		(struct display_process *)((char *)card -
+					   offsetof(struct display_process,
+						    card));
+
+	if (display->child && !display->child->broken) {
+		send_card(display);
+	}
 }
 
 static void fail_start(struct display_process *display,
@@ -642,6 +711,7 @@ static void begin(struct display_process *display)
 			  on_child_read) < 0) {
 		display_process_replace(display, "cannot be listened to");
 	}
+	send_card(display);
 	if (display->pending >= 0) {
 		send_socket(display);
 	} else if (!display->connected) {
@@ -685,14 +755,17 @@ void display_process_init(struct display_process *display, uv_loop_t *loop,
 	uv_timer_init(loop, &display->timer);
 	uv_timer_init(loop, &display->patience);
 	display->timer.data = display->patience.data = display;
+	display_card_init(&display->card, loop, zone, on_card_wanted);
+	display->card.timer.data = display; /* whose handle it is */
 }
 
 void display_process_start(struct display_process *display,
 			   const struct zone_gpu *gpu, const char *video,
 			   const char *password,
-			   const struct display_listen *listen)
+			   const struct display_listen *listen, int card)
 {
 	display->on = true;
+	display_card_hold(&display->card, gpu->card ? gpu->card : "", card);
 	display->heads = gpu->heads;
 	display->memory = gpu->memory;
 	snprintf(display->video, sizeof(display->video), "%s", video);
@@ -722,6 +795,8 @@ void display_process_stop(struct display_process *display)
 	display->connected = false;
 	explicit_bzero(display->password, sizeof(display->password));
 	display_listen_close(&display->listen);
+	display_card_release(&display->card);
+	display->card.path[0] = '\0';
 	forget_pictures(display);
 	fail_shots(display, "it was stopped");
 }
@@ -745,4 +820,5 @@ void display_process_close(struct display_process *display,
 	}
 	uv_close((uv_handle_t *)&display->timer, on_closed);
 	uv_close((uv_handle_t *)&display->patience, on_closed);
+	uv_close((uv_handle_t *)&display->card.timer, on_closed);
 }

@@ -7,6 +7,9 @@
  *   idle --give()--> runs --dies--> waits --time--> runs, wants a socket (ops)
  *   any --stop--> idle
  *
+ * A card is given to each new process, and again when nothing is shown on it
+ * (display_card.h).
+ *
  * hvd-display gets: fd 3 a socket for newline-separated JSON, fd 4 the video memory,
  * read-only, and from 5 on the listening sockets.  It ends when fd 3 does.  What it
  * says is checked: it talks to viewers that may have taken it over.
@@ -18,6 +21,7 @@
 #include <uv.h>
 
 #include "backoff.h"
+#include "display_card.h"
 #include "display_listen.h"
 #include "zerror.h"
 #include "zone_def.h"
@@ -34,6 +38,15 @@ struct display_process_ops {
 	void (*wants_socket)(struct display_process *display);
 	/* There are display->viewers now. */
 	void (*viewers)(struct display_process *display);
+};
+
+/* On what a head is shown, of the card. */
+struct display_monitor {
+	char connector[32]; /* "HDMI-A-1"; empty: on none */
+	uint32_t width; /* pixels of its mode; 0: on none */
+	uint32_t height;
+	uint32_t refresh; /* Hz */
+	char error[96]; /* why it shows nothing; or empty */
 };
 
 /* Takes what is told of a picture; error NULL: it is written. */
@@ -59,7 +72,9 @@ struct display_process {
 	struct {
 		uint32_t width; /* 0: it shows nothing */
 		uint32_t height;
+		struct display_monitor monitor;
 	} head[ZONE_DEF_HEADS_MAX];
+	struct display_card card;
 	struct display_shot *shots; /* pictures that are being written */
 	uint64_t last_shot; /* its id */
 	uv_timer_t timer; /* of the next start, or until it is ready */
@@ -73,13 +88,13 @@ void display_process_init(struct display_process *display, uv_loop_t *loop,
 			  const char *program, const char *zone);
 
 /*
- * Idle; takes listen over.  video: the file's path, password: "" for none.  Nothing
- * is started before give().
+ * Idle; takes listen over, and card: of display_card_open(), or -1.  video: the
+ * file's path, password: "" for none.  Nothing is started before give().
  */
 void display_process_start(struct display_process *display,
 			   const struct zone_gpu *gpu, const char *video,
 			   const char *password,
-			   const struct display_listen *listen);
+			   const struct display_listen *listen, int card);
 
 /* Takes fd over: a socket to the device, in place of any there was. */
 void display_process_give(struct display_process *display, int fd);
@@ -101,7 +116,7 @@ int display_process_pid(const struct display_process *display);
  * The daemon ends, and with it the process.  on_closed runs for each of
  * DISPLAY_PROCESS_HANDLES; then the memory may go.
  */
-#define DISPLAY_PROCESS_HANDLES 2u
+#define DISPLAY_PROCESS_HANDLES 3u
 void display_process_close(struct display_process *display,
 			   uv_close_cb on_closed);
 

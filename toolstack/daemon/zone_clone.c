@@ -100,6 +100,14 @@ static void free_port(struct json_object *device, struct json_object *changes)
 	}
 }
 
+/* ... nor monitors: those stay where they are. */
+static void leave_card(struct json_object *device, struct json_object *changes)
+{
+	if (!(changes && json_object_object_get_ex(changes, "card", NULL))) {
+		json_object_object_del(device, "card");
+	}
+}
+
 static int clone_device(struct json_object *device, struct json_object *changes,
 			struct zerror *ret_error)
 {
@@ -121,6 +129,7 @@ static int clone_device(struct json_object *device, struct json_object *changes,
 		rc = check_net(device, old, ret_error);
 	} else if (strcmp(type, "gpu") == 0) {
 		free_port(device, changes);
+		leave_card(device, changes);
 	}
 	json_object_put(old);
 	return rc;

@@ -140,6 +140,38 @@ static const char *taken_by(void *arg, const char *address, uint16_t port)
 	return NULL;
 }
 
+/* The name of another zone that is shown there; NULL: none. */
+static const char *card_taken_by(const struct zone *z, const char *card)
+{
+	for (const struct zone *other = z->daemon->zones; other;
+	     other = other->next) {
+		const char *theirs = other->display.card.path;
+
+		if (other != z && theirs[0] &&
+		    display_card_same(theirs, card)) {
+			return other->name;
+		}
+	}
+	return NULL;
+}
+
+/* Before the guest runs, which would be shown nowhere.  An fd, or -1. */
+static int open_card(const struct zone *z, const char *card, const char *path,
+		     struct zerror *ret_error)
+{
+	const char *owner = card_taken_by(z, card);
+	char at[ZERROR_PATH_MAX];
+
+	zerror_path(at, "%s.card", path);
+	if (owner) {
+		zerror_set(ret_error, ZERROR_BUSY, at,
+			   "stop that zone first, or name another card",
+			   "%.200s is taken by zone %s", card, owner);
+		return -1;
+	}
+	return display_card_open(card, at, ret_error);
+}
+
 static int read_password(const char *file, const char *path, char *ret,
 			 struct zerror *ret_error)
 {
@@ -204,6 +236,7 @@ static int begin(struct zone *z, const struct zone_device *gpu, bool adopted,
 	struct display_listen listen;
 	char path[ZERROR_PATH_MAX];
 	char video[PATH_MAX];
+	int card = -1;
 
 	display_process_stop(&z->display);
 	zerror_path(path, "$.devices[%td]", gpu - z->running_def->devices);
@@ -212,12 +245,25 @@ static int begin(struct zone *z, const struct zone_device *gpu, bool adopted,
 		    0 ||
 	    (gpu->gpu.vnc.password_file &&
 	     read_password(gpu->gpu.vnc.password_file, path, password,
-			   ret_error) < 0) ||
-	    display_listen_open(z->daemon->viewer_dir, z->name, gpu, path,
-				adopted, taken_by, z, &listen, ret_error) < 0) {
+			   ret_error) < 0)) {
 		return -1;
 	}
-	display_process_start(&z->display, &gpu->gpu, video, password, &listen);
+	if (gpu->gpu.card) {
+		card = open_card(z, gpu->gpu.card, path, ret_error);
+		/* The process of an earlier hvd may have it for a moment yet. */
+		if (card < 0 && !adopted) {
+			return -1;
+		}
+	}
+	if (display_listen_open(z->daemon->viewer_dir, z->name, gpu, path,
+				adopted, taken_by, z, &listen, ret_error) < 0) {
+		if (card >= 0) {
+			display_card_close(card);
+		}
+		return -1;
+	}
+	display_process_start(&z->display, &gpu->gpu, video, password, &listen,
+			      card);
 	explicit_bzero(password, sizeof(password));
 	return 0;
 }
@@ -511,6 +557,46 @@ void zone_send_keys(struct zone *z, struct json_object *keys, uint32_t hold_ms,
 
 /* ---------------------------------------------------------------------- get */
 
+/* NULL: it is shown on none. */
+static struct json_object *
+monitor_to_json(const struct display_monitor *monitor)
+{
+	struct json_object *json;
+
+	if (!monitor->connector[0]) {
+		return NULL;
+	}
+	json = json_object_new_object();
+	json_object_object_add(json, "connector",
+			       json_object_new_string(monitor->connector));
+	if (monitor->width) {
+		json_object_object_add(json, "width",
+				       json_object_new_int64(monitor->width));
+		json_object_object_add(json, "height",
+				       json_object_new_int64(monitor->height));
+		json_object_object_add(json, "refresh",
+				       json_object_new_int64(monitor->refresh));
+	}
+	if (monitor->error[0]) {
+		json_object_object_add(json, "error",
+				       json_object_new_string(monitor->error));
+	}
+	return json;
+}
+
+static struct json_object *card_to_json(const struct display_card *card)
+{
+	struct json_object *json = json_object_new_object();
+
+	json_object_object_add(json, "path",
+			       json_object_new_string(card->path));
+	if (card->error[0]) {
+		json_object_object_add(json, "error",
+				       json_object_new_string(card->error));
+	}
+	return json;
+}
+
 static struct json_object *
 head_to_json(const struct zone *z, const struct zone_gpu *gpu, uint32_t head)
 {
@@ -528,6 +614,11 @@ head_to_json(const struct zone *z, const struct zone_gpu *gpu, uint32_t head)
 		width ? json_object_new_int64(display->head[head].height)
 		      : NULL);
 	json_object_object_add(json, "socket", json_object_new_string(path));
+	if (display->card.path[0]) {
+		json_object_object_add(
+			json, "monitor",
+			monitor_to_json(&display->head[head].monitor));
+	}
 	if (display->listen.port) {
 		json_object_object_add(
 			json, "address",
@@ -562,6 +653,10 @@ void zone_display_get(struct zone *z, struct rpc_call *call)
 	json_object_object_add(
 		json, "password",
 		json_object_new_boolean(z->display.password[0] != '\0'));
+	if (z->display.card.path[0]) {
+		json_object_object_add(json, "card",
+				       card_to_json(&z->display.card));
+	}
 	pid = display_process_pid(&z->display);
 	if (pid) {
 		json_object_object_add(json, "pid", json_object_new_int64(pid));
