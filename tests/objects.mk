@@ -147,6 +147,10 @@ hvd_io_fake-libs := json-c libuv liburing \
 	$(addprefix -Wl$(comma)--wrap=,ioctl mmap read)
 unit-tests-y += tests/unit/backends/test_display
 test_display-src := backends/display/display_keys.c backends/display/display_picture.c
+unit-tests-y += tests/unit/backends/test_monitor
+test_monitor-src := $(addprefix backends/display/,display_canvas.c \
+	display_monitor.c display_picture.c display_region.c display_uevent.c)
+test_monitor-libs := libdrm
 native-tools-y += backends/display/hvd_display
 hvd_display-src := $(filter-out backends/display/hvd_display.c,$(hvdisplay-y)) $(zdef-y)
 hvd_display-cflags := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong

@@ -68,6 +68,18 @@ bool display_monitor_offer(const drmModeModeInfo *mode,
 
 /* ------------------------------------------------------------------- CRTCs */
 
+/* Whose it is; given: nobody's. */
+static size_t owner_of(const struct display_connector *connectors, size_t given,
+		       uint32_t crtc)
+{
+	size_t owner = 0;
+
+	while (owner < given && connectors[owner].crtc != crtc) {
+		owner++;
+	}
+	return owner;
+}
+
 /*
  * Gives the connector a free one, or one whose owner can have another: a way of
  * such exchanges is found if there is one.  tried: bits of this search.
@@ -75,19 +87,23 @@ bool display_monitor_offer(const drmModeModeInfo *mode,
 static bool find(struct display_connector *connectors, size_t connector,
 		 size_t given, uint32_t *tried)
 {
-	for (uint32_t crtc = 0; crtc < DISPLAY_CRTCS_MAX; crtc++) {
-		uint32_t bit = 1u << crtc;
-		size_t owner = 0;
+	struct display_connector *c = &connectors[connector];
 
-		if ((connectors[connector].crtcs & bit & ~*tried) == 0) {
+	for (uint32_t crtc = 0; crtc < DISPLAY_CRTCS_MAX; crtc++) {
+		if ((c->crtcs & 1u << crtc) != 0 &&
+		    owner_of(connectors, given, crtc) == given) {
+			c->crtc = crtc;
+			return true;
+		}
+	}
+	for (uint32_t crtc = 0; crtc < DISPLAY_CRTCS_MAX; crtc++) {
+		if ((c->crtcs & 1u << crtc & ~*tried) == 0) {
 			continue;
 		}
-		*tried |= bit;
-		while (owner < given && connectors[owner].crtc != crtc) {
-			owner++;
-		}
-		if (owner == given || find(connectors, owner, given, tried)) {
-			connectors[connector].crtc = crtc;
+		*tried |= 1u << crtc;
+		if (find(connectors, owner_of(connectors, given, crtc), given,
+			 tried)) {
+			c->crtc = crtc;
 			return true;
 		}
 	}

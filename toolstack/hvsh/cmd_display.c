@@ -79,6 +79,21 @@ int cmd_screenshot(struct context *ctx, const struct args *args)
 
 /* ---------------------------------------------------------------- display */
 
+static void add_monitor(struct table *table,
+			const struct hvd_display_head *head)
+{
+	if (head->connector == NULL) {
+		table_add(table, PAINT_DIM, "-");
+	} else if (head->mode_width == 0) {
+		table_add(table, PAINT_NONE, "%s: %s", head->connector,
+			  head->monitor_error != NULL ? head->monitor_error
+						      : "dark");
+	} else {
+		table_add(table, PAINT_NONE, "%s %ux%u@%u", head->connector,
+			  head->mode_width, head->mode_height, head->refresh);
+	}
+}
+
 static void add_head(struct table *table, const struct hvd_display_head *head)
 {
 	table_add(table, PAINT_NONE, "%u", head->head);
@@ -104,19 +119,31 @@ static void print_display(const struct context *ctx,
 	static const struct column columns[] = {
 		{ "HEAD", true, false },     { "SHOWS", false, false },
 		{ "ADDRESS", false, false }, { "PORT", true, false },
-		{ "SOCKET", false, false },
+		{ "SOCKET", false, false },  { "MONITOR", false, false },
 	};
+	/* Without a card there is none. */
+	size_t count =
+		sizeof(columns) / sizeof(columns[0]) - (display->card == NULL);
 	struct table table;
 
-	table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	table_init(&table, columns, count);
 	for (size_t i = 0; i < display->head_count; i++) {
 		add_head(&table, &display->heads[i]);
+		if (display->card != NULL) {
+			add_monitor(&table, &display->heads[i]);
+		}
 	}
 	table_print(&table, ctx->color);
 	table_fini(&table);
 	printf("\nDevice:    %s\nViewers:   %u\nPassword:  %s\n",
 	       display->device, display->viewers,
 	       display->password ? "yes" : "no");
+	if (display->card != NULL) {
+		printf("Card:      ");
+		print_clean(display->card);
+		printf("%s%s\n", display->card_error != NULL ? ": " : "",
+		       display->card_error != NULL ? display->card_error : "");
+	}
 	printf("Restarts:  %" PRIu64 "%s\n", display->restarts,
 	       display->pid == 0 ? " (it is being started)" : "");
 }

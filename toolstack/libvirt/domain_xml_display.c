@@ -249,6 +249,7 @@ static const struct xml_row video_rows[] = {
 	  xml_take_kib, xml_give_kib, 0 },
 	XML_FIXED("model/@primary", xml_yes, "`yes`: there is one"),
 	XML_FIXED("model/@blob", xml_off, "`off`"),
+	XML_TEXT("zv:card/@path", "card"),
 	XML_INT("model/resolution/@x", "width"),
 	XML_INT("model/resolution/@y", "height"),
 	XML_FIXED("model/acceleration/@accel2d", xml_no, "`no`"),

@@ -762,7 +762,8 @@ static void test_round_trip(void **state)
 		BASE "\"vcpus\":1,\"devices\":[{\"type\":\"gpu\",\"name\":"
 		     "\"g\",\"heads\":2,\"width\":1024,\"height\":768,"
 		     "\"memory\":\"20M\",\"vnc\":{\"port\":5907,\"address\":"
-		     "\"::1\",\"password-file\":\"/p\"}},{\"type\":\"input\","
+		     "\"::1\",\"password-file\":\"/p\"},\"card\":"
+		     "\"/dev/dri/card0\"},{\"type\":\"input\","
 		     "\"kind\":\"tablet\"}]}",
 		BASE "\"vcpus\":1,\"devices\":[{\"type\":\"gpu\",\"vnc\":{"
 		     "\"port\":\"auto\"}}]}",

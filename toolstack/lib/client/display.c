@@ -13,10 +13,24 @@ void hvd_display_free(struct hvd_display *display)
 	for (size_t i = 0; i < display->head_count; i++) {
 		free(display->heads[i].socket);
 		free(display->heads[i].address);
+		free(display->heads[i].connector);
+		free(display->heads[i].monitor_error);
 	}
 	free(display->heads);
+	free(display->card);
+	free(display->card_error);
 	free(display->device);
 	free(display);
+}
+
+static bool monitor_read(struct json_object *json,
+			 struct hvd_display_head *head)
+{
+	head->mode_width = (uint32_t)hvd__json_u64(json, "width", 0);
+	head->mode_height = (uint32_t)hvd__json_u64(json, "height", 0);
+	head->refresh = (uint32_t)hvd__json_u64(json, "refresh", 0);
+	return hvd__json_copy(json, "connector", &head->connector) &&
+	       hvd__json_copy(json, "error", &head->monitor_error);
 }
 
 static int head_read(struct hvd_conn *conn, struct json_object *json,
@@ -25,7 +39,8 @@ static int head_read(struct hvd_conn *conn, struct json_object *json,
 	uint64_t port = hvd__json_u64(json, "port", 0);
 
 	if (!hvd__json_copy(json, "socket", &head->socket) ||
-	    !hvd__json_copy(json, "address", &head->address)) {
+	    !hvd__json_copy(json, "address", &head->address) ||
+	    !monitor_read(hvd__json_get(json, "monitor"), head)) {
 		return hvd__fail_nomem(conn);
 	}
 	if (head->socket == NULL || port > UINT16_MAX) {
@@ -44,9 +59,12 @@ static int display_read(struct hvd_conn *conn, struct json_object *json,
 			struct hvd_display *display)
 {
 	struct json_object *heads = hvd__json_get(json, "heads");
+	struct json_object *card = hvd__json_get(json, "card");
 	size_t count;
 
-	if (!hvd__json_copy(json, "device", &display->device)) {
+	if (!hvd__json_copy(json, "device", &display->device) ||
+	    !hvd__json_copy(card, "path", &display->card) ||
+	    !hvd__json_copy(card, "error", &display->card_error)) {
 		return hvd__fail_nomem(conn);
 	}
 	if (display->device == NULL ||

@@ -475,6 +475,11 @@ struct hvd_display_head {
 	char *socket; /* the path of a unix socket at which RFB is spoken */
 	char *address; /* of the port, or NULL */
 	uint16_t port; /* the same by TCP; 0: there is none */
+	char *connector; /* of zone0's card, whose monitor shows it; or NULL */
+	uint32_t mode_width; /* pixels of that monitor's mode; 0: it is dark */
+	uint32_t mode_height;
+	uint32_t refresh; /* of it, in Hz */
+	char *monitor_error; /* why it is dark; or NULL */
 };
 
 struct hvd_display {
@@ -485,6 +490,8 @@ struct hvd_display {
 	bool password; /* they are asked for one */
 	int64_t pid; /* of hvd-display; 0: it is being started */
 	uint64_t restarts; /* of it, since the zone was started */
+	char *card; /* of zone0, with monitors that show it; NULL: none */
+	char *card_error; /* why nothing is shown there now; or NULL */
 };
 
 int hvd_display_get(struct hvd_conn *conn, const char *zone,
