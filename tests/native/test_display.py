@@ -2,6 +2,7 @@
 """hvd-display between a device and VNC viewers: as it is installed, in its sandbox
 (build/host/native), and with sanitizers and without that (build/host)."""
 import contextlib
+import errno
 import os
 import pathlib
 import random
@@ -126,6 +127,7 @@ def refused(program, tmp_path, **config):
     ({"listen": 5}, "$.listen"),
     ({"password": ""}, "$.password"),
     ({"password": "123456789"}, "$.password"),
+    ({"card": 1}, "$.card"),
     ({"uid": 0, "gid": 0}, "$.uid"),
     ({"colour": "red"}, "$.colour"),
 ])
@@ -876,6 +878,36 @@ def test_sizes_are_told_now_and_then(start):
 
 
 @only("sanitized")
+# ------------------------------------------------------------------ a card
+
+def no_card(display, fd):
+    display.tell(cmd="card", **({} if fd is None else {"fd": fd}))
+    return display.hear_event("no-card")["reason"]
+
+
+def test_card_is_looked_at(start, tmp_path):
+    """What is no card is told, and the process goes on; /dev/null comes as far as
+    the child that would show it, in its sandbox."""
+    display = start(card=True)
+    assert "no card came" in no_card(display, None)
+    with open(tmp_path / "file", "w+") as file:
+        assert no_card(display, file.fileno()) == "that is no graphics card"
+    with open("/dev/null", "r+b") as null:
+        for _ in range(3):
+            assert no_card(display, null.fileno()) == \
+                os.strerror(errno.ENOTTY)
+    assert display.children() == []
+    display.device.scanout(640, 480)
+    assert display.hear_event("shows")["width"] == 640
+
+
+@only("sanitized")
+def test_card_that_nobody_has_announced(start):
+    """It has no filter for one."""
+    with open("/dev/null", "r+b") as null:
+        assert "has no card" in no_card(start(), null.fileno())
+
+
 def test_commands_are_looked_at(start):
     display = start()
     display.control.sendall(b"{\n[]\n{\"cmd\":\"dance\"}\n{\"cmd\":\"device\"}\n"

@@ -359,6 +359,10 @@ def test_adopted_without_the_program(machine, hvd):
      "nonsense of a head"),
     ('nonsense={"event":"shows","head":0,"width":16385,"height":1}',
      "nonsense of a head"),
+    ('nonsense={"event":"monitor","head":1,"connector":"x","width":1,'
+     '"height":1,"refresh":60}', "nonsense of a monitor"),
+    ('nonsense={"event":"monitor","head":0,"connector":"x","width":1,'
+     '"height":1}', "nonsense of a monitor"),
     ('nonsense={"event":"screenshot"}', "nonsense of a picture"),
     ('nonsense={"event":"refused","id":-1}', "nonsense of a picture"),
     ("nonsense=[]", "not a message")])
@@ -513,6 +517,55 @@ def test_clone_gets_another_port(machine, hvd):
              devices={"gpu0": {"vnc": {"port": port}}})
     vnc = hvd.call("zone.get", name="z3")["definition"]["devices"][0]["vnc"]
     assert vnc["port"] == port
+
+
+# --------------------------------------------------------------------- card
+
+def test_card_that_is_none(machine, hvd):
+    """The zone does not start; tests/system/test_card.py has one."""
+    file = machine.tmp / "card"
+    nodes = {"missing": lambda: None, "file": file.touch,
+             "fifo": lambda: os.mkfifo(file),
+             "folder": file.mkdir,
+             "other": lambda: os.symlink("/dev/null", file),
+             "link": lambda: os.symlink("card", file)}
+    says = {"missing": "zone0 has no", "link": "cannot be opened"}
+    for what, make in nodes.items():
+        make()
+        error = does_not_start("IO_ERROR", machine, hvd,
+                               gpu_of(card=str(file)))
+        assert says.get(what, "is no graphics card") in str(error), what
+        assert error.path == "$.devices[0].card"
+        assert error.hint or what == "link"
+        if file.is_dir():
+            file.rmdir()
+        else:
+            file.unlink(missing_ok=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
+def test_card_without_a_driver(machine, hvd):
+    """A device that nobody has, and one that draws but shows nothing."""
+    for minor, says in ((63, "zone0 has no"), (128, "is no graphics card")):
+        node = machine.tmp / f"card{minor}"
+        try:
+            os.mknod(node, stat.S_IFCHR | 0o600, os.makedev(226, minor))
+        except PermissionError:
+            pytest.skip("this root makes no devices")
+        error = does_not_start("IO_ERROR", machine, hvd,
+                               gpu_of(card=str(node)))
+        assert says in str(error) or "may not open" in str(error)
+
+
+def test_clone_has_no_card(machine, hvd):
+    hvd.call("zone.define", definition=machine.definition(
+        "z1", devices=[gpu_of(card="/dev/dri/card0")]))
+    hvd.call("zone.clone", name="z1", new_name="z2")
+    hvd.call("zone.clone", name="z1", new_name="z3",
+             devices={"gpu0": {"card": "/dev/dri/card1"}})
+    cards = [hvd.call("zone.get", name=name)["definition"]["devices"][0]
+             .get("card") for name in ("z1", "z2", "z3")]
+    assert cards == ["/dev/dri/card0", None, "/dev/dri/card1"]
 
 
 # ----------------------------------------------------------------- password
