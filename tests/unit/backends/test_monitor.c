@@ -338,12 +338,12 @@ static void a_pointer_may_be_anywhere(void **state)
 
 	(void)state;
 	make_view(&view, 150, 100, GPU_R8G8B8X8);
-	for (size_t i = 0; i < COUNT(far) * COUNT(far); i++) {
+	for (size_t i = 0; i < 2 * COUNT(far) * COUNT(far); i++) {
 		struct display_canvas c = make_canvas(SIDE, SIDE);
 
-		set_pointer(&view, far[i % COUNT(far)], far[i / COUNT(far)],
-			    0xffffffffu);
-		view.pointer.hot_x = view.pointer.hot_y = 63;
+		set_pointer(&view, far[i / 2 % COUNT(far)],
+			    far[i / 2 / COUNT(far)], 0xffffffffu);
+		view.pointer.hot_x = view.pointer.hot_y = i % 2 * 63;
 		display_canvas_draw(&c, &view);
 		display_canvas_damage_pointer(&c, &view);
 		display_canvas_draw(&c, &view);
