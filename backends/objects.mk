@@ -104,11 +104,13 @@ hvdisplay-y += \
 	backends/display/display_screen.c \
 	backends/display/display_shots.c \
 	backends/display/display_socket.c \
+	backends/display/display_tls.c \
 	backends/display/display_uevent.c \
+	backends/display/display_vencrypt.c \
 	backends/display/display_viewer.c \
 	backends/display/hvd_display.c \
 	backends/io/control.c \
 	backends/io/io_cursor.c \
 	backends/io/sandbox.c
 
-hvdisplay-libs += libdrm libvncserver libpng
+hvdisplay-libs += gnutls libdrm libvncserver libpng

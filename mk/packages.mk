@@ -7,10 +7,11 @@ host-packages := \
 	bc bison clang clang-format cpio device-tree-compiler e2fsprogs flex gcc \
 	gcc-aarch64-linux-gnu iproute2 kmod libc6-dev libc6-dev-arm64-cross \
 	libclang-rt-14-dev libcmocka-dev libdrm-dev libedit-dev libfdt-dev \
-	libjson-c-dev libnbd-dev libpng-dev liburing-dev libuv1-dev libvirt-dev \
-	libvncserver-dev libxml2-dev make nbdkit pkg-config python3 \
-	python3-jsonschema python3-pexpect python3-prometheus-client \
-	python3-pytest qemu-system-arm qemu-utils u-boot-tools xz-utils zsh
+	libgnutls28-dev libjson-c-dev libnbd-dev libpng-dev liburing-dev \
+	libuv1-dev libvirt-dev libvncserver-dev libxml2-dev make nbdkit openssl \
+	pkg-config python3 python3-jsonschema python3-pexpect \
+	python3-prometheus-client python3-pytest qemu-system-arm qemu-utils \
+	u-boot-tools xz-utils zsh
 
 # To test with clients of libvirt and of VNC, some of them on a display that nobody sees.
 client-host-packages := \
@@ -40,10 +41,12 @@ nested-packages := qemu-system-arm
 # against (libnbd is loaded when it is needed), the last is for the images; nbdkit
 # is for those of tests.
 sysroot-packages := \
-	libc6-dev libdrm-dev libedit-dev libfdt-dev libjson-c-dev libnbd-dev libpng-dev \
-	liburing-dev libuv1-dev libvncserver-dev libxml2-dev \
+	libc6-dev libdrm-dev libedit-dev libfdt-dev libgnutls28-dev \
+	libjson-c-dev libnbd-dev libpng-dev liburing-dev libuv1-dev \
+	libvncserver-dev libxml2-dev \
 	bash busybox-static nbdkit ncurses-base passt
 
 # Libraries that fragments may name in *-libs. libfdt has no pkg-config file.
 pkg-config-names := \
-	cmocka json-c libdrm libedit libpng liburing libuv libvncserver libxml-2.0
+	cmocka gnutls json-c libdrm libedit libpng liburing libuv libvncserver \
+	libxml-2.0

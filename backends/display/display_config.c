@@ -23,16 +23,22 @@ static int get_cmd(const struct io_cursor *at, const char **ret)
 static int parse_listener(const struct io_cursor *at,
 			  struct display_config *config)
 {
-	static const char *const known[] = { "head", "fd", NULL };
+	static const char *const known[] = { "head", "fd", "tls", NULL };
+	bool *tls = &config->listen[config->listen_count].tls;
 	uint32_t fd;
 
 	if (io_cursor_check(at, known, NULL) != 0 ||
+	    (json_object_object_get_ex(at->object, "tls", NULL) &&
+	     io_cursor_bool(at, "tls", tls) != 0) ||
 	    io_cursor_u32(at, "head", 0, config->heads - 1,
 			  &config->listen[config->listen_count].head) != 0 ||
 	    io_cursor_u32(at, "fd", DISPLAY_FD_LISTEN,
 			  DISPLAY_FD_LISTEN + DISPLAY_LISTEN_MAX - 1,
 			  &fd) != 0) {
 		return -1;
+	}
+	if (*tls && !config->has_tls) {
+		return io_cursor_fail(at, "tls", "needs certificates: $.tls");
 	}
 	for (size_t i = 0; i < config->listen_count; i++) {
 		if (config->listen[i].fd == (int)fd) {
@@ -109,6 +115,29 @@ static int parse_card(const struct io_cursor *at, struct display_config *config)
 	return 0;
 }
 
+static int parse_tls(const struct io_cursor *at, struct display_config *config)
+{
+	static const char *const known[] = { "certificate", "key", "authority",
+					     NULL };
+	struct io_cursor tls = { .path = "$.tls", .error = at->error };
+
+	config->has_tls =
+		json_object_object_get_ex(at->object, "tls", &tls.object);
+	return config->has_tls &&
+			       (io_cursor_check(&tls, known, NULL) != 0 ||
+				io_cursor_u32(&tls, "certificate", 1,
+					      DISPLAY_TLS_PART_MAX,
+					      &config->tls.certificate) != 0 ||
+				io_cursor_u32(&tls, "key", 1,
+					      DISPLAY_TLS_PART_MAX,
+					      &config->tls.key) != 0 ||
+				io_cursor_optional(&tls, "authority", 1,
+						   DISPLAY_TLS_PART_MAX,
+						   &config->tls.authority) != 0)
+		       ? -1
+		       : 0;
+}
+
 static int parse_ids(const struct io_cursor *at, struct display_config *config)
 {
 	config->drop = json_object_object_get_ex(at->object, "uid", NULL) ||
@@ -126,8 +155,8 @@ static int parse_config(const struct io_cursor *at, struct display_config *ret)
 {
 	static const char *const known[] = { "cmd",    "zone",	 "heads",
 					     "memory", "listen", "password",
-					     "card",   "uid",	 "gid",
-					     NULL };
+					     "card",   "tls",	 "uid",
+					     "gid",    NULL };
 	const char *cmd;
 
 	if (io_cursor_check(at, known, NULL) != 0 || get_cmd(at, &cmd) != 0) {
@@ -142,6 +171,7 @@ static int parse_config(const struct io_cursor *at, struct display_config *ret)
 			       io_cursor_number(at, "memory", 4096,
 						DISPLAY_MEMORY_MAX,
 						&ret->memory) != 0 ||
+			       parse_tls(at, ret) != 0 ||
 			       parse_listeners(at, ret) != 0 ||
 			       parse_password(at, ret) != 0 ||
 			       parse_card(at, ret) != 0 ||

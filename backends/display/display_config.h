@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "display/display_tls.h"
 #include "display/display_wire.h"
 #include "zerror.h"
 
@@ -26,9 +27,12 @@ struct display_config {
 	struct {
 		uint32_t head;
 		int fd;
+		bool tls;
 	} listen[DISPLAY_LISTEN_MAX];
 	bool has_password;
 	char password[DISPLAY_PASSWORD_MAX + 1];
+	bool has_tls;
+	struct display_tls tls; /* its fd comes along */
 	bool card; /* there will be one to show heads on */
 	bool drop; /* to uid and gid */
 	uint32_t uid;

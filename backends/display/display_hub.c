@@ -2,6 +2,8 @@
 #include "display/display_hub.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -655,10 +657,18 @@ static void on_viewer_end(struct display_child *child, int status)
 	close_viewer(viewer);
 }
 
+/* Its viewer notices; its place is taken until then. */
+static void on_proxy_end(struct display_child *child, int status)
+{
+	(void)child;
+	(void)status;
+}
+
 static struct display_hub_viewer *free_place(struct display_hub *hub)
 {
 	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
-		if (hub->viewers[i].child.pid == 0) {
+		if (hub->viewers[i].child.pid == 0 &&
+		    hub->viewers[i].proxy.pid == 0) {
 			return &hub->viewers[i];
 		}
 	}
@@ -677,6 +687,12 @@ static int start_viewer(struct display_hub *hub,
 		.shown = hub->shown[viewer->head],
 		.pointer = pointer_of(viewer),
 	};
+	struct display_child_task task = {
+		.fd_count = 2,
+		.sandbox = display_sandbox_child,
+		.work = display_viewer_run,
+		.argument = &what,
+	};
 	int link[2];
 	int rc;
 
@@ -689,14 +705,9 @@ static int start_viewer(struct display_hub *hub,
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0) {
 		return -errno;
 	}
-	rc = display_child_start(&viewer->child,
-				 &(struct display_child_task){
-					 .fds = { fd, link[1] },
-					 .fd_count = 2,
-					 .sandbox = display_sandbox_child,
-					 .work = display_viewer_run,
-					 .argument = &what,
-				 });
+	task.fds[0] = fd;
+	task.fds[1] = link[1];
+	rc = display_child_start(&viewer->child, &task);
 	close(link[1]);
 	viewer->fd = link[0];
 	if (rc == 0) {
@@ -710,7 +721,45 @@ static int start_viewer(struct display_hub *hub,
 	return rc;
 }
 
-void display_hub_add(struct display_hub *hub, uint32_t head, int fd)
+/*
+ * TLS is spoken in a process of its own, which has the private key, and the other
+ * one takes apart what comes out of it.  Each ends when the other does.
+ */
+static int start_tls_viewer(struct display_hub *hub,
+			    struct display_hub_viewer *viewer, int fd)
+{
+	struct display_tls_task what = {
+		.files = *hub->tls,
+		.password = hub->password != NULL,
+	};
+	struct display_child_task task = {
+		.fds = { fd, -1, hub->tls->fd },
+		.fd_count = 3,
+		.sandbox = display_sandbox_tls,
+		.work = display_tls_run,
+		.argument = &what,
+	};
+	const int on = 1;
+	int pair[2];
+	int rc;
+
+	/* Else the last bytes of what it shows wait for those before. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+		       pair) < 0) {
+		return -errno;
+	}
+	task.fds[1] = pair[0];
+	rc = display_child_start(&viewer->proxy, &task);
+	if (rc == 0) {
+		rc = start_viewer(hub, viewer, pair[1]);
+	}
+	close(pair[0]);
+	close(pair[1]);
+	return rc;
+}
+
+void display_hub_add(struct display_hub *hub, uint32_t head, int fd, bool tls)
 {
 	struct display_hub_viewer *viewer = free_place(hub);
 	int rc = -EBUSY;
@@ -721,9 +770,11 @@ void display_hub_add(struct display_hub *hub, uint32_t head, int fd)
 			.head = head,
 			.fd = -1,
 			.child = { .loop = hub->loop, .on_end = on_viewer_end },
+			.proxy = { .loop = hub->loop, .on_end = on_proxy_end },
 			.watch = { .cb = on_viewer },
 		};
-		rc = start_viewer(hub, viewer, fd);
+		rc = tls ? start_tls_viewer(hub, viewer, fd)
+			 : start_viewer(hub, viewer, fd);
 	}
 	if (rc != 0) {
 		fprintf(stderr,
@@ -821,5 +872,6 @@ void display_hub_fini(struct display_hub *hub)
 	for (size_t i = 0; i < DISPLAY_LOOKS_MAX; i++) {
 		close_viewer(&hub->viewers[i]);
 		display_child_forget(&hub->viewers[i].child);
+		display_child_forget(&hub->viewers[i].proxy);
 	}
 }

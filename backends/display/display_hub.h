@@ -14,6 +14,7 @@
 
 #include "core/event.h"
 #include "display/display_child.h"
+#include "display/display_tls.h"
 #include "display/display_viewer.h"
 #include "display/display_wire.h"
 
@@ -27,6 +28,7 @@ struct display_hub;
 struct display_hub_viewer {
 	struct display_hub *hub;
 	struct display_child child;
+	struct display_child proxy; /* between it and who looks, for TLS */
 	uint32_t head;
 	int fd; /* the link; -1: closed */
 	struct event_watch watch;
@@ -49,6 +51,7 @@ struct display_hub {
 	uint32_t heads;
 	const char *zone;
 	const char *password; /* NULL: none is asked for */
+	const struct display_tls *tls; /* NULL: nobody speaks it */
 	/* The number of those who are let in has changed. */
 	void (*on_viewers)(struct display_hub *hub, size_t count);
 	/* What a head shows has another size, 0 if there is nothing. */
@@ -89,8 +92,11 @@ void display_hub_fini(struct display_hub *hub);
 /* fd becomes the hub's, in place of the device's socket before. */
 void display_hub_set_device(struct display_hub *hub, int fd);
 
-/* A connection for that head; fd is the hub's, and closed if there is no room. */
-void display_hub_add(struct display_hub *hub, uint32_t head, int fd);
+/*
+ * A connection for that head; fd is the hub's, and closed if there is no room.
+ * tls: that is spoken there, for which the hub must have what it takes.
+ */
+void display_hub_add(struct display_hub *hub, uint32_t head, int fd, bool tls);
 
 /*
  * A link for each head, to who shows them on monitors; ret_links[heads] are the

@@ -43,8 +43,10 @@
 
 /* libvncserver and libpng, and what waits for a viewer. */
 #ifdef SYS_poll
-#define ALLOW_OLD ALLOW(poll), ALLOW(select),
+#define ALLOW_OLD_POLL ALLOW(poll),
+#define ALLOW_OLD ALLOW_OLD_POLL ALLOW(select),
 #else
+#define ALLOW_OLD_POLL
 #define ALLOW_OLD
 #endif
 #define ALLOW_CHILD                                                          \
@@ -88,6 +90,7 @@ int display_sandbox(bool card)
 		/* viewers, files */
 		ALLOW(accept4),
 		ALLOW(socketpair),
+		ALLOW(pread64),
 		ALLOW(fstat),
 #ifdef SYS_newfstatat
 		ALLOW(newfstatat),
@@ -138,12 +141,27 @@ int display_sandbox_screen(void)
 		ALLOW(recvfrom),
 		ALLOW_IF(sendto, ARG(3), IS(MSG_NOSIGNAL)),
 		ALLOW(read),
-#ifdef SYS_poll
-		ALLOW(poll),
-#endif
-		ALLOW(ppoll),
+		ALLOW_OLD_POLL ALLOW(ppoll),
 		ALLOW(write), /* what it says when it is broken */
 		ALLOW_IF(ioctl, ARG(1), CARD_CALLS(IS)),
+		REFUSE,
+	};
+
+	return FILTER_WANTED ? INSTALL(code) : 0;
+}
+
+/* It copies, and reads its certificates; the rest is arithmetic. */
+int display_sandbox_tls(void)
+{
+	struct sock_filter code[] = {
+		BEGIN,
+		ALLOW(read),
+		ALLOW(write),
+		ALLOW_OLD_POLL ALLOW(ppoll),
+		ALLOW(pread64),
+		ALLOW(close),
+		ALLOW(setitimer),
+		ALLOW_LIBRARY(DATA_MAP),
 		REFUSE,
 	};
 

@@ -11,8 +11,9 @@
 
 /* card: one of its children shows heads on a graphics card. */
 int display_sandbox(bool card);
-/* On top of it, in a child. */
+/* On top of it, in a child: a viewer's or a file's; a viewer's TLS. */
 int display_sandbox_child(void);
+int display_sandbox_tls(void);
 /* The same in the one that has the card. */
 int display_sandbox_screen(void);
 

@@ -34,6 +34,7 @@ struct listener {
 	struct hvd_display *display;
 	struct event_watch watch;
 	uint32_t head;
+	bool tls;
 	int fd;
 };
 
@@ -105,7 +106,8 @@ static void on_connection(struct event_watch *watch, unsigned int events)
 
 	(void)events;
 	if (fd >= 0) {
-		display_hub_add(&listener->display->hub, listener->head, fd);
+		display_hub_add(&listener->display->hub, listener->head, fd,
+				listener->tls);
 	}
 }
 
@@ -118,6 +120,7 @@ static int listen_to(struct hvd_display *d, size_t i)
 	listener->display = d;
 	listener->head = d->config.listen[i].head;
 	listener->fd = d->config.listen[i].fd;
+	listener->tls = d->config.listen[i].tls;
 	listener->watch.cb = on_connection;
 	if (getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts,
 		       &len) < 0) {
@@ -194,6 +197,24 @@ static int map_memory(struct hvd_display *d)
 	return 0;
 }
 
+/* Only those that speak TLS read it: the key is not to be in any other process. */
+static const char *take_certificates(struct hvd_display *d, int *ret_error)
+{
+	struct display_tls *tls = &d->config.tls;
+	uint64_t size = (uint64_t)tls->certificate + tls->key + tls->authority;
+	struct stat st;
+
+	tls->fd = control_take_fd(&d->control);
+	if (tls->fd < 0 || fstat(tls->fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size < size) {
+		*ret_error = -EINVAL;
+		return "the file with certificates";
+	}
+	d->hub.tls = tls;
+	*ret_error = -ELIBBAD;
+	return display_tls_prepare();
+}
+
 static int drop(const struct display_config *config, const char **ret_what)
 {
 	const struct sandbox_user user = { config->uid, config->gid };
@@ -225,6 +246,13 @@ static const char *prepare(struct hvd_display *d, int *ret_error)
 		}
 	}
 	display_viewer_prepare();
+	if (d->config.has_tls) {
+		what = take_certificates(d, ret_error);
+		if (what != NULL) {
+			return what;
+		}
+		what = "sandbox";
+	}
 	*ret_error = sandbox_isolate(&what);
 	if (*ret_error == 0) {
 		*ret_error = drop(&d->config, &what);

@@ -175,8 +175,8 @@ class Display:
             self.tell(cmd="screenshot", id=1, head=0)
             self.hear_event("refused")
 
-    def serve(self):
-        self.tell(**self.config)
+    def serve(self, fd=None):
+        self.tell(fd=fd, **self.config)
         assert self.hear() == {"event": "ready"}
         return self
 
@@ -292,10 +292,16 @@ class Viewer:
             assert self.greet() == b"\x01"
             self.sock.sendall(b"\x01")
         else:
-            answer = ctypes.create_string_buffer(self.challenge(), 16)
-            ctypes.CDLL("libvncserver.so.1").rfbEncryptBytes(
-                answer, password.encode())
-            self.sock.sendall(answer.raw)
+            self.answer(self.challenge(), password)
+        self.begin(encodings)
+
+    def answer(self, challenge, password):
+        answer = ctypes.create_string_buffer(challenge, 16)
+        ctypes.CDLL("libvncserver.so.1").rfbEncryptBytes(
+            answer, password.encode())
+        self.sock.sendall(answer.raw)
+
+    def begin(self, encodings):
         result, = struct.unpack(">I", self.read(4))
         if result != 0:
             raise Gone
