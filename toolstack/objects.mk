@@ -97,6 +97,7 @@ hvd-y += backends/core/rate.c \
 	toolstack/daemon/event.c \
 	toolstack/daemon/fd_message.c \
 	toolstack/daemon/frame.c \
+	toolstack/daemon/gnutls_lib.c \
 	toolstack/daemon/host_cpus.c \
 	toolstack/daemon/http_request.c \
 	toolstack/daemon/io_config_line.c \
@@ -129,6 +130,7 @@ hvd-y += backends/core/rate.c \
 	toolstack/daemon/unix_socket.c \
 	toolstack/daemon/user_net.c \
 	toolstack/daemon/video_file.c \
+	toolstack/daemon/vnc_tls.c \
 	toolstack/daemon/zone.c \
 	toolstack/daemon/zone_adopt.c \
 	toolstack/daemon/zone_autostart.c \

@@ -9,7 +9,8 @@ What it does with its zone is told by $ZV_FAKE_DIR/display-ZONE, one word per li
   ignore-end: it goes on when its control socket ends
 It counts connections as viewers.  It appends each line it gets to
 $ZV_FAKE_DIR/display-ZONE.log, {"fd": N, ...} of what it was given at the start, and
-{"device": TEXT} of each message of a device.
+{"device": TEXT} of each message of a device.  What came along with its configuration
+is in {"certificates": TEXT, ...}.
 """
 import fcntl
 import json
@@ -89,6 +90,11 @@ def look_at(config, log):
     log.write(json.dumps({
         "fd": 4, "size": os.fstat(4).st_size,
         "flags": fcntl.fcntl(4, fcntl.F_GETFL) & os.O_ACCMODE}) + "\n")
+    if "tls" in config:
+        file = fds.pop(0)
+        log.write(json.dumps({
+            "certificates": os.pread(file, 1 << 20, 0).decode(),
+            "seals": fcntl.fcntl(file, fcntl.F_GET_SEALS)}) + "\n")
     for item in config["listen"]:
         listener = socket.socket(fileno=item["fd"])
         log.write(json.dumps({"fd": item["fd"],

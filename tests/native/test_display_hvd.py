@@ -2,16 +2,19 @@
 """hvd with the real hvd-display: pictures, keys, and what outlives whom."""
 import contextlib
 import os
+import shutil
 import signal
 import socket
 
 import pytest
 
-from display import KEY, Viewer
+from certificates import Authority
+from display import KEY, Gone, Viewer
 from test_display import HOST, PROGRAMS, decode
 from test_hvd import HERE, HVD, fails, machine, started, wait  # noqa: F401
 from test_hvd_display import (display, gpu_of, is_gone, new_pid, own_address,
                               shoot)
+from tls_viewer import TlsViewer, context
 
 PROGRAM = PROGRAMS["sanitized"]
 HVD_IO = HOST / "native/hvd_io_fake/hvd_io_fake"
@@ -103,6 +106,25 @@ def test_password(machine, hvd):  # noqa: F811
     lines = draw(machine)
     with contextlib.closing(
             Viewer(connect(hvd), password="secret-a")) as viewer:
+        assert viewer.picture() == lines
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl")
+def test_tls(machine, hvd):  # noqa: F811
+    """At the port, and not at the socket, where none but zone0's own come."""
+    authority = Authority(machine.tmp / "tls")
+    authority.issue(machine.tmp / "tls", "server")
+    own = authority.issue(machine.tmp / "own", "viewer")
+    show(machine, hvd, tls=str(machine.tmp / "tls"))
+    lines = draw(machine)
+    with contextlib.closing(TlsViewer(
+            connect(hvd), context(authority.certificate, own))) as viewer:
+        assert viewer.picture() == lines
+    with pytest.raises((Gone, OSError)):
+        TlsViewer(connect(hvd), context(authority.certificate))
+    with pytest.raises(AssertionError):  # of the type that it is offered
+        Viewer(connect(hvd))
+    with contextlib.closing(Viewer(connect(hvd, tcp=False))) as viewer:
         assert viewer.picture() == lines
 
 

@@ -105,7 +105,7 @@ def test_nothing_is_lost():
     whole["autostart"] = {"order": 4, "delay": "5s"}
     whole["metadata"]["urn:b"] = "no XML <"
     whole["devices"][0]["limits"]["burst-ms"] = 5
-    whole["devices"][-2]["vnc"]["password-file"] = "/p"
+    whole["devices"][-2]["vnc"].update({"password-file": "/p", "tls": "/t"})
     whole["devices"][-2]["card"] = "/dev/dri/card0"
     xml = run("format", json.dumps({"definition": whole}))
     assert json.loads(run("parse", xml)) == whole

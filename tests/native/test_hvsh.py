@@ -829,7 +829,8 @@ HEADS = [
     {"head": 2, "width": 640, "height": 480, "socket": "/run/hvd/vnc/rt-2.sock",
      "address": "fe80::1", "port": 5903}]
 DISPLAY = {"device": "gpu0", "heads": HEADS, "viewers": 2, "password": True,
-           "pid": 77, "restarts": 1}
+           "tls": None, "viewer_certificates": False, "pid": 77, "restarts": 1}
+BY_TLS = dict(DISPLAY, password=False, tls="/etc/hvd/vnc")
 
 
 def test_display(hvd, hvsh):
@@ -842,10 +843,15 @@ def test_display(hvd, hvsh):
                                 "/run/hvd/vnc/rt-1.sock"]
     assert [line.split(None, 1) for line in lines[5:]] == [
         ["Device:", "gpu0"], ["Viewers:", "2"], ["Password:", "yes"],
-        ["Restarts:", "1"]]
+        ["TLS:", "no"], ["Restarts:", "1"]]
     assert json.loads(good(hvsh("display", "--json", "rt"))) == DISPLAY
     hvd.display = {k: v for k, v in DISPLAY.items() if k != "pid"}
     assert "being started" in good(hvsh("display", "rt"))
+    hvd.display = BY_TLS
+    assert "TLS:       /etc/hvd/vnc\n" in good(hvsh("display", "rt"))
+    hvd.display = dict(BY_TLS, viewer_certificates=True)
+    assert "TLS:       /etc/hvd/vnc, and viewers need a certificate\n" in \
+        good(hvsh("display", "rt"))
     assert "did you mean rt?" in hvsh("display", "rtt").stderr
     assert "did you mean rt?" in hvsh("display", "--json", "rtt").stderr
 
@@ -869,6 +875,28 @@ def test_vnc(hvd, hvsh):
     result = hvsh("vnc", "--head", "4", "rt")
     assert result.returncode == 2 and "0 to 3" in result.stderr
     assert "did you mean rt?" in hvsh("vnc", "rtt").stderr
+
+
+def test_vnc_by_tls(hvd, hvsh):
+    hvd.display = BY_TLS
+    words = "-SecurityTypes X509None -X509CA /etc/hvd/vnc/server-cert.pem"
+    told = good(hvsh("vnc", "rt"))
+    assert told.startswith("0.0.0.0 port 5901, with TLS\n")
+    assert f"vncviewer {words} 127.0.0.1::5901\n" in told
+    assert "a copy of /etc/hvd/vnc/server-cert.pem and HOST::5901" in told
+    assert "ssh -L 5999:/run/hvd/vnc/rt-0.sock HOST" in told
+    # A head without a port has no TLS.
+    assert "vncviewer /run/hvd/vnc/rt-1.sock\n" in \
+        good(hvsh("vnc", "--head", "1", "rt"))
+    hvd.display = dict(BY_TLS, password=True)
+    told = good(hvsh("vnc", "rt"))
+    assert "with TLS, with a password\n" in told
+    assert "vncviewer -SecurityTypes X509Vnc -X509CA" in told
+    # Which vncviewer cannot show.
+    hvd.display = dict(BY_TLS, viewer_certificates=True)
+    told = good(hvsh("vnc", "rt"))
+    assert "with TLS, with a certificate of the viewer's\n" in told
+    assert "vncviewer /run/hvd/vnc/rt-0.sock\n" in told
 
 
 def test_vnc_starts_a_viewer(hvd, hvsh, tmp_path):
@@ -898,6 +926,10 @@ def test_vnc_starts_a_viewer(hvd, hvsh, tmp_path):
     assert viewer("rt") == "gvncviewer 127.0.0.1:1\n"
     install("vncviewer")
     assert viewer("rt") == "vncviewer 127.0.0.1::5901\n"
+    hvd.display = BY_TLS
+    assert viewer("rt") == ("vncviewer -SecurityTypes X509None -X509CA "
+                            "/etc/hvd/vnc/server-cert.pem 127.0.0.1::5901\n")
+    hvd.display = DISPLAY
     (tmp_path / "began").unlink()
     hvsh("vnc", "-v", "--head=1", "rt", PATH=str(programs))
     assert "vncviewer /run/hvd" in (tmp_path / "began").read_text()

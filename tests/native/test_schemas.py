@@ -257,6 +257,7 @@ GOOD = [
     gpu(width=4096, height=2160, memory="256M"), gpu(vnc={}),
     gpu(vnc={"port": "auto", "address": "::"}),
     gpu(vnc={"port": 1024, "address": "10.0.0.1", "password-file": "/p"}),
+    gpu(vnc={"tls": "/etc/hvd/vnc"}),
     gpu(vnc={"port": 65535}), gpu(card="/dev/dri/card0"),
     *(keys(name="i", xml="", kind=kind)
       for kind in ("keyboard", "tablet", "mouse")),
@@ -415,6 +416,8 @@ BAD = [
     (gpu(vnc={"port": "any"}), "$.devices[0].vnc.port"),
     (gpu(vnc={"address": "localhost"}), "$.devices[0].vnc.address"),
     (gpu(vnc={"password-file": "p"}), "$.devices[0].vnc.password-file"),
+    (gpu(vnc={"tls": "etc"}), "$.devices[0].vnc.tls"),
+    (gpu(vnc={"tls": True}), "$.devices[0].vnc.tls"),
     (gpu(card="card0"), "$.devices[0].card"), (gpu(card=0), "$.devices[0].card"),
     (gpu(card="/" + 4095 * "c"), "$.devices[0].card"),
     (keys(), "$.devices[0].kind"), (keys(kind="pen"), "$.devices[0].kind"),

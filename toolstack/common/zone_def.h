@@ -146,6 +146,7 @@ struct zone_vnc {
 	uint16_t port; /* of head 0, the others count up; 0: "auto" */
 	char address[ZONE_DEF_VNC_ADDRESS_MAX + 1]; /* IPv4 or IPv6 */
 	char *password_file; /* NULL: none */
+	char *tls; /* a folder with certificates; NULL: none is spoken */
 };
 
 struct zone_gpu {

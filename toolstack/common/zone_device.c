@@ -86,10 +86,12 @@ static void clear_device(struct zone_device *device)
 	free(device->path);
 	free(device->xml);
 	free(device->gpu.vnc.password_file);
+	free(device->gpu.vnc.tls);
 	free(device->gpu.card);
 	device->path = NULL;
 	device->xml = NULL;
 	device->gpu.vnc.password_file = NULL;
+	device->gpu.vnc.tls = NULL;
 	device->gpu.card = NULL;
 }
 
@@ -886,9 +888,11 @@ bool zone_devices_copy(const struct zone_def *from, struct zone_def *to)
 
 		*copy = *device;
 		copy->path = copy->xml = NULL;
-		copy->gpu.vnc.password_file = copy->gpu.card = NULL;
+		copy->gpu.vnc.password_file = copy->gpu.vnc.tls = NULL;
+		copy->gpu.card = NULL;
 		if (!copy_text(device->gpu.vnc.password_file,
 			       &copy->gpu.vnc.password_file) ||
+		    !copy_text(device->gpu.vnc.tls, &copy->gpu.vnc.tls) ||
 		    !copy_text(device->gpu.card, &copy->gpu.card) ||
 		    !copy_text(device->path, &copy->path) ||
 		    !copy_text(device->xml, &copy->xml)) {

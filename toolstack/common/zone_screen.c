@@ -155,6 +155,12 @@ static int vnc_password_file(struct def_parser *p, const char *path,
 	return def_get_path(p, path, value, &vnc->password_file);
 }
 
+static int vnc_tls(struct def_parser *p, const char *path,
+		   struct json_object *value, struct zone_vnc *vnc)
+{
+	return def_get_path(p, path, value, &vnc->tls);
+}
+
 int zone_gpu_vnc(struct def_parser *p, const char *path,
 		 struct json_object *value, struct zone_device *device)
 {
@@ -166,9 +172,10 @@ int zone_gpu_vnc(struct def_parser *p, const char *path,
 		{ "port", vnc_port },
 		{ "address", vnc_address },
 		{ "password-file", vnc_password_file },
+		{ "tls", vnc_tls },
 	};
 	static const char *const names[] = { "port", "address", "password-file",
-					     NULL };
+					     "tls", NULL };
 	struct zone_vnc *vnc = &device->gpu.vnc;
 
 	if (def_need_type(p, path, value, json_type_object,
@@ -255,6 +262,10 @@ static void vnc_to_json(const struct zone_vnc *vnc, struct json_object *json)
 			ret, "password-file",
 			json_object_new_string(vnc->password_file));
 	}
+	if (vnc->tls) {
+		json_object_object_add(ret, "tls",
+				       json_object_new_string(vnc->tls));
+	}
 	json_object_object_add(json, "vnc", ret);
 }
 
@@ -293,7 +304,7 @@ bool zone_gpu_equal(const struct zone_gpu *a, const struct zone_gpu *b)
 	       a->vnc.on == b->vnc.on && a->vnc.port == b->vnc.port &&
 	       strcmp(a->vnc.address, b->vnc.address) == 0 &&
 	       same_text(a->vnc.password_file, b->vnc.password_file) &&
-	       same_text(a->card, b->card);
+	       same_text(a->vnc.tls, b->vnc.tls) && same_text(a->card, b->card);
 }
 
 /* -------------------------------------------------------------- input */

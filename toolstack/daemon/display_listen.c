@@ -28,10 +28,11 @@ void display_listen_path(const char *dir, const char *zone, uint32_t head,
 	}
 }
 
-static void add(struct display_listen *listen, uint32_t head, int fd)
+static void add(struct display_listen *listen, uint32_t head, int fd, bool tcp)
 {
 	listen->socket[listen->count].head = head;
 	listen->socket[listen->count].fd = fd;
+	listen->socket[listen->count].tcp = tcp;
 	listen->count++;
 }
 
@@ -64,7 +65,7 @@ static int listen_unix(const char *dir, const char *zone, uint32_t head,
 				: NULL,
 			"the viewers' socket %s: %s", path, strerror(-fd));
 	}
-	add(listen, head, fd);
+	add(listen, head, fd, false);
 	return 0;
 }
 
@@ -202,7 +203,7 @@ static int listen_from(struct ports *p, uint16_t first)
 		if (fd < 0) {
 			break;
 		}
-		add(p->listen, head, fd);
+		add(p->listen, head, fd, true);
 	}
 	if (fd >= 0) {
 		p->listen->port = first;

@@ -12,6 +12,7 @@
 #define ZV_TOOLSTACK_DAEMON_DISPLAY_LISTEN_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "zerror.h"
@@ -24,6 +25,7 @@ struct display_listen {
 	struct {
 		uint32_t head;
 		int fd;
+		bool tcp;
 	} socket[DISPLAY_LISTEN_MAX];
 	uint16_t port; /* of head 0; 0: none */
 };

@@ -613,6 +613,36 @@ static struct display_child *child_new(struct display_process *display)
 	return child;
 }
 
+static void add_tls(struct json_object *json, const struct vnc_tls *tls)
+{
+	struct json_object *sizes = json_object_new_object();
+
+	add_uint(sizes, "certificate", tls->certificate);
+	add_uint(sizes, "key", tls->key);
+	if (tls->authority) {
+		add_uint(sizes, "authority", tls->authority);
+	}
+	json_object_object_add(json, "tls", sizes);
+}
+
+/* They may have been renewed since the process before was started. */
+static void renew_tls(struct display_process *display)
+{
+	struct vnc_tls tls;
+	struct zerror error;
+
+	if (!display->tls_folder[0] || !display->restarts) {
+		return;
+	}
+	if (vnc_tls_open(display->tls_folder, "", true, &tls, &error) == 0) {
+		vnc_tls_close(&display->tls);
+		display->tls = tls;
+	} else {
+		log_warning("%s: goes on with its old certificates: %s",
+			    display->zone, error.message);
+	}
+}
+
 static void configure(struct display_process *display)
 {
 	struct json_object *json = command("config");
@@ -628,11 +658,18 @@ static void configure(struct display_process *display)
 
 		add_uint(item, "head", display->listen.socket[i].head);
 		add_uint(item, "fd", DISPLAY_LISTEN_FD + i);
+		if (display->tls.fd >= 0 && display->listen.socket[i].tcp) {
+			json_object_object_add(item, "tls",
+					       json_object_new_boolean(true));
+		}
 		json_object_array_add(list, item);
 	}
 	json_object_object_add(json, "listen", list);
 	if (display->password[0]) {
 		add_text(json, "password", display->password);
+	}
+	if (display->tls.fd >= 0) {
+		add_tls(json, &display->tls);
 	}
 	if (display->card.path[0]) {
 		json_object_object_add(json, "card",
@@ -642,7 +679,7 @@ static void configure(struct display_process *display)
 		add_uint(json, "uid", uid);
 		add_uint(json, "gid", gid);
 	}
-	say(display, json, -1);
+	say(display, json, display->tls.fd);
 }
 
 static void send_socket(struct display_process *display)
@@ -693,6 +730,7 @@ static void begin(struct display_process *display)
 	int rc = video < 0 ? video : child ? 0 : UV_ENOMEM;
 
 	display->last_error[0] = '\0';
+	renew_tls(display);
 	if (rc == 0) {
 		rc = spawn(display, child, video);
 	}
@@ -750,6 +788,7 @@ void display_process_init(struct display_process *display, uv_loop_t *loop,
 		.program = program,
 		.zone = zone,
 		.pending = -1,
+		.tls = VNC_TLS_NONE,
 		.backoff = { .longest_ms = RESTART_MAX_MS },
 	};
 	uv_timer_init(loop, &display->timer);
@@ -761,7 +800,7 @@ void display_process_init(struct display_process *display, uv_loop_t *loop,
 
 void display_process_start(struct display_process *display,
 			   const struct zone_gpu *gpu, const char *video,
-			   const char *password,
+			   const char *password, const struct vnc_tls *tls,
 			   const struct display_listen *listen, int card)
 {
 	display->on = true;
@@ -770,6 +809,9 @@ void display_process_start(struct display_process *display,
 	display->memory = gpu->memory;
 	snprintf(display->video, sizeof(display->video), "%s", video);
 	snprintf(display->password, sizeof(display->password), "%s", password);
+	snprintf(display->tls_folder, sizeof(display->tls_folder), "%s",
+		 gpu->vnc.tls ? gpu->vnc.tls : "");
+	display->tls = *tls;
 	display->listen = *listen;
 	display->connected = false;
 	display->restarts = 0;
@@ -794,6 +836,7 @@ void display_process_stop(struct display_process *display)
 	}
 	display->connected = false;
 	explicit_bzero(display->password, sizeof(display->password));
+	vnc_tls_close(&display->tls);
 	display_listen_close(&display->listen);
 	display_card_release(&display->card);
 	display->card.path[0] = '\0';

@@ -23,6 +23,7 @@
 #include "backoff.h"
 #include "display_card.h"
 #include "display_listen.h"
+#include "vnc_tls.h"
 #include "zerror.h"
 #include "zone_def.h"
 
@@ -62,6 +63,8 @@ struct display_process {
 	uint64_t memory; /* bytes */
 	char video[PATH_MAX]; /* the file */
 	char password[DISPLAY_PASSWORD_MAX + 1]; /* empty: none */
+	char tls_folder[PATH_MAX]; /* empty: none */
+	struct vnc_tls tls; /* what was in it */
 	struct display_listen listen;
 	struct display_child *child;
 	bool connected; /* child has a socket to a device, or pending is one */
@@ -88,12 +91,13 @@ void display_process_init(struct display_process *display, uv_loop_t *loop,
 			  const char *program, const char *zone);
 
 /*
- * Idle; takes listen over, and card: of display_card_open(), or -1.  video: the
- * file's path, password: "" for none.  Nothing is started before give().
+ * Idle; takes listen and tls over, and card: of display_card_open(), or -1.  video:
+ * the file's path, password: "" for none, tls->fd -1: none.  Nothing is started
+ * before give().
  */
 void display_process_start(struct display_process *display,
 			   const struct zone_gpu *gpu, const char *video,
-			   const char *password,
+			   const char *password, const struct vnc_tls *tls,
 			   const struct display_listen *listen, int card);
 
 /* Takes fd over: a socket to the device, in place of any there was. */

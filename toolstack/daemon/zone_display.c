@@ -233,6 +233,7 @@ static int begin(struct zone *z, const struct zone_device *gpu, bool adopted,
 		 struct zerror *ret_error)
 {
 	char password[DISPLAY_PASSWORD_MAX + 1] = "";
+	struct vnc_tls tls = VNC_TLS_NONE;
 	struct display_listen listen;
 	char path[ZERROR_PATH_MAX];
 	char video[PATH_MAX];
@@ -245,25 +246,29 @@ static int begin(struct zone *z, const struct zone_device *gpu, bool adopted,
 		    0 ||
 	    (gpu->gpu.vnc.password_file &&
 	     read_password(gpu->gpu.vnc.password_file, path, password,
-			   ret_error) < 0)) {
+			   ret_error) < 0) ||
+	    (gpu->gpu.vnc.tls && vnc_tls_open(gpu->gpu.vnc.tls, path, adopted,
+					      &tls, ret_error) < 0)) {
 		return -1;
 	}
 	if (gpu->gpu.card) {
 		card = open_card(z, gpu->gpu.card, path, ret_error);
 		/* The process of an earlier hvd may have it for a moment yet. */
 		if (card < 0 && !adopted) {
+			vnc_tls_close(&tls);
 			return -1;
 		}
 	}
 	if (display_listen_open(z->daemon->viewer_dir, z->name, gpu, path,
 				adopted, taken_by, z, &listen, ret_error) < 0) {
+		vnc_tls_close(&tls);
 		if (card >= 0) {
 			display_card_close(card);
 		}
 		return -1;
 	}
-	display_process_start(&z->display, &gpu->gpu, video, password, &listen,
-			      card);
+	display_process_start(&z->display, &gpu->gpu, video, password, &tls,
+			      &listen, card);
 	explicit_bzero(password, sizeof(password));
 	return 0;
 }
@@ -653,6 +658,14 @@ void zone_display_get(struct zone *z, struct rpc_call *call)
 	json_object_object_add(
 		json, "password",
 		json_object_new_boolean(z->display.password[0] != '\0'));
+	json_object_object_add(
+		json, "tls",
+		z->display.tls.fd >= 0
+			? json_object_new_string(z->display.tls_folder)
+			: NULL);
+	json_object_object_add(
+		json, "viewer_certificates",
+		json_object_new_boolean(z->display.tls.authority != 0));
 	if (z->display.card.path[0]) {
 		json_object_object_add(json, "card",
 				       card_to_json(&z->display.card));

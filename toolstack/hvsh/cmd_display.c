@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +140,9 @@ static void print_display(const struct context *ctx,
 	printf("\nDevice:    %s\nViewers:   %u\nPassword:  %s\n",
 	       display->device, display->viewers,
 	       display->password ? "yes" : "no");
+	printf("TLS:       %s%s\n", display->tls != NULL ? display->tls : "no",
+	       display->viewer_certificates ? ", and viewers need a certificate"
+					    : "");
 	if (display->card != NULL) {
 		printf("Card:      ");
 		print_clean(display->card);
@@ -202,11 +207,29 @@ static const char *local_address(const char *address)
 struct viewer {
 	const char *program;
 	char operand[PLACE_MAX];
+	const char
+		*security; /* -SecurityTypes; NULL: no TLS, or it finds out */
+	char authority[PATH_MAX]; /* -X509CA */
 };
 
 #define VIEWERS 3
+#define VIEWER_WORDS 7u /* of a viewer's command line, and NULL */
 
-static void list_viewers(const struct hvd_display_head *head,
+/* TigerVNC's cannot show a certificate, and takes any that it is told to trust. */
+static void use_tls(const struct hvd_display *display,
+		    const struct hvd_display_head *head, struct viewer *ret)
+{
+	if (display->viewer_certificates) {
+		snprintf(ret->operand, PLACE_MAX, "%s", head->socket);
+		return;
+	}
+	ret->security = display->password ? "X509Vnc" : "X509None";
+	snprintf(ret->authority, sizeof(ret->authority), "%s/server-cert.pem",
+		 display->tls);
+}
+
+static void list_viewers(const struct hvd_display *display,
+			 const struct hvd_display_head *head,
 			 struct viewer ret[VIEWERS])
 {
 	const char *address;
@@ -230,27 +253,49 @@ static void list_viewers(const struct hvd_display_head *head,
 		 head->port - VNC_PORT);
 	snprintf(ret[2].operand, PLACE_MAX, "vnc://%.100s:%u", bracketed,
 		 head->port);
+	if (display->tls != NULL) {
+		use_tls(display, head, &ret[0]);
+	}
+}
+
+static void list_words(const struct viewer *viewer,
+		       const char *ret[VIEWER_WORDS])
+{
+	size_t count = 0;
+
+	ret[count++] = viewer->program;
+	if (viewer->security != NULL) {
+		ret[count++] = "-SecurityTypes";
+		ret[count++] = viewer->security;
+		ret[count++] = "-X509CA";
+		ret[count++] = viewer->authority;
+	}
+	ret[count++] = viewer->operand;
+	ret[count] = NULL;
 }
 
 /* Does not come back. */
 static void become_viewer(const struct viewer viewers[VIEWERS])
 {
 	for (int i = 0; i < VIEWERS; i++) {
+		const char *words[VIEWER_WORDS];
+
 		if (viewers[i].operand[0] != '\0') {
-			execlp(viewers[i].program, viewers[i].program,
-			       viewers[i].operand, (char *)NULL);
+			list_words(&viewers[i], words);
+			execvp(words[0], (char *const *)(uintptr_t)words);
 		}
 	}
 	_exit(127);
 }
 
-static int run_viewer(const struct hvd_display_head *head)
+static int run_viewer(const struct hvd_display *display,
+		      const struct hvd_display_head *head)
 {
 	struct viewer viewers[VIEWERS];
 	int status = -1;
 	pid_t pid;
 
-	list_viewers(head, viewers);
+	list_viewers(display, head, viewers);
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
@@ -274,15 +319,28 @@ static void print_way(const struct hvd_display *display,
 		      const struct hvd_display_head *head)
 {
 	struct viewer viewers[VIEWERS];
+	const char *words[VIEWER_WORDS];
 
-	list_viewers(head, viewers);
+	list_viewers(display, head, viewers);
+	list_words(&viewers[0], words);
 	if (head->port != 0) {
-		printf("%s port %u%s\n", head->address, head->port,
+		printf("%s port %u%s%s%s\n", head->address, head->port,
+		       display->tls != NULL ? ", with TLS" : "",
+		       display->viewer_certificates
+			       ? ", with a certificate of the viewer's"
+			       : "",
 		       display->password ? ", with a password" : "");
 	}
-	printf("%s\n\nHere:            %s %s\n", head->socket,
-	       viewers[0].program, viewers[0].operand);
-	printf("From elsewhere:  ssh -L 5999:%s HOST, then vncviewer "
+	printf("%s\n\nHere:           ", head->socket);
+	for (size_t i = 0; words[i] != NULL; i++) {
+		printf(" %s", words[i]);
+	}
+	if (viewers[0].security != NULL) {
+		printf("\nWith TLS:        the same from elsewhere, with a copy "
+		       "of %s and HOST::%u",
+		       viewers[0].authority, head->port);
+	}
+	printf("\nFrom elsewhere:  ssh -L 5999:%s HOST, then vncviewer "
 	       "localhost::5999\n",
 	       head->socket);
 }
@@ -297,7 +355,7 @@ static int show_vnc(const struct args *args, const struct hvd_display *display,
 		return EXIT_REQUEST;
 	}
 	if (args_has(args, "viewer")) {
-		return run_viewer(&display->heads[number]);
+		return run_viewer(display, &display->heads[number]);
 	}
 	print_way(display, &display->heads[number]);
 	return EXIT_OK;

@@ -71,6 +71,13 @@ static int take_socket(const struct xml_place *at)
 						"of type socket");
 		}
 	}
+	if (xml_member(at->object, "vnc.tls")) {
+		return xml_refuse_below(at, "zv:tls/@path",
+					VIR_ERR_CONFIG_UNSUPPORTED,
+					"only a listen of type address has "
+					"TLS: a socket is reached from zone0 "
+					"alone");
+	}
 	if (xml_member(at->object, "vnc")) {
 		return xml_refuse_below(at, "zv:password/@file",
 					VIR_ERR_CONFIG_UNSUPPORTED,
@@ -217,6 +224,7 @@ static const struct xml_row graphics_rows[] = {
 	XML_LATER("listen/@address", "`vnc.address`"),
 	XML_LATER("listen/@socket", "of a zone that runs; hvd names it"),
 	XML_TEXT("zv:password/@file", "vnc.password-file"),
+	XML_TEXT("zv:tls/@path", "vnc.tls"),
 	XML_REFUSED("@passwd",
 		    "a document is for all to read: <zv:password file='…'/>, "
 		    "docs/reference/libvirt-xml.md"),

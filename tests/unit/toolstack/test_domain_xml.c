@@ -322,9 +322,10 @@ static void test_screen(void **state)
 		  "\"address\":\"0.0.0.0\"}}" },
 		{ "<graphics type='vnc' port='5907'><listen type='address'/>"
 		  "<z:password xmlns:z='urn:zonevisor:domain:1.0' file='/p'/>"
+		  "<z:tls xmlns:z='urn:zonevisor:domain:1.0' path='/t'/>"
 		  "</graphics>",
 		  "{\"type\":\"gpu\",\"vnc\":{\"password-file\":\"/p\","
-		  "\"port\":5907}}" },
+		  "\"tls\":\"/t\",\"port\":5907}}" },
 		{ "<graphics type='vnc' autoport='yes' port='-1'><listen "
 		  "type='socket'/></graphics>",
 		  "{\"type\":\"gpu\"}" },
@@ -484,6 +485,10 @@ static void test_refused(void **state)
 			  "<z:password xmlns:z='urn:zonevisor:domain:1.0' "
 			  "file='/p'/></graphics>"),
 		  VIR_ERR_CONFIG_UNSUPPORTED, "at a socket alone" },
+		{ DEVICES("<graphics type='vnc'><listen type='socket'/>"
+			  "<z:tls xmlns:z='urn:zonevisor:domain:1.0' "
+			  "path='/t'/></graphics>"),
+		  VIR_ERR_CONFIG_UNSUPPORTED, "zv:tls/@path (line 1): only" },
 		{ DEVICES("<graphics type='vnc'/><graphics type='vnc'/>"),
 		  VIR_ERR_CONFIG_UNSUPPORTED, "a zone has one screen" },
 		{ DEVICES("<video/><graphics type='vnc'/><video/>"),
@@ -762,8 +767,8 @@ static void test_round_trip(void **state)
 		BASE "\"vcpus\":1,\"devices\":[{\"type\":\"gpu\",\"name\":"
 		     "\"g\",\"heads\":2,\"width\":1024,\"height\":768,"
 		     "\"memory\":\"20M\",\"vnc\":{\"port\":5907,\"address\":"
-		     "\"::1\",\"password-file\":\"/p\"},\"card\":"
-		     "\"/dev/dri/card0\"},{\"type\":\"input\","
+		     "\"::1\",\"password-file\":\"/p\",\"tls\":\"/t\"},"
+		     "\"card\":\"/dev/dri/card0\"},{\"type\":\"input\","
 		     "\"kind\":\"tablet\"}]}",
 		BASE "\"vcpus\":1,\"devices\":[{\"type\":\"gpu\",\"vnc\":{"
 		     "\"port\":\"auto\"}}]}",

@@ -344,7 +344,7 @@ static void test_gpu(void **state)
 		"[{\"type\":\"rng\"},{\"type\":\"gpu\",\"heads\":2,"
 		"\"width\":1920,\"height\":1080,\"memory\":\"32M\","
 		"\"vnc\":{\"port\":5901,\"address\":\"0:0::1\","
-		"\"password-file\":\"/p\"},\"card\":\"/c\"}]");
+		"\"password-file\":\"/p\",\"tls\":\"/t\"},\"card\":\"/c\"}]");
 	struct zone_def *plain = parse_devices("[{\"type\":\"gpu\"}]");
 	const struct zone_device *d = zone_def_gpu(def);
 
@@ -360,6 +360,7 @@ static void test_gpu(void **state)
 	assert_int_equal(d->gpu.vnc.port, 5901);
 	assert_string_equal(d->gpu.vnc.address, "::1");
 	assert_string_equal(d->gpu.vnc.password_file, "/p");
+	assert_string_equal(d->gpu.vnc.tls, "/t");
 	assert_string_equal(d->gpu.card, "/c");
 	d = zone_def_gpu(plain);
 	assert_int_equal(d->gpu.heads, 1);
@@ -944,6 +945,8 @@ static void test_devices_are_compared(void **state)
 		"[{\"type\":\"gpu\",\"vnc\":{\"address\":\"::\"}}]",
 		"[{\"type\":\"gpu\",\"vnc\":{\"password-file\":\"/a\"}}]",
 		"[{\"type\":\"gpu\",\"vnc\":{\"password-file\":\"/b\"}}]",
+		"[{\"type\":\"gpu\",\"vnc\":{\"tls\":\"/a\"}}]",
+		"[{\"type\":\"gpu\",\"vnc\":{\"tls\":\"/b\"}}]",
 		"[{\"type\":\"gpu\",\"card\":\"/a\"}]",
 		"[{\"type\":\"gpu\",\"card\":\"/b\"}]",
 		"[{\"type\":\"input\",\"kind\":\"mouse\"}]",

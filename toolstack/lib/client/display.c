@@ -20,6 +20,7 @@ void hvd_display_free(struct hvd_display *display)
 	free(display->card);
 	free(display->card_error);
 	free(display->device);
+	free(display->tls);
 	free(display);
 }
 
@@ -63,6 +64,7 @@ static int display_read(struct hvd_conn *conn, struct json_object *json,
 	size_t count;
 
 	if (!hvd__json_copy(json, "device", &display->device) ||
+	    !hvd__json_copy(json, "tls", &display->tls) ||
 	    !hvd__json_copy(card, "path", &display->card) ||
 	    !hvd__json_copy(card, "error", &display->card_error)) {
 		return hvd__fail_nomem(conn);
@@ -74,6 +76,8 @@ static int display_read(struct hvd_conn *conn, struct json_object *json,
 	}
 	display->viewers = (uint32_t)hvd__json_u64(json, "viewers", 0);
 	display->password = hvd__json_bool(json, "password", false);
+	display->viewer_certificates =
+		hvd__json_bool(json, "viewer_certificates", false);
 	display->pid = hvd__json_i64(json, "pid", 0);
 	display->restarts = hvd__json_u64(json, "restarts", 0);
 	count = json_object_array_length(heads);

@@ -490,6 +490,8 @@ struct hvd_display {
 	bool password; /* they are asked for one */
 	int64_t pid; /* of hvd-display; 0: it is being started */
 	uint64_t restarts; /* of it, since the zone was started */
+	char *tls; /* at the port, with what is in that folder; NULL: none */
+	bool viewer_certificates; /* for TLS they need one of their own */
 	char *card; /* of zone0, with monitors that show it; NULL: none */
 	char *card_error; /* why nothing is shown there now; or NULL */
 };
