@@ -381,7 +381,7 @@ static void on_damage(struct display_hub *hub,
 	}
 }
 
-/* Viewers draw it where they point at: they need not know of its moves. */
+/* Most draw it where they point at: they need not know of its moves. */
 static void on_pointer(struct display_hub *hub,
 		       const struct display_message *message)
 {
@@ -400,7 +400,7 @@ static void on_pointer(struct display_hub *hub,
 		struct display_hub_viewer *viewer = &hub->viewers[i];
 
 		if (picture ||
-		    (viewer->is_monitor && viewer->head == message->head)) {
+		    (viewer->follows && viewer->head == message->head)) {
 			viewer->pointer_due = true;
 			viewer->pointer_picture_due |= picture;
 			flush_viewer(viewer);
@@ -565,6 +565,12 @@ static bool take_from_viewer(struct display_hub_viewer *viewer,
 
 	if (message->type == DISPLAY_HELLO) {
 		on_entered(viewer);
+		return true;
+	}
+	if (message->type == DISPLAY_POINTER) {
+		viewer->follows = true;
+		viewer->pointer_due = true;
+		flush_viewer(viewer);
 		return true;
 	}
 	if (!in_range(message)) {
@@ -809,6 +815,7 @@ static int open_monitor(struct display_hub *hub, uint32_t head, int *ret_link)
 		.fd = link[0],
 		.watch = { .cb = on_viewer },
 		.is_monitor = true,
+		.follows = true,
 		.scanout_due = true,
 		.pointer_due = true,
 		.pointer_picture_due = true,

@@ -38,6 +38,7 @@ struct display_hub_viewer {
 	bool pointer_picture_due; /* with it */
 	struct display_damage damage; /* due; width 0: none */
 	bool entered; /* it is let in */
+	bool follows; /* it has to know where the pointer is */
 	uint8_t keys[DISPLAY_KEY_BYTES]; /* bits: it holds them down */
 	struct display_motion motion; /* its last */
 	bool is_monitor; /* it has no process of its own, and draws the pointer */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <rfb/rfb.h>
+#include <rfb/rfbregion.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,8 @@
 #define NOTHING_HEIGHT 480u
 #define CUT_TEXT_MAX (1u << 20)
 #define POINTER_PIXELS (DISPLAY_POINTER_SIDE * DISPLAY_POINTER_SIDE)
+/* Bytes of a copy: beside it there is to be room for what encoders take. */
+#define COPY_MAX (32u << 20)
 #define EXTENDED_KEYS (-258) /* QEMU Extended Key Event, a pseudo-encoding */
 
 struct session {
@@ -39,6 +42,9 @@ struct session {
 	rfbCursorPtr cursor; /* of them, for the library; NULL: none */
 	uint8_t *black;
 	size_t black_size;
+	uint8_t *copy; /* of the picture, for the pointer; NULL: none */
+	size_t copy_size;
+	bool follows; /* it is told where the pointer is */
 	bool entered;
 	int told_width; /* the size that the viewer knows of */
 	int told_height;
@@ -147,6 +153,47 @@ static void take_picture(struct session *s, const struct display_scanout *to)
 							: GPU_B8G8R8X8);
 }
 
+static void drop_copy(struct session *s)
+{
+	if (s->copy != NULL) {
+		munmap(s->copy, s->copy_size);
+		s->copy = NULL;
+	}
+}
+
+static void renew_copy(struct session *s, const struct display_damage *d)
+{
+	size_t row = (size_t)s->shown.width * 4;
+	const char *from = pixels(s);
+
+	for (uint32_t y = d->y; s->copy != NULL && y < d->y + d->height; y++) {
+		memcpy(s->copy + y * row + 4 * (size_t)d->x,
+		       from + y * (size_t)s->shown.stride + 4 * (size_t)d->x,
+		       4 * (size_t)d->width);
+	}
+}
+
+static void make_copy(struct session *s)
+{
+	const struct display_damage all = {
+		.width = s->shown.width,
+		.height = s->shown.height,
+	};
+	size_t size = (size_t)all.width * all.height * 4;
+	void *p;
+
+	if (s->copy != NULL || size > COPY_MAX) {
+		return;
+	}
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p != MAP_FAILED) {
+		s->copy = p;
+		s->copy_size = size;
+		renew_copy(s, &all);
+	}
+}
+
 static void free_cursor(struct session *s)
 {
 	if (s->cursor != NULL) {
@@ -204,8 +251,7 @@ static void draw_cursor(struct session *s)
 
 static void make_cursor(struct session *s)
 {
-	s->screen->cursor = NULL;
-	s->client->cursorWasChanged = TRUE;
+	rfbSetCursor(s->screen, NULL);
 	free_cursor(s);
 	if (s->pointer.format == 0) {
 		return;
@@ -225,16 +271,46 @@ static void make_cursor(struct session *s)
 		return;
 	}
 	draw_cursor(s);
+	rfbSetCursor(s->screen, s->cursor);
+}
+
+/* For viewers that do not draw it where they point at. */
+static void place_cursor(struct session *s, const struct display_pointer *to)
+{
+	s->screen->cursorX =
+		(int)(to->x < DISPLAY_SIDE_MAX ? to->x : DISPLAY_SIDE_MAX);
+	s->screen->cursorY =
+		(int)(to->y < DISPLAY_SIDE_MAX ? to->y : DISPLAY_SIDE_MAX);
 }
 
 /*
  * The library draws a cursor into the picture for viewers that do not draw it
- * themselves, and that picture is not ours: they get none.
+ * themselves.  They get a copy, for the picture is not ours to write to; or no
+ * cursor, if it is too large for that.
  */
-static void choose_cursor(struct session *s)
+static void choose_picture(struct session *s)
 {
+	struct display_message follow = { 0 };
+
+	/* Before it asks for something, it may not have said what it can. */
+	if (sraRgnEmpty(s->client->requestedRegion)) {
+		return;
+	}
+	if (s->client->enableCursorShapeUpdates) {
+		drop_copy(s);
+	} else if (!s->follows) {
+		s->follows = true;
+		tell(DISPLAY_POINTER, &follow);
+	} else if (s->cursor != NULL) {
+		make_copy(s);
+	}
 	s->screen->cursor =
-		s->client->enableCursorShapeUpdates ? s->cursor : NULL;
+		s->client->enableCursorShapeUpdates || s->copy != NULL
+			? s->cursor
+			: NULL;
+	s->screen->frameBuffer = s->copy != NULL ? (char *)s->copy : pixels(s);
+	s->screen->paddedWidthInBytes =
+		(int)(s->copy != NULL ? s->shown.width * 4 : s->shown.stride);
 }
 
 static void show(struct session *s, const struct display_scanout *to)
@@ -244,6 +320,7 @@ static void show(struct session *s, const struct display_scanout *to)
 	const struct display_format *format = s->format;
 	rfbScreenInfoPtr screen = s->screen;
 
+	drop_copy(s);
 	take_picture(s, to);
 	if (s->shown.width != width || s->shown.height != height) {
 		rfbNewFramebuffer(screen, pixels(s), (int)s->shown.width,
@@ -519,9 +596,13 @@ static void from_link(struct session *s)
 		if (message.type == DISPLAY_SCANOUT) {
 			show(s, &message.scanout);
 		} else if (message.type == DISPLAY_POINTER) {
-			take_pointer(s, &message.pointer);
-			make_cursor(s);
+			if (message.pointer.has_picture != 0) {
+				take_pointer(s, &message.pointer);
+				make_cursor(s);
+			}
+			place_cursor(s, &message.pointer);
 		} else if (message.type == DISPLAY_DAMAGE) {
+			renew_copy(s, d);
 			rfbMarkRectAsModified(s->screen, (int)d->x, (int)d->y,
 					      (int)(d->x + d->width),
 					      (int)(d->y + d->height));
@@ -553,7 +634,7 @@ static void update_size(struct session *s)
 /* What has changed and was asked for; a new size goes alone. */
 static void update(struct session *s)
 {
-	choose_cursor(s);
+	choose_picture(s);
 	update_size(s);
 	if (s->client->sock != RFB_INVALID_SOCKET) {
 		rfbUpdateClient(s->client);
@@ -650,6 +731,7 @@ int display_viewer_run(void *argument)
 		return EXIT_FAILURE;
 	}
 	make_cursor(s);
+	place_cursor(s, &s->pointer);
 	serve(s);
 	return EXIT_SUCCESS;
 }

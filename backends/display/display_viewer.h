@@ -3,7 +3,8 @@
  * One viewer's session, in a process of its own (display_child.h): libvncserver,
  * which waits for its client, and what it is to show.  It is told as a display is
  * told by a device, with messages of display_wire.h that were looked at, and
- * answers with those of a display; and with HELLO, once the viewer is let in.
+ * answers with those of a display; with HELLO, once the viewer is let in; and with
+ * POINTER, of which nothing is looked at, if it wants to know where that is.
  */
 #ifndef ZV_BACKENDS_DISPLAY_DISPLAY_VIEWER_H
 #define ZV_BACKENDS_DISPLAY_DISPLAY_VIEWER_H

@@ -88,8 +88,8 @@ class Device:
         self.sock.send(message(DAMAGE, head, x, y, width, height))
 
     def pointer(self, has_picture=1, fmt=1, offset=0, head=0, hot=(0, 0),
-                stride=256):
-        self.sock.send(message(POINTER, head, 5, 6, *hot, has_picture, fmt,
+                stride=256, place=(5, 6)):
+        self.sock.send(message(POINTER, head, *place, *hot, has_picture, fmt,
                                stride, 0, offset, layout="IIIIIIIIQ"))
 
     def next(self):
@@ -113,9 +113,10 @@ class Device:
 class Display:
     """A started hvd-display; the other ends of what it was given."""
 
-    def __init__(self, program, tmp, heads=1, unix=False, **config):
+    def __init__(self, program, tmp, heads=1, unix=False, size=MEMORY,
+                 **config):
         self.log = tmp / "hvd-display.log"
-        self.memory = Memory(tmp)
+        self.memory = Memory(tmp, size)
         self.control, control = socket.socketpair()
         self.control.settimeout(TIME)
         self.lines = self.control.makefile("r")

@@ -274,18 +274,122 @@ def test_pointer(start):
         assert viewer.cursor[4][:12] == (b"\x01\x02\x03\0\x04\x05\x06\0"
                                          b"\x10\x20\x30\0")
         assert viewer.cursor[5] == b"\x7f" + b"\xff" * 511
-        # Others have it nowhere: the picture is as it was.
         viewer.cursor = None
         lines = display.memory.draw(320, 200, fmt=67)
         display.device.scanout(320, 200, fmt=67)
         wait_for(lambda: viewer.picture() == lines, "other colours")
-        wait_for(lambda: plain.picture() == lines, "other colours")
+        wait_for(lambda: plain.picture()[100:] == lines[100:], "other colours")
+        assert plain.picture() != lines  # it is drawn there
         wait_for(lambda: (viewer.picture(), viewer.cursor)[1], "a pointer")
         assert viewer.cursor[4][8:12] == b"\x10\x20\x30\0"
         viewer.cursor = None
         display.device.pointer(fmt=0)
         wait_for(lambda: (viewer.picture(), viewer.cursor)[1], "none")
         assert viewer.cursor[2:4] == (0, 0) or not any(viewer.cursor[5])
+
+
+def painted(lines, pointer, x, y):
+    """The picture with an opaque pointer of one colour whose corner is there."""
+    wanted = [bytearray(line) for line in lines]
+    for line in wanted[max(y, 0):max(y + 64, 0)]:
+        for column in range(max(x, 0), max(min(x + 64, len(line) // 3), 0)):
+            line[column * 3:column * 3 + 3] = pointer
+    return [bytes(line) for line in wanted]
+
+
+def test_pointer_is_drawn(start):
+    """For viewers that do not draw it, where it is, and nowhere else."""
+    display = start()
+    lines = display.memory.draw(320, 200)
+    display.device.scanout(320, 200)
+    at = 1 << 20
+    os.pwrite(display.memory.file.fileno(), b"\x03\x02\x01\xff" * 4096, at)
+    colour = b"\x01\x02\x03"
+
+    def shows(wanted, inner=lambda lines: lines):
+        wait_for(lambda: inner(viewer.picture()) == inner(wanted),
+                 "the pointer's picture")
+
+    def all_but_the_last(lines):
+        """Row and column: of a pointer over the edge the library leaves it out."""
+        return [line[:-3] for line in lines[:-1]]
+
+    display.device.pointer(offset=at, hot=(3, 4), place=(103, 54))
+    with contextlib.closing(display.viewer()) as viewer, \
+            contextlib.closing(display.viewer(
+                encodings=("raw", "size", "cursor"))) as other:
+        shows(painted(lines, colour, 100, 50))
+        # It moves: both places are sent, and what is below is as it was.
+        viewer.ask()
+        display.device.pointer(has_picture=0, hot=(3, 4), place=(13, 14))
+        rects = viewer.update()
+        assert sum(w * h for _, _, w, h in rects) <= 2 * 64 * 64
+        shows(painted(lines, colour, 10, 10))
+        # Over an edge, and beyond all of them.
+        for x, y in ((0, 0), (319, 199), (1 << 31, 5), ((1 << 32) - 1,) * 2):
+            display.device.pointer(has_picture=0, hot=(3, 4), place=(x, y))
+            shows(painted(lines, colour, min(x, 1000) - 3, min(y, 1000) - 4),
+                  all_but_the_last)
+        # What changes below it, and another picture of it.
+        display.device.pointer(has_picture=0, hot=(3, 4), place=(3, 4))
+        shows(painted(lines, colour, 0, 0))
+        lines = display.memory.draw(320, 200, seed=9)
+        display.device.damage(0, 0, 320, 200)
+        shows(painted(lines, colour, 0, 0))
+        os.pwrite(display.memory.file.fileno(), b"\x06\x05\x04\xff" * 4096,
+                  at)
+        display.device.pointer(offset=at, hot=(0, 0), place=(9, 9))
+        shows(painted(lines, b"\x04\x05\x06", 9, 9))
+        display.device.pointer(fmt=0, place=(9, 9))
+        shows(lines)
+        display.device.pointer(offset=at, hot=(0, 0), place=(9, 9))
+        shows(painted(lines, b"\x04\x05\x06", 9, 9))
+        lines = display.memory.draw(400, 300, seed=3)
+        display.device.scanout(400, 300)
+        shows(painted(lines, b"\x04\x05\x06", 9, 9))
+        # It says that it can, after all: then it is told, and sees what there is.
+        viewer.set_encodings("raw", "size", "cursor")
+        shows(lines)
+        assert viewer.cursor[:4] == (0, 0, 64, 64)
+        # Who draws it itself never had it in the picture, nor heard of moves.
+        wait_for(lambda: other.picture() == lines, "the picture alone")
+    assert viewer.pixel_format
+
+
+@only("installed")
+def test_pointer_moves_wake_only_who_draws_it_not(start):
+    display = start()
+    lines = display.memory.draw(320, 200)
+    display.device.scanout(320, 200)
+    display.hear_event("shows")
+    display.device.pointer(offset=1 << 20)
+    with contextlib.closing(display.viewer(
+            encodings=("raw", "size", "cursor"))) as viewer:
+        wait_for(lambda: (viewer.picture() == lines, viewer.cursor)[1], "both")
+        viewer.ask()
+        child, = display.children()
+        display.settle()
+        time.sleep(0.5)
+        before = switches(child)
+        for x in range(100):
+            display.device.pointer(has_picture=0, place=(x, 5))
+        display.settle(110)
+        assert switches(child) == before
+        display.device.damage(0, 0, 1, 1)
+        assert viewer.update()
+
+
+@only("installed")
+def test_no_pointer_in_a_large_picture(start):
+    """A copy of it would leave no room for what encoders take."""
+    display = start(size=64 << 20)
+    display.device.scanout(4096, 2160)
+    display.hear_event("shows")
+    os.pwrite(display.memory.file.fileno(), b"\xff" * 16384, 40 << 20)
+    display.device.pointer(offset=40 << 20)
+    with contextlib.closing(display.viewer()) as viewer:
+        assert not any(map(any, viewer.picture()))
+        assert not any(map(any, viewer.picture()))
 
 
 @only("installed")
