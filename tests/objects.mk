@@ -151,6 +151,8 @@ unit-tests-y += tests/unit/backends/test_monitor
 test_monitor-src := $(addprefix backends/display/,display_canvas.c \
 	display_monitor.c display_picture.c display_region.c display_uevent.c)
 test_monitor-libs := libdrm
+unit-tests-y += tests/unit/backends/test_vencrypt
+test_vencrypt-src := backends/display/display_vencrypt.c
 native-tools-y += backends/display/hvd_display
 hvd_display-src := $(filter-out backends/display/hvd_display.c,$(hvdisplay-y)) $(zdef-y)
 hvd_display-cflags := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
