@@ -220,7 +220,8 @@ def test_changes(start):
     display.memory.draw(320, 200)
     display.device.scanout(320, 200)
     display.hear_event("shows")
-    with contextlib.closing(display.viewer()) as viewer:
+    with contextlib.closing(display.viewer(
+            encodings=("raw", "size", "cursor"))) as viewer:
         before = viewer.picture()
         viewer.ask()
         display.memory.fill(10, 20, 4, 3, b"\xff\0\0\0", 320 * 4)
@@ -229,8 +230,8 @@ def test_changes(start):
         display.device.damage(1, 1, 1, 1)
         display.device.damage(100, 150, 2, 2)
         # Both are there once this is: they go the same way.
+        viewer.cursor = None
         display.device.pointer()
-        viewer.set_encodings("raw", "size", "cursor")
         while viewer.cursor is None:
             viewer.ask()
             rects = viewer.update()
