@@ -34,6 +34,9 @@ bench-host-packages := qemu-system-common
 # To measure hvd against, in make bench-rpc: libvirtd and its client's library.
 bench-rpc-host-packages := libvirt-daemon libvirt-dev
 
+# To measure screens against, and to count system calls with, in make bench-screen.
+bench-screen-host-packages := qemu-system-arm qemu-system-common strace
+
 # For aarch64, to compare zones with guests of KVM in make bench.
 nested-packages := qemu-system-arm
 

@@ -79,7 +79,7 @@ fuzz-cc := $(FUZZCC) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=a
 fuzz-programs := $(foreach t,$(fuzzers-y),$(fuzz-dir)/$(notdir $t)/$(notdir $t))
 $(foreach t,$(fuzzers-y),$(eval $(call test-program,$t,$(fuzz-dir),$$(fuzz-cc),)))
 
-.PHONY: lint unit fuzz native system test demo screenshots soak bench bench-native bench-rpc mutate
+.PHONY: lint unit fuzz native system test demo screenshots soak bench bench-native bench-rpc bench-screen mutate
 run-tests := HVSH=$(abspath $(O))/host/hvsh \
 	HVD_FAKE=$(abspath $(O))/host/hvd-fake \
 	HVD_IO_FAKE=$(abspath $(native-dir))/hvd_io_fake/hvd_io_fake $(PYTHON) scripts/run-tests \
@@ -131,6 +131,10 @@ bench-native: $(bench-backend) $(vu-load) ## disks against qemu-storage-daemon, 
 
 bench-rpc: $(bench-hvd) $(rpc-load) ## hvd against libvirtd and QEMU's monitor, on this machine
 	$(Q)$(PYTHON) tests/bench/rpc.py --hvd $(bench-hvd) --load $(rpc-load)
+
+bench-screen: $(native-programs) ## screens against QEMU's, on this machine
+	$(Q)scripts/host-packages $(bench-screen-host-packages)
+	$(Q)HVD_IO_FAKE=$(abspath $(native-dir))/hvd_io_fake/hvd_io_fake $(PYTHON) tests/bench/screen.py
 
 mutate: | $(host-stamp) ## remove each listed safety check: a test must fail
 	$(Q)$(PYTHON) tests/mutate/run.py

@@ -143,6 +143,7 @@ test_sandbox-cflags := -fno-sanitize=all
 test_sandbox-libs := -fno-sanitize=all libuv
 native-tools-y += tests/native/hvd_io_fake
 hvd_io_fake-src := $(hvio-y) $(backends-y) $(backends-common)
+hvd_io_fake-cflags := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 hvd_io_fake-libs := json-c libuv liburing \
 	$(addprefix -Wl$(comma)--wrap=,ioctl mmap read)
 unit-tests-y += tests/unit/backends/test_display

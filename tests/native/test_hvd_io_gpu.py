@@ -54,7 +54,7 @@ class Ring:
                 "<QIHH", addr, length, more + 2 * writable, head + i + 1))
         self.guest.put(self.base + 0x404 + 2 * (self.offered % self.SIZE),
                        struct.pack("<H", head))
-        self.offered += 1
+        self.offered = self.offered + 1 & 0xffff
         self.guest.put(self.base + 0x402, struct.pack("<H", self.offered))
 
     def used(self):
@@ -64,13 +64,17 @@ class Ring:
 class Guest:
     """Memory that outlives hvd-io, and accesses to registers."""
 
-    def __init__(self, path):
-        with open(path, "w+b") as file:
-            file.truncate(RAM + RAM_SIZE)
-            self.ram = mmap.mmap(file.fileno(), RAM_SIZE, offset=RAM)
+    def __init__(self, path, size=RAM_SIZE):
+        self.ram = self.map(path, size)
         self.process = None
         self.seq = 1
         self.free = RAM + 0x100000
+
+    @staticmethod
+    def map(path, size, offset=RAM):
+        with open(path, "w+b") as file:
+            file.truncate(offset + size)
+            return mmap.mmap(file.fileno(), size, offset=offset)
 
     def put(self, addr, data):
         self.ram[addr - RAM:addr - RAM + len(data)] = data

@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""make bench-screen: what a screen costs for each time that a guest redraws it, with
+hvd-io and hvd-display, and with QEMU's virtio-gpu and VNC server, in turns, as the
+tables of docs/performance.md."""
+import argparse
+import math
+import os
+import pathlib
+import statistics
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "native"))
+
+from screen_load import (ENCODINGS, PICTURES, Calls, Crowd, Painter,  # noqa: E402
+                         QemuScreen, Screen, Sink, cpu_ns, wakeups)
+
+SERVER_CPU, LOAD_CPU = {0}, {1}
+MEMORY = 96 << 20  # of the guest
+VIDEO = 32 << 20
+OURS, THEIRS = "hvd-io, hvd-display", "QEMU"
+SERVERS = {OURS: Screen, THEIRS: QemuScreen}
+FULL, LINE, SQUARE = "all", "640x16", "64x64"
+SIDES = {LINE: (640, 16), SQUARE: (64, 64)}
+FLIPPED = ", flipped"
+PARTS = FULL, LINE, SQUARE, FULL + FLIPPED, SQUARE + FLIPPED
+WARM = 4  # frames that are not counted
+SIZES = ((1920, 1080), (1280, 800))
+
+
+class Run:
+    """A server with a guest and so many viewers."""
+
+    def __init__(self, server, tmp, size, content, encoding, viewers):
+        os.sched_setaffinity(0, SERVER_CPU)
+        self.screen = SERVERS[server](tmp, MEMORY, VIDEO)
+        os.sched_setaffinity(0, LOAD_CPU)
+        self.painter = Painter(self.screen.guest, 0, size, content)
+        self.screen.shows(size)
+        self.crowd = Crowd([Sink(self.screen.connect(), encoding)
+                            for _ in range(viewers)])
+        self.crowd.until(1)
+        self.drawn = 0  # the first picture is there
+
+    def place(self, part):
+        """Another one each time, so that no two parts have the same in them; of the
+        other picture each time that it is the first one's turn again."""
+        if part == FULL:
+            return self.drawn + 1 & 1, None
+        width, height = SIDES[part]
+        columns, rows = 14 - width // 64, 12
+        turns = math.lcm(columns, rows)
+        return self.drawn // turns + 1 & 1, (
+            16 + 64 * (self.drawn % columns), 64 * (self.drawn % rows), width,
+            height)
+
+    def frame(self, part):
+        before = min((s.updates for s in self.crowd.sinks), default=0)
+        part, _, flipped = part.partition(",")
+        draw = self.painter.flip if flipped else self.painter.redraw
+        draw(*self.place(part))
+        self.drawn += 1
+        self.crowd.until(before + 1)
+        self.painter.wait()
+
+    def counts(self):
+        pids = self.screen.pids()
+        sinks = self.crowd.sinks
+        return {
+            "time": time.monotonic_ns(),
+            "copied": self.screen.counters().get("bytes", 0),
+            "pixels": 4 * sum(s.pixels for s in sinks),
+            "wire": sum(s.bytes for s in sinks),
+            "updates": sum(s.updates for s in sinks),
+            **{("cpu", name): cpu_ns(pid) for name, pid in pids.items()},
+            **{("wakeups", name): wakeups(pid) for name, pid in pids.items()},
+        }
+
+    def measure(self, part, frames):
+        """What each frame added to the counters."""
+        for _ in range(WARM):
+            self.frame(part)
+        before = self.counts()
+        for _ in range(frames):
+            self.frame(part)
+        after = self.counts()
+        return {key: (after[key] - before[key]) / frames for key in after}
+
+    def calls(self, tmp, part, frames):
+        pids = self.screen.pids()
+        calls = Calls(tmp, list(pids.values()))
+        for _ in range(frames):
+            self.frame(part)
+        return {("calls", name): sum(found.values()) / frames
+                for name, found in zip(pids, calls.end())}
+
+    def close(self):
+        self.crowd.close()
+        self.screen.close()
+
+
+def run(server, args, size, content, encoding, part, viewers, calls=False):
+    with tempfile.TemporaryDirectory() as where:
+        tmp = pathlib.Path(where)
+        job = Run(server, tmp, size, content, encoding, viewers)
+        try:
+            found = job.measure(part, args.frames if FULL in part
+                                else 10 * args.frames)
+            if calls:
+                found.update(job.calls(tmp, part, 20))
+            return found
+        finally:
+            job.close()
+
+
+def names(found, what):
+    """hvd-io, hvd-display and all viewers, or QEMU."""
+    sums = {}
+    for key, value in found.items():
+        if isinstance(key, tuple) and key[0] == what:
+            name = key[1].split()[0]
+            sums[name] = sums.get(name, 0) + value
+    return list(sums.values())
+
+
+def show(values, digits=1, scale=1):
+    return " / ".join(f"{v / scale:.{digits}f}" for v in values)
+
+
+def compare(args, size, drawn, encoding, part, viewers, servers):
+    seen = {name: [] for name in servers}
+    for i in range(args.rounds):
+        for name in servers:
+            seen[name].append(run(name, args, size, drawn[1], encoding, part,
+                                  viewers, calls=i == args.rounds - 1))
+    total = {name: statistics.median(sum(names(r, "cpu")) for r in rows)
+             for name, rows in seen.items()}
+    for name, rows in seen.items():
+        found = {key: statistics.median(r[key] for r in rows if key in r)
+                 for row in rows for key in row}
+        rate = statistics.median(1e9 / r["time"] for r in rows)
+        ratio = (f"{total[OURS] / total[name]:.2f}"
+                 if name != OURS and OURS in total else "")
+        print(f"| {size[0]}x{size[1]} | {part}, {drawn[0]} | {encoding} | "
+              f"{viewers} | {name} | {found['copied']:.0f} | "
+              f"{found['pixels']:.0f} | {found['wire']:.0f} | "
+              f"{show(names(found, 'wakeups'))} | "
+              f"{show(names(found, 'calls'))} | "
+              f"{show(names(found, 'cpu'), 2, 1e6)} | {rate:.1f} | {ratio} |",
+              flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--only", default="", help="encodings, by commas")
+    parser.add_argument("--part", default="+".join(PARTS))
+    parser.add_argument("--content", default=",".join(PICTURES))
+    parser.add_argument("--size", default="")
+    parser.add_argument("--viewers", default="1")
+    parser.add_argument("--server", default="ours,theirs")
+    args = parser.parse_args()
+    servers = [{"ours": OURS, "theirs": THEIRS}[s]
+               for s in args.server.split(",")]
+    print("| screen | what changes | encoding | viewers | server | bytes copied "
+          "| pixels' bytes | bytes sent | wake-ups | calls | CPU, ms "
+          "| frames/s | CPU, ours / theirs |\n|" + "---|" * 13)
+    for size in SIZES:
+        if args.size and args.size != f"{size[0]}x{size[1]}":
+            continue
+        for content in args.content.split(","):
+            drawn = content, [PICTURES[content](*size, seed) for seed in (1, 2)]
+            for part in args.part.split("+"):
+                for encoding in ENCODINGS:
+                    if args.only and encoding not in args.only.split("+"):
+                        continue
+                    for viewers in map(int, args.viewers.split(",")):
+                        compare(args, size, drawn, encoding, part, viewers,
+                                servers)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
