@@ -92,6 +92,7 @@ hvdisplay-y += \
 	backends/display/display_card.c \
 	backends/display/display_child.c \
 	backends/display/display_config.c \
+	backends/display/display_copy.c \
 	backends/display/display_hub.c \
 	backends/display/display_keys.c \
 	backends/display/display_kms.c \

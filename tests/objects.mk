@@ -154,6 +154,8 @@ test_monitor-src := $(addprefix backends/display/,display_canvas.c \
 test_monitor-libs := libdrm
 unit-tests-y += tests/unit/backends/test_vencrypt
 test_vencrypt-src := backends/display/display_vencrypt.c
+unit-tests-y += tests/unit/backends/test_display_copy
+test_display_copy-src := backends/display/display_copy.c backends/display/display_picture.c
 native-tools-y += backends/display/hvd_display
 hvd_display-src := $(filter-out backends/display/hvd_display.c,$(hvdisplay-y)) $(zdef-y)
 hvd_display-cflags := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong

@@ -252,12 +252,15 @@ static bool send_viewer(struct display_hub_viewer *viewer,
 	return display_socket_send(viewer->fd, message) != -EAGAIN;
 }
 
+/* A monitor's picture is one already: it takes what the guest draws. */
 static bool send_scanout(struct display_hub_viewer *viewer)
 {
+	const struct display_hub *hub = viewer->hub;
 	const struct display_message message = {
 		.type = DISPLAY_SCANOUT,
 		.head = viewer->head,
-		.scanout = viewer->hub->shown[viewer->head],
+		.scanout = viewer->is_monitor ? hub->shown[viewer->head]
+					      : hub->seen[viewer->head],
 	};
 
 	if (viewer->scanout_due && !send_viewer(viewer, &message)) {
@@ -283,6 +286,7 @@ static bool send_pointer(struct display_hub_viewer *viewer)
 	return true;
 }
 
+/* All that was not told at its time, as one rectangle. */
 static bool send_damage(struct display_hub_viewer *viewer)
 {
 	const struct display_message message = {
@@ -313,6 +317,30 @@ static void flush_viewer(struct display_hub_viewer *viewer)
 		(void)event_watch(viewer->hub->loop, &viewer->watch, viewer->fd,
 				  EVENT_READ | (done ? 0 : EVENT_WRITE));
 	}
+}
+
+/* Each part, or, if there is no room, those that are left in one. */
+static void tell_parts(struct display_hub_viewer *viewer,
+		       const struct display_damage *parts, size_t count)
+{
+	struct display_message message = {
+		.type = DISPLAY_DAMAGE,
+		.head = viewer->head,
+	};
+	size_t told = 0;
+
+	while (!viewer->waiting && told + 1 < count) {
+		message.damage = parts[told];
+		message.damage.more = 1;
+		if (!send_viewer(viewer, &message)) {
+			break;
+		}
+		told++;
+	}
+	while (told < count) {
+		display_damage_add(&viewer->damage, &parts[told++]);
+	}
+	flush_viewer(viewer);
 }
 
 /* ------------------------------------------------------------- from device */
@@ -348,18 +376,74 @@ static void on_news(struct event_timer *timer)
 			  hub->news_due ? NEWS_MS : EVENT_NEVER);
 }
 
-static void on_scanout(struct display_hub *hub,
-		       const struct display_message *message)
+static struct display_hub_viewer *monitor_of(struct display_hub *hub,
+					     uint32_t head)
 {
-	hub->shown[message->head] = message->scanout;
-	if (!hub->news_due && tell_sizes(hub)) {
-		hub->news_due = true;
-		(void)event_timer(hub->loop, &hub->news, NEWS_MS);
+	return &hub->viewers[DISPLAY_VIEWERS_MAX + head];
+}
+
+static bool is_of(const struct display_hub_viewer *viewer, uint32_t head)
+{
+	return viewer->fd >= 0 && viewer->head == head;
+}
+
+static bool has_viewers(const struct display_hub *hub, uint32_t head)
+{
+	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
+		if (is_of(&hub->viewers[i], head)) {
+			return true;
+		}
 	}
-	for (size_t i = 0; i < DISPLAY_LOOKS_MAX; i++) {
+	return false;
+}
+
+/* What of it has changed, so far as that can be told. */
+static void compare(struct display_hub *hub, uint32_t head,
+		    const struct display_damage *damage)
+{
+	struct display_damage parts[DISPLAY_COPY_PARTS] = { *damage };
+	size_t count = 1;
+
+	if (display_copy_has(&hub->copy, head, &hub->shown[head])) {
+		count = display_copy_update(&hub->copy, head, hub->memory,
+					    &hub->shown[head], damage, parts);
+	}
+	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
 		struct display_hub_viewer *viewer = &hub->viewers[i];
 
-		if (viewer->head == message->head) {
+		if (is_of(viewer, head) && !viewer->scanout_due) {
+			tell_parts(viewer, parts, count);
+		}
+	}
+}
+
+/* For viewers, of which there are or will be some. */
+static void take_copy(struct display_hub *hub, uint32_t head)
+{
+	display_copy_take(&hub->copy, head, hub->memory, &hub->shown[head],
+			  &hub->seen[head]);
+}
+
+static void show_viewers(struct display_hub *hub, uint32_t head)
+{
+	const struct display_damage all = {
+		.width = hub->shown[head].width,
+		.height = hub->shown[head].height,
+	};
+
+	if (!has_viewers(hub, head)) {
+		return;
+	}
+	/* Another buffer perhaps, but not another screen. */
+	if (display_copy_has(&hub->copy, head, &hub->shown[head])) {
+		compare(hub, head, &all);
+		return;
+	}
+	take_copy(hub, head);
+	for (size_t i = 0; i < DISPLAY_VIEWERS_MAX; i++) {
+		struct display_hub_viewer *viewer = &hub->viewers[i];
+
+		if (is_of(viewer, head)) {
 			viewer->scanout_due = true;
 			/* All of it is new anyway. */
 			viewer->damage.width = 0;
@@ -368,16 +452,33 @@ static void on_scanout(struct display_hub *hub,
 	}
 }
 
+static void on_scanout(struct display_hub *hub,
+		       const struct display_message *message)
+{
+	struct display_hub_viewer *monitor = monitor_of(hub, message->head);
+
+	hub->shown[message->head] = message->scanout;
+	if (!hub->news_due && tell_sizes(hub)) {
+		hub->news_due = true;
+		(void)event_timer(hub->loop, &hub->news, NEWS_MS);
+	}
+	show_viewers(hub, message->head);
+	monitor->scanout_due = true;
+	monitor->damage.width = 0;
+	flush_viewer(monitor);
+}
+
 static void on_damage(struct display_hub *hub,
 		      const struct display_message *message)
 {
-	for (size_t i = 0; i < DISPLAY_LOOKS_MAX; i++) {
-		struct display_hub_viewer *viewer = &hub->viewers[i];
+	struct display_hub_viewer *monitor = monitor_of(hub, message->head);
 
-		if (viewer->head == message->head && !viewer->scanout_due) {
-			display_damage_add(&viewer->damage, &message->damage);
-			flush_viewer(viewer);
-		}
+	if (has_viewers(hub, message->head)) {
+		compare(hub, message->head, &message->damage);
+	}
+	if (!monitor->scanout_due) {
+		display_damage_add(&monitor->damage, &message->damage);
+		flush_viewer(monitor);
 	}
 }
 
@@ -690,7 +791,7 @@ static int start_viewer(struct display_hub *hub,
 		.memory_size = hub->memory_size,
 		.title = title,
 		.password = hub->password,
-		.shown = hub->shown[viewer->head],
+		.shown = hub->seen[viewer->head],
 		.pointer = pointer_of(viewer),
 	};
 	struct display_child_task task = {
@@ -779,6 +880,10 @@ void display_hub_add(struct display_hub *hub, uint32_t head, int fd, bool tls)
 			.proxy = { .loop = hub->loop, .on_end = on_proxy_end },
 			.watch = { .cb = on_viewer },
 		};
+		/* While nobody looks it is not kept up to date. */
+		if (!has_viewers(hub, head)) {
+			take_copy(hub, head);
+		}
 		rc = tls ? start_tls_viewer(hub, viewer, fd)
 			 : start_viewer(hub, viewer, fd);
 	}
@@ -792,12 +897,6 @@ void display_hub_add(struct display_hub *hub, uint32_t head, int fd, bool tls)
 }
 
 /* ---------------------------------------------------------------- monitors */
-
-static struct display_hub_viewer *monitor_of(struct display_hub *hub,
-					     uint32_t head)
-{
-	return &hub->viewers[DISPLAY_VIEWERS_MAX + head];
-}
 
 /* What it has to be told at first is all. */
 static int open_monitor(struct display_hub *hub, uint32_t head, int *ret_link)

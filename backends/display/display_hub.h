@@ -14,6 +14,7 @@
 
 #include "core/event.h"
 #include "display/display_child.h"
+#include "display/display_copy.h"
 #include "display/display_tls.h"
 #include "display/display_viewer.h"
 #include "display/display_wire.h"
@@ -47,8 +48,9 @@ struct display_hub_viewer {
 
 struct display_hub {
 	struct event_loop *loop;
-	const uint8_t *memory;
+	const uint8_t *memory; /* and behind it what viewers read of copy */
 	uint64_t memory_size;
+	struct display_copy copy;
 	uint32_t heads;
 	const char *zone;
 	const char *password; /* NULL: none is asked for */
@@ -68,6 +70,7 @@ struct display_hub {
 	bool greeted;
 	bool waiting; /* until the device reads, for what is due */
 	struct display_scanout shown[DISPLAY_HEADS_MAX];
+	struct display_scanout seen[DISPLAY_HEADS_MAX]; /* by viewers */
 	struct event_timer news; /* on_shows, not too often */
 	bool news_due; /* ... when it goes off; else it is not set */
 	struct {

@@ -46,6 +46,7 @@ struct session {
 	size_t copy_size;
 	bool follows; /* it is told where the pointer is */
 	bool entered;
+	bool more; /* what has changed is not told to the end yet */
 	int told_width; /* the size that the viewer knows of */
 	int told_height;
 	bool extended_keys; /* to be confirmed */
@@ -594,6 +595,7 @@ static void from_link(struct session *s)
 	while ((rc = display_socket_receive(DISPLAY_CHILD_FD_LINK, &message)) ==
 	       0) {
 		if (message.type == DISPLAY_SCANOUT) {
+			s->more = false;
 			show(s, &message.scanout);
 		} else if (message.type == DISPLAY_POINTER) {
 			if (message.pointer.has_picture != 0) {
@@ -602,6 +604,7 @@ static void from_link(struct session *s)
 			}
 			place_cursor(s, &message.pointer);
 		} else if (message.type == DISPLAY_DAMAGE) {
+			s->more = d->more != 0;
 			renew_copy(s, d);
 			rfbMarkRectAsModified(s->screen, (int)d->x, (int)d->y,
 					      (int)(d->x + d->width),
@@ -659,7 +662,8 @@ static void serve(struct session *s)
 		if (fds[0].revents != 0) {
 			from_viewer(s);
 		}
-		if (s->entered && s->client->sock != RFB_INVALID_SOCKET) {
+		if (s->entered && !s->more &&
+		    s->client->sock != RFB_INVALID_SOCKET) {
 			update(s);
 		}
 	}

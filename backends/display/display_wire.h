@@ -64,6 +64,7 @@ struct display_damage {
 	uint32_t y;
 	uint32_t width; /* not 0 */
 	uint32_t height;
+	uint32_t more; /* to a viewer: not 0: another part of it is next */
 };
 
 /* It has moved to that head, and has another picture of 64x64 perhaps. */

@@ -30,6 +30,8 @@
 #include "io/control.h"
 #include "io/sandbox.h"
 
+#define PAGE 4096u
+
 struct listener {
 	struct hvd_display *display;
 	struct event_watch watch;
@@ -173,11 +175,15 @@ static void on_no_card(struct display_card *card, const char *why)
 	display_report_no_card(&d->control, why);
 }
 
-/* It does not get smaller: hvd holds it, and only hvd could do that. */
+/*
+ * The video memory, which does not get smaller: hvd holds it, and only hvd could do that;
+ * and behind it what viewers read of the copies, so that they see one memory.
+ */
 static int map_memory(struct hvd_display *d)
 {
+	uint64_t size = (d->config.memory + PAGE - 1) / PAGE * PAGE;
 	struct stat st;
-	void *p;
+	uint8_t *p;
 
 	if (fstat(DISPLAY_FD_MEMORY, &st) < 0) {
 		return -errno;
@@ -185,16 +191,19 @@ static int map_memory(struct hvd_display *d)
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < d->config.memory) {
 		return -EINVAL;
 	}
-	p = mmap(NULL, d->config.memory, PROT_READ, MAP_SHARED,
-		 DISPLAY_FD_MEMORY, 0);
-	if (p == MAP_FAILED) {
+	p = mmap(NULL, 2 * size, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED ||
+	    mmap(p, d->config.memory, PROT_READ, MAP_SHARED | MAP_FIXED,
+		 DISPLAY_FD_MEMORY, 0) == MAP_FAILED) {
 		return -errno;
 	}
 	(void)madvise(p, d->config.memory, MADV_DONTDUMP);
 	close(DISPLAY_FD_MEMORY);
 	d->hub.memory = p;
 	d->hub.memory_size = d->config.memory;
-	return 0;
+	return display_copy_open(&d->hub.copy, d->config.heads, size, p + size,
+				 size);
 }
 
 /* Only those that speak TLS read it: the key is not to be in any other process. */
