@@ -112,23 +112,34 @@ struct band {
 	uint32_t height;
 };
 
-/* The guest may write at any time: what is copied may be newer, which it will tell. */
-static bool update_tile(const struct band *band, uint32_t x, uint32_t width)
+static uint8_t *to_row(const struct band *band, uint32_t x, uint32_t y)
 {
-	size_t at = (size_t)x * BYTES_PER_PIXEL;
-	size_t bytes = (size_t)width * BYTES_PER_PIXEL;
-	bool changed = false;
+	return band->to + y * band->to_stride + (size_t)x * BYTES_PER_PIXEL;
+}
 
+static const uint8_t *from_row(const struct band *band, uint32_t x, uint32_t y)
+{
+	return band->from + y * band->from_stride + (size_t)x * BYTES_PER_PIXEL;
+}
+
+static bool differs(const struct band *band, uint32_t x, uint32_t width)
+{
 	for (uint32_t y = 0; y < band->height; y++) {
-		uint8_t *to = band->to + y * band->to_stride + at;
-		const uint8_t *from = band->from + y * band->from_stride + at;
-
-		if (changed || memcmp(to, from, bytes) != 0) {
-			memcpy(to, from, bytes);
-			changed = true;
+		if (memcmp(to_row(band, x, y), from_row(band, x, y),
+			   (size_t)width * BYTES_PER_PIXEL) != 0) {
+			return true;
 		}
 	}
-	return changed;
+	return false;
+}
+
+/* The guest may write at any time: this may be newer, which it will tell. */
+static void copy_tiles(const struct band *band, uint32_t x, uint32_t width)
+{
+	for (uint32_t y = 0; y < band->height; y++) {
+		memcpy(to_row(band, x, y), from_row(band, x, y),
+		       (size_t)width * BYTES_PER_PIXEL);
+	}
 }
 
 struct parts {
@@ -155,27 +166,37 @@ static void add_part(struct parts *parts, const struct display_damage *more)
 	}
 }
 
-/* place: where the band is in the picture. */
+/* Tiles from x to end, at place in the picture, have changed, if these are any. */
+static void take_run(const struct band *band,
+		     const struct display_damage *place, uint32_t x,
+		     uint32_t end, struct parts *parts)
+{
+	if (x < end) {
+		copy_tiles(band, x, end - x);
+		add_part(parts, &(struct display_damage){
+					.x = place->x + x,
+					.y = place->y,
+					.width = end - x,
+					.height = place->height,
+				});
+	}
+}
+
 static void update_band(const struct band *band,
 			const struct display_damage *place, struct parts *parts)
 {
-	struct display_damage run = { .y = place->y, .height = place->height };
+	uint32_t begin = 0; /* of tiles that have changed, up to x */
 	uint32_t width;
 
 	for (uint32_t x = 0; x < place->width; x += width) {
 		width = TILE_WIDTH - (place->x + x) % TILE_WIDTH;
 		width = width < place->width - x ? width : place->width - x;
-		if (update_tile(band, x, width)) {
-			run.x = run.width == 0 ? place->x + x : run.x;
-			run.width += width;
-		} else if (run.width != 0) {
-			add_part(parts, &run);
-			run.width = 0;
+		if (!differs(band, x, width)) {
+			take_run(band, place, begin, x, parts);
+			begin = x + width;
 		}
 	}
-	if (run.width != 0) {
-		add_part(parts, &run);
-	}
+	take_run(band, place, begin, place->width, parts);
 }
 
 static uint64_t area(const struct display_damage *part)

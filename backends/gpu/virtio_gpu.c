@@ -17,7 +17,7 @@
 
 /* One turn of the loop: what a guest can make us do before others get theirs */
 #define TURN_CHAINS 64u
-#define TURN_BYTES (4u << 20)
+#define TURN_BYTES (16u << 20)
 
 struct config { /* as the driver sees it (5.7.4) */
 	uint32_t events_read;

@@ -8,6 +8,7 @@ import math
 import os
 import pathlib
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,10 +26,21 @@ SERVERS = {OURS: Screen, THEIRS: QemuScreen}
 FULL, LINE, SQUARE = "all", "640x16", "64x64"
 SIDES = {LINE: (640, 16), SQUARE: (64, 64)}
 FLIPPED = ", flipped"
-PARTS = FULL, LINE, SQUARE, FULL + FLIPPED, SQUARE + FLIPPED
 WARM = 4  # frames that are not counted
-SIZES = ((1920, 1080), (1280, 800))
-
+LARGE, SMALL = (1920, 1080), (1280, 800)
+EVERY = tuple(ENCODINGS)
+SOME = "raw", "Tight, JPEG"
+# Screen, picture, what changes, encodings, viewers.
+PLAN = (
+    (LARGE, "text", FULL, EVERY, (1,)),
+    (LARGE, "photo", FULL, EVERY, (1,)),
+    (SMALL, "text", FULL, EVERY, (1,)),
+    (LARGE, "text", LINE, SOME, (1,)),
+    (LARGE, "text", SQUARE, SOME, (1,)),
+    (LARGE, "text", SQUARE + FLIPPED, SOME, (1,)),
+    (LARGE, "text", FULL, SOME, (4, 8)),
+    (LARGE, "text", SQUARE, SOME, (4, 8)),
+)
 
 class Run:
     """A server with a guest and so many viewers."""
@@ -115,8 +127,8 @@ def run(server, args, size, content, encoding, part, viewers, calls=False):
             job.close()
 
 
-def names(found, what):
-    """hvd-io, hvd-display and all viewers, or QEMU."""
+def by_name(found, what):
+    """Of hvd-io, hvd-display and all viewers' processes together, or of QEMU."""
     sums = {}
     for key, value in found.items():
         if isinstance(key, tuple) and key[0] == what:
@@ -129,57 +141,49 @@ def show(values, digits=1, scale=1):
     return " / ".join(f"{v / scale:.{digits}f}" for v in values)
 
 
-def compare(args, size, drawn, encoding, part, viewers, servers):
-    seen = {name: [] for name in servers}
+def compare(args, size, drawn, encoding, part, viewers):
+    seen = {name: [] for name in SERVERS}
     for i in range(args.rounds):
-        for name in servers:
-            seen[name].append(run(name, args, size, drawn[1], encoding, part,
-                                  viewers, calls=i == args.rounds - 1))
-    total = {name: statistics.median(sum(names(r, "cpu")) for r in rows)
-             for name, rows in seen.items()}
-    for name, rows in seen.items():
-        found = {key: statistics.median(r[key] for r in rows if key in r)
-                 for row in rows for key in row}
-        rate = statistics.median(1e9 / r["time"] for r in rows)
-        ratio = (f"{total[OURS] / total[name]:.2f}"
-                 if name != OURS and OURS in total else "")
-        print(f"| {size[0]}x{size[1]} | {part}, {drawn[0]} | {encoding} | "
-              f"{viewers} | {name} | {found['copied']:.0f} | "
-              f"{found['pixels']:.0f} | {found['wire']:.0f} | "
-              f"{show(names(found, 'wakeups'))} | "
-              f"{show(names(found, 'calls'))} | "
-              f"{show(names(found, 'cpu'), 2, 1e6)} | {rate:.1f} | {ratio} |",
-              flush=True)
+        for name, rows in seen.items():
+            rows.append(run(name, args, size, drawn[1], encoding, part,
+                            viewers, calls=i == args.rounds - 1))
+    found = {name: {key: statistics.median(r[key] for r in rows if key in r)
+                    for key in rows[-1]} for name, rows in seen.items()}
+    total = {name: sum(by_name(f, "cpu")) for name, f in found.items()}
+    for name, f in found.items():
+        ratio = "" if name == OURS else f"{total[OURS] / total[name]:.2f}"
+        copied = f"{f['copied']:.0f}" if name == OURS else "-"
+        print(f"| {size[0]}x{size[1]} | {part} | {drawn[0]} | {encoding} "
+              f"| {viewers} | {name} | {copied} "
+              f"| {f['pixels'] / viewers:.0f} | {f['wire'] / viewers:.0f} "
+              f"| {show(by_name(f, 'wakeups'))} | {show(by_name(f, 'calls'), 0)} "
+              f"| {show(by_name(f, 'cpu'), 2, 1e6)} | {1e9 / f['time']:.1f} "
+              f"| {ratio} |", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--frames", type=int, default=60)
-    parser.add_argument("--only", default="", help="encodings, by commas")
-    parser.add_argument("--part", default="+".join(PARTS))
-    parser.add_argument("--content", default=",".join(PICTURES))
-    parser.add_argument("--size", default="")
-    parser.add_argument("--viewers", default="1")
-    parser.add_argument("--server", default="ours,theirs")
+    parser.add_argument("--frames", type=int, default=30,
+                        help="of all; ten times as many of a part")
     args = parser.parse_args()
-    servers = [{"ours": OURS, "theirs": THEIRS}[s]
-               for s in args.server.split(",")]
-    print("| screen | what changes | encoding | viewers | server | bytes copied "
-          "| pixels' bytes | bytes sent | wake-ups | calls | CPU, ms "
-          "| frames/s | CPU, ours / theirs |\n|" + "---|" * 13)
-    for size in SIZES:
-        if args.size and args.size != f"{size[0]}x{size[1]}":
-            continue
-        for content in args.content.split(","):
-            drawn = content, [PICTURES[content](*size, seed) for seed in (1, 2)]
-            for part in args.part.split("+"):
-                for encoding in ENCODINGS:
-                    if args.only and encoding not in args.only.split("+"):
-                        continue
-                    for viewers in map(int, args.viewers.split(",")):
-                        compare(args, size, drawn, encoding, part, viewers,
-                                servers)
+    if os.cpu_count() < 2:
+        sys.exit("two CPUs are needed: one for the server, one for the load")
+    print(subprocess.run(["qemu-system-aarch64", "--version"],
+                         capture_output=True, text=True,
+                         check=True).stdout.splitlines()[0])
+    print(f"Linux {os.uname().release}, load before: {os.getloadavg()[0]:.2f}; "
+          f"{args.rounds} rounds of {args.frames} frames\n")
+    print("| screen | what changes | picture | encoding | viewers | server "
+          "| bytes copied | bytes of pixels | bytes sent | wake-ups "
+          "| calls | CPU, ms | frames/s | CPU, ours / theirs |\n|"
+          + "---|" * 14)
+    for size, content, part, encodings, crowds in PLAN:
+        drawn = content, [PICTURES[content](*size, seed) for seed in (1, 2)]
+        for encoding in encodings:
+            for viewers in crowds:
+                compare(args, size, drawn, encoding, part, viewers)
+    print(f"\nload after: {os.getloadavg()[0]:.2f}")
     return 0
 
 
