@@ -404,6 +404,7 @@ static void compare(struct display_hub *hub, uint32_t head,
 	struct display_damage parts[DISPLAY_COPY_PARTS] = { *damage };
 	size_t count = 1;
 
+	parts[0].more = 0; /* what a device says is not looked at */
 	if (display_copy_has(&hub->copy, head, &hub->shown[head])) {
 		count = display_copy_update(&hub->copy, head, hub->memory,
 					    &hub->shown[head], damage, parts);

@@ -241,6 +241,47 @@ def test_changes(start):
         assert [y for y in range(200) if before[y] != after[y]] == [20, 21, 22]
 
 
+@only("installed")
+def test_only_what_differs_is_sent(start):
+    """Whatever is said to have changed, and in one update."""
+    display = start()
+    display.memory.draw(320, 200)
+    display.memory.draw(320, 200, offset=1 << 20)
+    display.device.scanout(320, 200)
+    display.hear_event("shows")
+    with contextlib.closing(display.viewer()) as viewer:
+        viewer.picture()
+        viewer.ask()
+        for x, y in ((0, 0), (316, 197)):
+            display.memory.fill(x, y, 4, 3, b"\xff\0\0\0", 320 * 4, 1 << 20)
+        display.device.damage(0, 0, 320, 200)
+        display.device.scanout(320, 200, offset=1 << 20)
+        display.device.damage(0, 0, 320, 200)
+        assert set(viewer.update()) == {(0, 0, 64, 16), (256, 192, 64, 8)}
+    # While nobody looks nothing is compared.
+    wait_for(lambda: not display.children(), "its end")
+    lines = display.memory.draw(320, 200, seed=7, offset=1 << 20)
+    with contextlib.closing(display.viewer()) as viewer:
+        assert viewer.picture() == lines
+        lines = display.memory.draw(320, 200, seed=8, fmt=67, offset=1 << 20)
+        display.device.scanout(320, 200, fmt=67, offset=1 << 20)
+        wait_for(lambda: viewer.picture() == lines, "other colours")
+
+
+@only("installed")
+def test_a_picture_that_is_too_large_to_be_compared(start):
+    """More than its head's share; and more to come, as no device says."""
+    display = start(heads=2)
+    lines = display.memory.draw(1280, 1024)
+    display.device.scanout(1280, 1024)
+    display.hear_event("shows")
+    with contextlib.closing(display.viewer()) as viewer:
+        assert viewer.picture() == lines
+        viewer.ask()
+        display.device.sock.send(message(DAMAGE, 0, 5, 6, 7, 8, 1))
+        assert set(viewer.update()) == {(5, 6, 7, 8)}
+
+
 def test_nothing_is_black(start):
     """Before a device says what is shown, and when nothing is any more."""
     display = start(attach=False)
