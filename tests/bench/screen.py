@@ -7,6 +7,7 @@ import argparse
 import math
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -166,6 +167,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--frames", type=int, default=30,
                         help="of all; ten times as many of a part")
+    parser.add_argument("--rows", default="", metavar="REGEX",
+                        help="those of the table that begin so: "
+                             "'1920x1080 [|] all [|] text [|] raw [|] 1 '")
     args = parser.parse_args()
     if os.cpu_count() < 2:
         sys.exit("two CPUs are needed: one for the server, one for the load")
@@ -182,7 +186,10 @@ def main():
         drawn = content, [PICTURES[content](*size, seed) for seed in (1, 2)]
         for encoding in encodings:
             for viewers in crowds:
-                compare(args, size, drawn, encoding, part, viewers)
+                row = " | ".join((f"{size[0]}x{size[1]}", part, content,
+                                  encoding, f"{viewers} "))
+                if re.match(args.rows, row):
+                    compare(args, size, drawn, encoding, part, viewers)
     print(f"\nload after: {os.getloadavg()[0]:.2f}")
     return 0
 

@@ -414,9 +414,10 @@ class QemuScreen:
                  f"{memory >> 20}M", "-accel", "tcg", "-S", "-object",
                  f"memory-backend-file,id=ram,size={memory >> 20}M,share=on,"
                  f"mem-path={ram}", "-nodefaults", "-display", "none", "-vnc",
-                 f"unix:{vnc}", "-global", "virtio-mmio.force-legacy=false",
-                 "-device", "virtio-gpu-device", "-qtest", f"unix:{test}",
-                 "-qtest-log", "/dev/null"])
+                 f"unix:{vnc},lossy=on", "-global",
+                 "virtio-mmio.force-legacy=false", "-device",
+                 "virtio-gpu-device", "-qtest", f"unix:{test}", "-qtest-log",
+                 "/dev/null"])
             self.test = listener.accept()[0]
         self.guest.test = self.test.makefile("rwb", buffering=0)
         self.vnc = vnc
