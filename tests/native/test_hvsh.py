@@ -856,6 +856,24 @@ def test_display(hvd, hvsh):
     assert "did you mean rt?" in hvsh("display", "--json", "rtt").stderr
 
 
+def test_display_on_a_card(hvd, hvsh):
+    monitors = [{"connector": "HDMI-A-1", "width": 1920, "height": 1080,
+                 "refresh": 60}, {"connector": "DP-2", "error": "No space"},
+                None]
+    hvd.display = DISPLAY | {
+        "card": {"path": "/dev/dri/card0"},
+        "heads": [head | {"monitor": monitor}
+                  for head, monitor in zip(HEADS, monitors)]}
+    lines = good(hvsh("display", "rt")).splitlines()
+    assert lines[0].split()[-1] == "MONITOR"
+    assert [line.split(None, 5)[5] for line in lines[1:4]] == [
+        "HDMI-A-1 1920x1080@60", "DP-2: No space", "-"]
+    assert "Card:      /dev/dri/card0" in lines
+    hvd.display["card"]["error"] = "it has been unplugged"
+    assert "Card:      /dev/dri/card0: it has been unplugged\n" in \
+        good(hvsh("display", "rt"))
+
+
 def test_vnc(hvd, hvsh):
     hvd.display = DISPLAY
     told = good(hvsh("vnc", "rt"))

@@ -309,9 +309,24 @@ def test_monitors_come_and_go(small):
     small.paint(6)
 
 
+def test_zone_begins_anew(small):
+    """It keeps its card, though what showed it there has not ended yet."""
+    pid = small.display()["pid"]
+    for _ in range(3):
+        small.run("hvsh destroy small && hvsh start small")
+        small.wait_shown(WHOLE)
+    assert small.display()["pid"] != pid
+    small.run("hvsh reset small")
+    small.wait_shown(WHOLE)
+    assert small.display()["card"] == {"path": CARD}
+    small.wait_until(lambda: small.display()["heads"][0]["width"], "a picture")
+    # Its cursor blinks: not each two pictures are the same.
+    small.wait_until(lambda: small.look().pixels == small.screenshot().pixels
+                     and set(small.look().pixels) != {0}, "its console")
+
+
 def test_end_of_the_zone(small):
     """zone0's console is on the monitor again, and the card is free."""
-    small.paint(2)
     small.destroy("small")
     small.wait_until(
         lambda: small.look().pixels == small.console_of_zone0.pixels,

@@ -115,6 +115,17 @@ static void add_head(struct table *table, const struct hvd_display_head *head)
 	table_add(table, PAINT_NONE, "%s", head->socket);
 }
 
+static void print_card(const struct hvd_display *display)
+{
+	printf("Card:      ");
+	print_clean(display->card);
+	if (display->card_error != NULL) {
+		printf(": ");
+		print_clean(display->card_error);
+	}
+	printf("\n");
+}
+
 static void print_display(const struct context *ctx,
 			  const struct hvd_display *display)
 {
@@ -144,10 +155,7 @@ static void print_display(const struct context *ctx,
 	       display->viewer_certificates ? ", and viewers need a certificate"
 					    : "");
 	if (display->card != NULL) {
-		printf("Card:      ");
-		print_clean(display->card);
-		printf("%s%s\n", display->card_error != NULL ? ": " : "",
-		       display->card_error != NULL ? display->card_error : "");
+		print_card(display);
 	}
 	printf("Restarts:  %" PRIu64 "%s\n", display->restarts,
 	       display->pid == 0 ? " (it is being started)" : "");
