@@ -637,6 +637,8 @@ static void update_size(struct session *s)
 /* What has changed and was asked for; a new size goes alone. */
 static void update(struct session *s)
 {
+	/* It would move its own there, and that would be a motion to the guest. */
+	s->client->enableCursorPosUpdates = FALSE;
 	choose_picture(s);
 	update_size(s);
 	if (s->client->sock != RFB_INVALID_SOCKET) {

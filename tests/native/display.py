@@ -255,7 +255,7 @@ class Viewer:
     """RFB 3.8, raw pixels."""
 
     ENCODINGS = {"raw": 0, "size": -223, "ext-size": -308, "cursor": -239,
-                 "ext-keys": -258}
+                 "ext-keys": -258, "pointer-pos": -232}
 
     def __init__(self, sock, password=None, encodings=("raw", "size"),
                  enter=True):
