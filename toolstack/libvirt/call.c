@@ -96,6 +96,21 @@ void call_reply(struct call *call)
 	finish(call, &w);
 }
 
+void call_reply_fd(struct call *call, int fd)
+{
+	struct client *client = call->client;
+	struct packet_header header = call->header;
+	struct xdr_writer w;
+
+	audit(call, "done");
+	header.type = PACKET_REPLY_WITH_FDS;
+	packet_begin(&w, &header);
+	xdr_put_u32(&w, 1);
+	call_free(call);
+	client_send_with_fd(client, &w, fd);
+	client_call_done(client);
+}
+
 void call_error_text(struct call *call, const struct vir_error_text *error)
 {
 	struct packet_header header = call->header;
@@ -146,6 +161,10 @@ static bool refuse(struct call *call)
 		call_error(call, VIR_ERR_RPC,
 			   "unknown procedure: %d of program 0x%x",
 			   call->header.procedure, call->header.program);
+	} else if (call->header.type == PACKET_CALL_WITH_FDS) {
+		call_error(call, VIR_ERR_NO_SUPPORT,
+			   "no file descriptors are taken here: ask for one, "
+			   "by virDomainOpenGraphicsFD");
 	} else if (!row) {
 		call_error(call, VIR_ERR_RPC, "unknown procedure: %d",
 			   call->header.procedure);

@@ -86,6 +86,8 @@ bool call_only_flags(struct call *call, uint32_t flags, uint32_t known);
 void *call_keep(struct call *call, size_t size, void (*free_state)(void *));
 
 void call_reply(struct call *call);
+/* An answer that is a file descriptor, which is used up. */
+void call_reply_fd(struct call *call, int fd);
 void call_error(struct call *call, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void call_error_text(struct call *call, const struct vir_error_text *error);

@@ -2,11 +2,13 @@
 #include "client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "call.h"
 #include "event.h"
@@ -40,6 +42,7 @@ struct client {
 	size_t input_start;
 	size_t input_len;
 	size_t input_room;
+	uint32_t fd_bytes; /* to come: those of file descriptors it sends */
 	size_t held; /* what owner->held has of it */
 	size_t queued; /* packets of output that wait */
 	unsigned int call_count;
@@ -273,13 +276,8 @@ void packet_begin(struct xdr_writer *w, const struct packet_header *header)
 	xdr_put_u32(w, header->status);
 }
 
-static void on_written(uv_write_t *request, int status)
+static void finish_write(struct client *client, int status)
 {
-	struct output *out = (struct output *)request;
-	struct client *client = out->client;
-
-	free(out->data);
-	free(out);
 	client->queued--;
 	if (client->closing) {
 		return;
@@ -290,6 +288,16 @@ static void on_written(uv_write_t *request, int status)
 	}
 	client_account(client);
 	check_output(client);
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+	struct output *out = (struct output *)request;
+	struct client *client = out->client;
+
+	free(out->data);
+	free(out);
+	finish_write(client, status);
 }
 
 /* Queues len bytes of data, which is used up. */
@@ -345,6 +353,95 @@ void client_send(struct client *client, struct xdr_writer *w)
 	queue(client, w->data, (size_t)done, w->len - (size_t)done);
 }
 
+/* A file descriptor on its way to a client: a byte goes with it, as libvirt has it. */
+struct parting_fd {
+	uv_write_t request;
+	uv_pipe_t handle; /* what libuv takes in the place of a descriptor */
+	struct client *client;
+	char byte;
+};
+
+static void on_parted(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void on_fd_written(uv_write_t *request, int status)
+{
+	struct parting_fd *parting = (struct parting_fd *)request;
+	struct client *client = parting->client;
+
+	uv_close((uv_handle_t *)&parting->handle, on_parted);
+	finish_write(client, status);
+}
+
+/*
+ * libuv sends descriptors by pipes that are marked for it.  This one is not while it
+ * is read, so that the kernel closes what clients send.
+ */
+static int write_fd(struct client *client, struct parting_fd *parting)
+{
+	uv_buf_t buf = uv_buf_init(&parting->byte, 1);
+	int rc;
+
+	client->pipe.ipc = 1;
+	rc = uv_write2(&parting->request, (uv_stream_t *)&client->pipe, &buf, 1,
+		       (uv_stream_t *)&parting->handle, on_fd_written);
+	client->pipe.ipc = 0;
+	return rc;
+}
+
+/* Its flags are as they were: they belong to who has the other copy. */
+static int take_fd(struct client *client, struct parting_fd *parting, int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	int rc;
+
+	uv_pipe_init(client->pipe.loop, &parting->handle, 0);
+	parting->handle.data = parting;
+	rc = uv_pipe_open(&parting->handle, fd);
+	if (rc < 0) {
+		close(fd);
+	} else {
+		fcntl(fd, F_SETFL, flags);
+	}
+	return rc;
+}
+
+static void send_fd(struct client *client, int fd)
+{
+	struct parting_fd *parting = calloc(1, sizeof(*parting));
+	int rc;
+
+	if (!parting) {
+		close(fd);
+		client_drop(client, "out of memory");
+		return;
+	}
+	parting->client = client;
+	rc = take_fd(client, parting, fd);
+	if (rc == 0) {
+		rc = write_fd(client, parting);
+	}
+	if (rc < 0) {
+		uv_close((uv_handle_t *)&parting->handle, on_parted);
+		client_close(client);
+		return;
+	}
+	client->queued++;
+	client_account(client);
+}
+
+void client_send_with_fd(struct client *client, struct xdr_writer *w, int fd)
+{
+	client_send(client, w);
+	if (client->closing) {
+		close(fd);
+	} else {
+		send_fd(client, fd);
+	}
+}
+
 /* ---------------------------------------------------------------- input */
 
 static void pong(struct client *client, const struct packet_header *ping)
@@ -367,6 +464,28 @@ static void handle_keepalive(struct client *client,
 	}
 }
 
+/*
+ * What goes with it is of no use to any call here: the kernel has closed it, and a
+ * byte for each of them comes after the packet.
+ */
+static void handle_call_with_fds(struct client *client,
+				 const struct packet_header *header,
+				 uint8_t *body, size_t len)
+{
+	struct xdr_reader r;
+	uint32_t count;
+
+	xdr_reader_init(&r, body, len);
+	count = xdr_get_u32(&r);
+	if (len < sizeof(count) || count > PACKET_FDS_MAX) {
+		client_drop(client, "a packet with too many file descriptors");
+		return;
+	}
+	client->fd_bytes = count;
+	client->call_count++;
+	call_begin(client, header, body + sizeof(count), len - sizeof(count));
+}
+
 static void handle_packet(struct client *client, uint8_t *packet, size_t len)
 {
 	struct packet_header header;
@@ -386,12 +505,26 @@ static void handle_packet(struct client *client, uint8_t *packet, size_t len)
 	} else if (header.type == PACKET_CALL && header.status == STATUS_OK) {
 		client->call_count++;
 		call_begin(client, &header, packet, len);
+	} else if (header.type == PACKET_CALL_WITH_FDS &&
+		   header.status == STATUS_OK) {
+		handle_call_with_fds(client, &header, packet, len);
 	} else if (header.type == PACKET_STREAM) {
 		stream_packet(client, &header, packet, len);
 	} else {
 		client_drop(client,
 			    "a packet of a type that clients do not send");
 	}
+}
+
+static void skip_fd_bytes(struct client *client)
+{
+	uint32_t count = client->fd_bytes < client->input_len
+				 ? client->fd_bytes
+				 : (uint32_t)client->input_len;
+
+	client->fd_bytes -= count;
+	client->input_start += count;
+	client->input_len -= count;
 }
 
 /* The length of the packet at the front; 0: not known yet, or none. */
@@ -519,6 +652,7 @@ static void handle_input(struct client *client)
 
 	client->handling = true;
 	while (may_go_on(client) && !client_is_late(client)) {
+		skip_fd_bytes(client);
 		size = packet_size(client);
 		if (client->closing || size == 0 || size > client->input_len) {
 			break;

@@ -91,5 +91,7 @@ size_t client_output(struct client *client);
  */
 void packet_begin(struct xdr_writer *w, const struct packet_header *header);
 void client_send(struct client *client, struct xdr_writer *w);
+/* The same, and a file descriptor after it, which is used up. */
+void client_send_with_fd(struct client *client, struct xdr_writer *w, int fd);
 
 #endif /* ZV_TOOLSTACK_LIBVIRT_CLIENT_H */

@@ -68,6 +68,7 @@ static void close_connection(struct call *call)
 static void supports_feature(struct call *call)
 {
 	static const int32_t there[] = {
+		8, /* file descriptors go with packets: those of answers */
 		9, /* typed parameters may be strings */
 		10, /* keepalive messages */
 		14, /* events by callback id */
@@ -169,7 +170,7 @@ static const struct procedure rows[] = {
 	  "none: access is a matter of the socket's mode" },
 	{ 60, "ConnectSupportsFeature", supports_feature, PROC_ANYTIME,
 	  "keepalive, event and close callbacks, strings in typed "
-	  "parameters" },
+	  "parameters, file descriptors in answers" },
 	{ 1, "ConnectOpen", open_connection, PROC_ANYTIME, "`hvd:///system`" },
 	{ 2, "ConnectClose", close_connection, PROC_ANYTIME, NULL },
 	{ 360, "ConnectRegisterCloseCallback", close_callback, PROC_READ,

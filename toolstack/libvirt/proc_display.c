@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "call.h"
@@ -105,6 +107,87 @@ static void screenshot(struct call *call)
 	call_hvd(call, "display.screenshot", params, got_picture);
 }
 
+/* ----------------------------------------------------------- for a viewer */
+
+struct graphics_wish {
+	uint32_t head;
+};
+
+/* A connection to who shows it, or a negative errno value. */
+static int connect_viewer(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+	int rc;
+
+	if (path[0] != '/') { /* others are not of files */
+		return -ENOENT;
+	}
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		return -ENAMETOOLONG;
+	}
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		return -errno;
+	}
+	/* One that has too many waiting is not waited for. */
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    fcntl(fd, F_SETFL, 0) < 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+static void got_heads(struct call *call, struct json_object *display)
+{
+	const struct graphics_wish *wish = call->state;
+	struct json_object *heads = json_get(display, "heads");
+	const char *path;
+	int fd;
+
+	if (!json_object_is_type(heads, json_type_array) ||
+	    wish->head >= json_object_array_length(heads)) {
+		call_error(call, VIR_ERR_INVALID_ARG,
+			   "no graphics backend with index %u: the screen has "
+			   "as many as it has heads",
+			   wish->head);
+		return;
+	}
+	path = json_text(json_object_array_get_idx(heads, wish->head),
+			 "socket");
+	fd = connect_viewer(path);
+	if (fd < 0) {
+		call_error(call, VIR_ERR_OPERATION_FAILED,
+			   "the screen cannot be reached at %.200s: %s%s", path,
+			   strerror(-fd),
+			   fd == -EAGAIN ? ": viewers wait there, try again"
+					 : "");
+		return;
+	}
+	call_reply_fd(call, fd);
+}
+
+static void open_graphics_fd(struct call *call)
+{
+	struct graphics_wish *wish = call_keep(call, sizeof(*wish), free);
+	struct domain_ref ref;
+	uint32_t flags;
+
+	if (!wish) {
+		return;
+	}
+	call_get_domain(call, &ref);
+	wish->head = xdr_get_u32(&call->args);
+	flags = xdr_get_u32(&call->args);
+	if (call_args_end(call) &&
+	    call_only_flags(call, flags, VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH)) {
+		call_hvd(call, "display.get", domain_params(&ref), got_heads);
+	}
+}
+
 /* ------------------------------------------------------------------- keys */
 
 static struct json_object *get_keys(struct call *call, uint32_t set,
@@ -177,6 +260,9 @@ static const struct procedure rows[] = {
 	{ 226, "DomainSendKey", send_key, 0,
 	  "code sets `linux` and `usb`, and of `xt`, `atset1` and `qnum` the "
 	  "keys of one byte; all are held for 100 ms if nothing is said" },
+	{ 343, "DomainOpenGraphicsFD", open_graphics_fd, 0,
+	  "a connection to `hvd-display`; an index is a head. `SKIPAUTH` is taken, "
+	  "and who has a password is asked for it all the same" },
 };
 
 const struct procedure_group display_procedures = {

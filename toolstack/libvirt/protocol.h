@@ -19,6 +19,7 @@
 #define PACKET_IN_MAX (PACKET_STRING_MAX + (64u << 10))
 /* Of who may only ask: a thousand domains, or a path. */
 #define PACKET_READER_MAX (128u << 10)
+#define PACKET_FDS_MAX 32u
 #define STREAM_DATA_MAX (256u << 10)
 
 enum packet_type {
