@@ -21,8 +21,9 @@ What it does with its zone is told by $ZV_FAKE_DIR/io-ZONE, one word per line:
   noisy: tells of 100000 changes of it, as fast as it can, when it is ready
 Of a network over a stream it says error when that has ended, as hvd-io does, and
 of a disk when its NBD server has gone.
-  picture: its gpu's output is told, as hvd-io does, of one of 64x48 pixels at 4096
-    in video memory; what the output says is logged
+  picture, picture=WIDTHxHEIGHT: its gpu's output is told, as hvd-io does, of one of
+    so many pixels (64x48) at 4096 in video memory, and by SIGUSR1 that all of it has
+    changed; what the output says is logged
 To the socket of a gpu's output it says hello otherwise, and with a new one again.
 Its consoles are one, which says what it is told; its output is kept in
 $ZV_FAKE_DIR/console-ZONE.
@@ -34,6 +35,7 @@ import fcntl
 import json
 import os
 import select
+import signal
 import socket
 import struct
 import sys
@@ -92,7 +94,16 @@ def say_hello(fd, text):
     return output
 
 
-def show_picture(fd, log):
+def size_of_picture(words):
+    """None: it shows none."""
+    for word in words:
+        name, _, size = word.partition("=")
+        if name == "picture":
+            return tuple(map(int, (size or "64x48").split("x")))
+    return None
+
+
+def show_picture(fd, size, log):
     """backends/display/display_wire.h: HELLO, SCANOUT; then it listens."""
     output = socket.socket(fileno=fd)
     output.setblocking(True)
@@ -104,8 +115,15 @@ def show_picture(fd, log):
 
     with contextlib.suppress(OSError):
         output.send(struct.pack("<4I", 1, 0, 1, 1).ljust(64, b"\0"))
-        output.send(struct.pack("<6IQ", 2, 0, 2, 64, 48, 256, 4096)
+        output.send(struct.pack("<6IQ", 2, 0, 2, *size, size[0] * 4, 4096)
                     .ljust(64, b"\0"))
+
+    def has_changed(*_):
+        with contextlib.suppress(OSError):
+            output.send(struct.pack("<6I", 3, 0, 0, 0, *size)
+                        .ljust(64, b"\0"))
+
+    signal.signal(signal.SIGUSR1, has_changed)
     threading.Thread(target=listen, daemon=True).start()
     return output
 
@@ -251,6 +269,7 @@ def main():
     threading.Thread(target=Console(zone, words).serve, daemon=True).start()
     log.write(first + "\n")
     outputs = []
+    picture = size_of_picture(words)
     given = {d["name"]: d for d in config["devices"] if "fd" in d}
     for device in given.values():
         look_at(device, log)
@@ -275,8 +294,8 @@ def main():
             say({"event": "device", "device": device["name"], "state": "ok",
                  "size": size_of(device)})
         if device["type"] == "gpu":
-            outputs.append(show_picture(device["fd"] + 1, log)
-                           if "picture" in words else
+            outputs.append(show_picture(device["fd"] + 1, picture, log)
+                           if picture else
                            say_hello(device["fd"] + 1, b"hello"))
         if device.get("via") == "stream":
             threading.Thread(target=watch_stream, args=(device,),
@@ -305,8 +324,8 @@ def main():
         log.write(line + "\n")
         command = json.loads(line)["cmd"]
         if command == "display":
-            outputs = [show_picture(fds.pop(0), log)
-                       if "picture" in words else
+            outputs = [show_picture(fds.pop(0), picture, log)
+                       if picture else
                        say_hello(fds.pop(0), b"hello again")]
             if "gpu-error" in words:
                 say({"event": "device", "device": "gpu0", "state": "ok"})

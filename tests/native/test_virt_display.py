@@ -4,6 +4,7 @@ between the two, so that pictures may be as large, and answers as bad, as a test
 wants."""
 # pylint: disable=redefined-outer-name
 
+import contextlib
 import json
 import os
 import pathlib
@@ -17,13 +18,16 @@ import pytest
 
 from test_hvd import wait
 from test_virt_event import follow
-from virt import Virt, Wire, built, machine, string, virt  # noqa: F401
+from virt import SECONDS, Virt, Wire, built, machine, string, virt  # noqa: F401
 
 pytestmark = built
 SCREENSHOT, LOOKUP, SEND_KEY, HOSTNAME = 211, 23, 226, 59
-REPLY, STREAM = 1, 3
+CONNECT_XML, OPEN_GRAPHICS, OPEN_GRAPHICS_FD = 7, 249, 343
+REPLY, STREAM, CALL_WITH_FDS, REPLY_WITH_FDS = 1, 3, 4, 5
 OK, ERROR, CONTINUE = 0, 1, 2
 RPC, INVALID_ARG, INVALID, DENIED, UNSUPPORTED = 39, 8, 55, 29, 84
+NO_SUPPORT, FAILED = 3, 9
+INVALID_STATE = 3  # hvd's
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"picture"
 SCREEN = [{"type": "gpu", "vnc": {"port": "auto"}},
           {"type": "input", "kind": "keyboard"}]
@@ -453,6 +457,190 @@ def test_keys_that_are_none(front, zone, wire):
     reader.close()
 
 
+# ------------------------------------------------------------- for viewers
+
+
+@contextlib.contextmanager
+def head(front, number=0, backlog=8):
+    """The socket of who shows it."""
+    path = front.stand.folder / f"head-{number}"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(backlog)
+        front.stand.shows(socket=str(path))
+        yield listener
+    path.unlink()
+
+
+def graphics(client, index=0, flags=0):
+    return domain(client) + struct.pack(">II", index, flags)
+
+
+def receive_fd(client):
+    """A packet, then a byte with a file descriptor; a socket of that."""
+    header, body = client.receive()
+    assert header[2:4] == (OPEN_GRAPHICS_FD, REPLY_WITH_FDS), (header, body)
+    assert header[5] == OK and body == struct.pack(">I", 1)
+    byte, fds, _, _ = socket.recv_fds(client.socket, 1, 4)
+    assert byte == b"\0" and len(fds) == 1
+    assert os.get_blocking(fds[0])
+    return socket.socket(fileno=fds[0])
+
+
+def talk(viewer, listener):
+    with viewer, listener.accept()[0] as shower:
+        viewer.settimeout(SECONDS)
+        shower.sendall(b"RFB 003.008\n")
+        assert viewer.recv(100) == b"RFB 003.008\n"
+        viewer.sendall(b"hello")
+        assert shower.recv(100) == b"hello"
+        viewer.close()
+        # nobody else has it
+        assert shower.recv(100) == b""
+
+
+def test_a_connection_for_a_viewer(front, zone, wire):
+    zone.call("zone.start", name="z1")
+    with head(front) as listener:
+        for flags in 0, libvirt.VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH:
+            wire.send(OPEN_GRAPHICS_FD, graphics(wire, flags=flags))
+            talk(receive_fd(wire), listener)
+        connection = front.connect()
+        fd = connection.lookupByName("z1").openGraphicsFD(0, 0)
+        talk(socket.socket(fileno=fd), listener)
+        connection.close()
+        assert wire.call(HOSTNAME)
+    assert "DomainOpenGraphicsFD uuid" in front.text()
+
+
+def test_connections_in_their_order(front, zone, wire):
+    """A client that does not read them, with other answers between them."""
+    zone.call("zone.start", name="z1")
+    with head(front, backlog=64) as listener:
+        body = graphics(wire)
+        wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        kinds = [CONNECT_XML, OPEN_GRAPHICS_FD] * 12
+        for kind in kinds:
+            wire.send(kind, body if kind == OPEN_GRAPHICS_FD else b"")
+        answers = []
+        for _ in kinds:
+            # each has its own serial, and bytes lie between them only where they
+            # are expected
+            header, answer = wire.receive()
+            answers.append(header[4])
+            if header[3] == REPLY_WITH_FDS:
+                assert answer == struct.pack(">I", 1)
+                byte, fds, _, _ = socket.recv_fds(wire.socket, 1, 4)
+                assert byte == b"\0"
+                talk_one(fds[0], listener)
+            else:
+                assert header[2] == CONNECT_XML and len(answer) > 100
+        assert sorted(answers) == list(range(wire.serial - 23, wire.serial + 1))
+
+
+def talk_one(fd, listener):
+    with socket.socket(fileno=fd), listener.accept()[0] as shower:
+        shower.sendall(b"RFB")
+
+
+def test_clients_that_leave_their_connections(front, zone):
+    """They go before they have read them: nothing is kept open."""
+    zone.call("zone.start", name="z1")
+    with head(front, backlog=64) as listener:
+        client = Wire(front.socket)
+        client.open()
+        body = graphics(client)
+        for _ in range(8):
+            client.send(OPEN_GRAPHICS_FD, body)
+        showers = [listener.accept()[0] for _ in range(8)]
+        client.close()
+        for shower in showers:
+            shower.settimeout(SECONDS)
+            assert shower.recv(1) == b""
+            shower.close()
+
+
+def test_no_connection(front, zone, wire):
+    front.stand.refuses("display.get", INVALID_STATE, "z1 is not running")
+    assert wire.call(OPEN_GRAPHICS_FD, graphics(wire))[0] == INVALID
+    with head(front):
+        code, text = wire.call(OPEN_GRAPHICS_FD, graphics(wire, 1))
+        assert code == INVALID_ARG and "index 1" in text
+        assert wire.call(OPEN_GRAPHICS_FD,
+                         graphics(wire, 0xffffffff))[0] == INVALID_ARG
+        assert wire.call(OPEN_GRAPHICS_FD,
+                         graphics(wire, 0, 2))[0] == INVALID_ARG
+        assert wire.call(OPEN_GRAPHICS_FD, domain(wire))[0] == RPC
+    code, text = wire.call(OPEN_GRAPHICS_FD, graphics(wire))
+    assert code == FAILED and "No such file" in text
+    for path, part in ("/" + "x" * 200, "too long"), ("", "No such file"), \
+            ("z1-0.sock", "No such file"):
+        front.stand.shows(socket=path)
+        code, text = wire.call(OPEN_GRAPHICS_FD, graphics(wire))
+        assert code == FAILED and part in text
+    front.stand.answers["display.get"] = lambda params: {"result": {
+        "heads": 7}}
+    assert wire.call(OPEN_GRAPHICS_FD, graphics(wire))[0] == INVALID_ARG
+    reader = Wire(front.readonly)
+    reader.open(1)
+    assert reader.call(OPEN_GRAPHICS_FD, graphics(reader))[0] == DENIED
+    reader.close()
+
+
+def test_too_many_viewers_wait(front, zone, wire):
+    """Nobody waits for who does not take them."""
+    with head(front, backlog=0):
+        codes = []
+        while len(codes) < 100 and FAILED not in codes:
+            wire.send(OPEN_GRAPHICS_FD, graphics(wire))
+            header, body = wire.receive()
+            if header[3] == REPLY_WITH_FDS:
+                _, fds, _, _ = socket.recv_fds(wire.socket, 1, 4)
+                os.close(fds[0])
+                codes.append(OK)
+            else:
+                codes.append(struct.unpack_from(">i", body)[0])
+                assert b"try again" in body
+        assert codes[-1] == FAILED
+        assert wire.call(HOSTNAME)
+
+
+def test_fds_from_clients(front, zone, wire):
+    """They are closed, the bytes that come with them are no packet."""
+    mine, other = socket.socketpair()
+    body = graphics(wire)
+    for count in 1, 3, 32:
+        serial = wire.send(OPEN_GRAPHICS, struct.pack(">I", count) + body,
+                           kind=CALL_WITH_FDS)
+        for _ in range(count):
+            socket.send_fds(wire.socket, [b"\0"], [other.fileno()])
+        header, answer = wire.receive()
+        assert header[2:6] == (OPEN_GRAPHICS, REPLY, serial, ERROR)
+        assert struct.unpack_from(">i", answer)[0] == NO_SUPPORT
+        assert wire.call(HOSTNAME)
+    other.close()
+    mine.settimeout(SECONDS)
+    assert mine.recv(1) == b""
+    mine.close()
+    # libvirt's own, which stays connected
+    connection = front.connect()
+    with socket.socketpair()[0] as end, pytest.raises(
+            libvirt.libvirtError) as info:
+        connection.lookupByName("z1").openGraphics(0, end.fileno(), 0)
+    assert info.value.get_error_code() == NO_SUPPORT
+    assert connection.getHostname()
+    connection.close()
+    for count in 33, 0xffffffff:
+        client = Wire(front.socket)
+        client.open()
+        client.send(OPEN_GRAPHICS, struct.pack(">I", count),
+                    kind=CALL_WITH_FDS)
+        assert client.is_closed()
+        client.close()
+    wire.send(OPEN_GRAPHICS, b"", kind=CALL_WITH_FDS)
+    assert wire.is_closed()
+
+
 # ------------------------------------------------------------- with hvd itself
 
 
@@ -479,6 +667,12 @@ def test_as_hvd_has_it(virt, hvd, tmp_path):  # noqa: F811
     lines.expect("'graphics' for domain 'z1': connect")
     viewer.close()
     lines.expect("'graphics' for domain 'z1': disconnect")
+    connection = virt.connect()
+    viewer = connection.lookupByName("z1").openGraphicsFD(0, 0)
+    lines.expect("'graphics' for domain 'z1': connect")
+    os.close(viewer)
+    lines.expect("'graphics' for domain 'z1': disconnect")
+    connection.close()
     lines.end()
     path = tmp_path / "z1.png"
     virt.virsh("screenshot", "z1", path)
@@ -506,13 +700,16 @@ def test_as_hvd_refuses_it(virt, hvd):  # noqa: F811
         return str(info.value)
 
     for call in (lambda: domain.screenshot(connection.newStream(), 0),
-                 lambda: domain.sendKey(0, 0, [30], 1, 0)):
+                 lambda: domain.sendKey(0, 0, [30], 1, 0),
+                 lambda: domain.openGraphicsFD(0, 0)):
         refused(INVALID, call)
     hvd.call("zone.start", name="z1")
     refused(INVALID_ARG, lambda: domain.screenshot(connection.newStream(), 4))
+    refused(INVALID_ARG, domain.openGraphicsFD, 1, 0)
     refused(INVALID_ARG, domain.sendKey, 0, 0x7fffffff, [30], 1, 0)
     zone0 = connection.lookupByName("zone0")
     refused(UNSUPPORTED, lambda: zone0.screenshot(connection.newStream(), 0))
+    refused(UNSUPPORTED, zone0.openGraphicsFD, 0, 0)
     refused(UNSUPPORTED, zone0.sendKey, 0, 0, [30], 1, 0)
     assert connection.lookupByName("zone0").XMLDesc()
     connection.close()

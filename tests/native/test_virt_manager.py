@@ -4,29 +4,24 @@ it is installed (mk/packages.mk); what it showed stays in build/virt-manager."""
 # pylint: disable=redefined-outer-name
 
 import contextlib
-import os
-import shutil
-import signal
 import subprocess
 
 import pytest
 
 from test_hvd import HVD, wait
+from test_hvd_display import own_address
 from test_virt_install import lacking
 from virt import built, machine, virt  # noqa: F401
+from x_screen import (HVD_DISPLAY, lacking_programs, screen,  # noqa: F401
+                      shown, shows, window)
 
-PROGRAMS = ("virt-manager", "Xvfb", "xwininfo", "import", "convert",
-            "dbus-run-session", "xdotool")
 PROCEDURES = ("NodeGetInfo", "ConnectGetCapabilities", "DomainGetXMLDesc",
               "ConnectDomainEventCallbackRegisterAny")
 PICTURES = HVD.parent.parent / "virt-manager"
 
 
 def missing():
-    programs = [name for name in PROGRAMS if not shutil.which(name)]
-    if programs:
-        return f"not installed: {', '.join(programs)}"
-    return lacking(*PROCEDURES)
+    return lacking_programs("virt-manager") or lacking(*PROCEDURES)
 
 
 pytestmark = [built, pytest.mark.skipif(missing() is not None,
@@ -34,34 +29,9 @@ pytestmark = [built, pytest.mark.skipif(missing() is not None,
 
 
 @contextlib.contextmanager
-def process(*args, **more):
-    with subprocess.Popen(args, start_new_session=True, **more) as p:
-        try:
-            yield p
-        finally:
-            os.killpg(p.pid, signal.SIGTERM)
-
-
-@pytest.fixture
-def screen(virt):
-    """The environment of a display."""
-    read, write = os.pipe()
-    with process("Xvfb", "-noreset", "-displayfd", str(write), "-screen", "0",
-                 "1024x700x24", pass_fds=[write]):
-        os.close(write)
-        with os.fdopen(read) as numbers:
-            display = f":{numbers.readline().strip()}"
-        assert display != ":", "Xvfb has not begun"
-        yield dict(virt.env, DISPLAY=display, HOME=str(virt.machine.tmp),
-                   GSETTINGS_BACKEND="memory", NO_AT_BRIDGE="1")
-
-
-@contextlib.contextmanager
 def manager(virt, screen, *args):
-    with open(virt.machine.tmp / "virt-manager.log", "a") as log, \
-            process("dbus-run-session", "--", "virt-manager", "--no-fork",
-                    "--connect", virt.uri, *args, env=screen, stdout=log,
-                    stderr=log):
+    with window(screen, "virt-manager", "--no-fork", "--connect", virt.uri,
+                *args):
         yield
 
 
@@ -160,3 +130,14 @@ def test_console(virt, screen):
         wait(lambda: text.read_text().endswith("login: operator"))
         wait(lambda: letters(screen) > before + 150)
     client.close()
+
+
+@pytest.mark.skipif(not HVD_DISPLAY.exists(),
+                    reason="hvd-display is not built: make host")
+@pytest.mark.parametrize("vnc", ["port", "socket"])
+def test_desktop(shown, screen, vnc):
+    """The page "console" of a zone with a screen shows that."""
+    shown.start(**({"vnc": {"address": own_address()}} if vnc == "port"
+                   else {}))
+    with manager(shown.virt, screen, "--show-domain-console", "web"):
+        shows(shown, screen, f"virt-manager-{vnc}")
