@@ -17,7 +17,7 @@ host-packages := \
 client-host-packages := \
 	dbus gvncviewer imagemagick libvirt-clients libvirt-daemon \
 	libxml2-utils python3-libvirt tigervnc-viewer virt-manager virtinst \
-	x11-utils xdotool xvfb
+	virt-viewer x11-utils xdotool xvfb
 
 # To make a Debian root file system for aarch64, for tests and `make desktop`.
 debian-host-packages := \

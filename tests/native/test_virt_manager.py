@@ -134,10 +134,12 @@ def test_console(virt, screen):
 
 @pytest.mark.skipif(not HVD_DISPLAY.exists(),
                     reason="hvd-display is not built: make host")
-@pytest.mark.parametrize("vnc", ["port", "socket"])
-def test_desktop(shown, screen, vnc):
-    """The page "console" of a zone with a screen shows that."""
+@pytest.mark.parametrize("vnc,scheme", [("port", "hvd"), ("socket", "qemu")])
+def test_desktop(shown, screen, vnc, scheme):
+    """The page "console" of a zone with a screen shows that. Of drivers called qemu
+    alone virt-manager takes a connection that is handed out."""
     shown.start(**({"vnc": {"address": own_address()}} if vnc == "port"
                    else {}))
+    shown.virt.uri = shown.virt.uri.replace("hvd:", f"{scheme}:")
     with manager(shown.virt, screen, "--show-domain-console", "web"):
         shows(shown, screen, f"virt-manager-{vnc}")
