@@ -599,6 +599,22 @@ def test_password_cannot_be_read(machine, hvd):
         assert says in str(error) and "one line" in error.hint
 
 
+@pytest.mark.parametrize("text", ["geheim\u00df".encode("latin-1"),
+                                  "passwoo\u00f6".encode(), b"a\tb",
+                                  b"\xef\xbb\xbfsecret"])
+def test_password_that_no_two_viewers_send_alike(machine, hvd, text):
+    file = machine.tmp / "password"
+    file.write_bytes(text + b"\n")
+    error = does_not_start("IO_ERROR", machine, hvd,
+                           gpu_of(vnc={"password-file": str(file)}))
+    assert error.path == "$.devices[0].vnc.password-file"
+    assert "not of ASCII" in str(error) and "letters" in error.hint
+    assert not said(machine)
+    file.write_bytes(b" ~secret\r\n")
+    hvd.call("zone.start", name="z1")
+    assert wait(lambda: said(machine))[0]["password"] == " ~secret"
+
+
 # ------------------------------------------------------------------ viewers
 
 def test_viewers(machine, hvd):

@@ -172,6 +172,17 @@ static int open_card(const struct zone *z, const char *card, const char *path,
 	return display_card_open(card, at, ret_error);
 }
 
+/* Viewers send others each in another way, and JSON does not take all of them. */
+static bool is_ascii(const char *text)
+{
+	for (size_t i = 0; text[i] != '\0'; i++) {
+		if (text[i] < ' ' || text[i] > '~') {
+			return false;
+		}
+	}
+	return true;
+}
+
 static int read_password(const char *file, const char *path, char *ret,
 			 struct zerror *ret_error)
 {
@@ -204,6 +215,15 @@ static int read_password(const char *file, const char *path, char *ret,
 	if (text[0] == '\0') {
 		return zerror_set(ret_error, ZERROR_IO_ERROR, at, hint,
 				  "%.200s has no password in its first line",
+				  file);
+	}
+	if (!is_ascii(text)) {
+		explicit_bzero(text, sizeof(text));
+		return zerror_set(ret_error, ZERROR_IO_ERROR, at,
+				  "choose letters, digits and signs of ASCII: "
+				  "viewers send no others alike",
+				  "%.200s has a password with a character that "
+				  "is not of ASCII",
 				  file);
 	}
 	if (st.st_mode & (S_IRGRP | S_IROTH)) {
