@@ -6,6 +6,7 @@ What it does with its zone is told by $ZV_FAKE_DIR/display-ZONE, one word per li
   exit-at-start, silent, garbage, flood, noisy, nonsense, fatal: at the start
   shows=HEAD:WIDTHxHEIGHT: so it is, once it has a device
   refuse, ignore-shots: what it does with screenshots
+  slow-shots: each takes a third of the time that it may, and some more
   ignore-end: it goes on when its control socket ends
 It counts connections as viewers.  It appends each line it gets to
 $ZV_FAKE_DIR/display-ZONE.log, {"fd": N, ...} of what it was given at the start, and
@@ -23,6 +24,7 @@ import time
 
 DIR = os.environ["ZV_FAKE_DIR"]
 IGNORE_SECONDS = 30
+SHOT_SECONDS = 11
 control = socket.socket(fileno=3)
 told = threading.Lock()
 viewers = 0
@@ -128,6 +130,8 @@ def shoot(command, fd, words):
         say({"event": "refused", "id": command["id"],
              "reason": "head 0 shows nothing"})
         return
+    if "slow-shots" in words:
+        time.sleep(SHOT_SECONDS)
     os.write(fd, b"\x89PNG of head %d" % command["head"])
     os.close(fd)
     say({"event": "screenshot", "id": command["id"]})

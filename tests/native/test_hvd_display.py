@@ -716,6 +716,22 @@ def test_many_screenshots(machine, hvd):
     other.close()
 
 
+def test_each_screenshot_has_its_time(machine, hvd):
+    """Three that take longer together than one may."""
+    machine.inject("display-z1", "slow-shots")
+    start_with(machine, hvd, gpu_of())
+    wait(lambda: hellos(machine))
+    files = [machine.tmp / f"{number}.png" for number in range(3)]
+    clients = [machine.client() for _ in files]
+    requests = [client.begin("display.screenshot", name="z1", path=str(file))
+                for client, file in zip(clients, files)]
+    for client, request in zip(clients, requests):
+        assert client.finish(request) == {}
+        client.close()
+    assert all(file.exists() for file in files)
+    assert display(hvd)["restarts"] == 0
+
+
 def test_screenshot_is_refused(machine, hvd):
     machine.inject("display-z1", "refuse")
     start_with(machine, hvd, gpu_of())

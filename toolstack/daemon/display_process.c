@@ -20,7 +20,7 @@
 
 #define READY_TIMEOUT_MS 10000u
 #define RESTART_MAX_MS 10000u
-#define SHOT_TIMEOUT_MS 30000u /* of pictures that are written one by one */
+#define SHOT_TIMEOUT_MS 30000u /* of each: they are written one by one */
 #define LEAVE_MS 1000u /* for one whose socket has ended */
 #define LINE_MAX_BYTES 8192u
 #define READ_SIZE 4096u
@@ -155,6 +155,11 @@ static struct json_object *command(const char *name)
 
 /* ---------------------------------------------------------------- pictures */
 
+static void on_no_shot(uv_timer_t *timer)
+{
+	display_process_replace(timer->data, "did not write a picture in time");
+}
+
 static void end_shot(struct display_process *display, uint64_t id,
 		     const struct zerror *error)
 {
@@ -171,6 +176,10 @@ static void end_shot(struct display_process *display, uint64_t id,
 	*place = shot->next;
 	if (!display->shots) {
 		uv_timer_stop(&display->patience);
+	} else if (
+		!shot->next) { /* the oldest: now it is the next one's turn */
+		uv_timer_start(&display->patience, on_no_shot, SHOT_TIMEOUT_MS,
+			       0);
 	}
 	shot->told(shot->user, error);
 	free(shot);
@@ -185,11 +194,6 @@ static void fail_shots(struct display_process *display, const char *why)
 	while (display->shots) {
 		end_shot(display, display->shots->id, &error);
 	}
-}
-
-static void on_no_shot(uv_timer_t *timer)
-{
-	display_process_replace(timer->data, "did not write a picture in time");
 }
 
 static unsigned int count_shots(const struct display_process *display)
