@@ -162,7 +162,12 @@ static void draw_row(struct display_canvas *canvas,
 		     const struct display_damage *place,
 		     const struct display_damage *rect, uint32_t y)
 {
-	const struct display_damage row = { rect->x, y, rect->width, 1 };
+	const struct display_damage row = {
+		.x = rect->x,
+		.y = y,
+		.width = rect->width,
+		.height = 1,
+	};
 	struct display_damage in = display_damage_cut(&row, place);
 	uint32_t end = in.x + in.width;
 
