@@ -83,7 +83,7 @@ static void damage_lies_inside(void **state)
 {
 	static const struct display_damage inside[] = {
 		{ 0, 0, 100, 50 },
-		{ 99, 49, 1, 1 },
+		{ 99, 49, 1, 1, 0 },
 	};
 	static const struct display_damage outside[] = {
 		{ 101, 0, 5, 1, 0 },
