@@ -82,7 +82,7 @@ static void a_picture_makes_sense(void **state)
 static void damage_lies_inside(void **state)
 {
 	static const struct display_damage inside[] = {
-		{ 0, 0, 100, 50 },
+		{ 0, 0, 100, 50, 0 },
 		{ 99, 49, 1, 1, 0 },
 	};
 	static const struct display_damage outside[] = {
