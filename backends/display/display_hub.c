@@ -330,8 +330,7 @@ static void tell_parts(struct display_hub_viewer *viewer,
 	size_t told = 0;
 
 	while (!viewer->waiting && told + 1 < count) {
-		message.damage = parts[told];
-		message.damage.more = 1;
+		message.part = (struct display_part){ parts[told], 1 };
 		if (!send_viewer(viewer, &message)) {
 			break;
 		}
@@ -404,7 +403,6 @@ static void compare(struct display_hub *hub, uint32_t head,
 	struct display_damage parts[DISPLAY_COPY_PARTS] = { *damage };
 	size_t count = 1;
 
-	parts[0].more = 0; /* what a device says is not looked at */
 	if (display_copy_has(&hub->copy, head, &hub->shown[head])) {
 		count = display_copy_update(&hub->copy, head, hub->memory,
 					    &hub->shown[head], damage, parts);

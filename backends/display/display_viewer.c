@@ -604,7 +604,7 @@ static void from_link(struct session *s)
 			}
 			place_cursor(s, &message.pointer);
 		} else if (message.type == DISPLAY_DAMAGE) {
-			s->more = d->more != 0;
+			s->more = message.part.more != 0;
 			renew_copy(s, d);
 			rfbMarkRectAsModified(s->screen, (int)d->x, (int)d->y,
 					      (int)(d->x + d->width),

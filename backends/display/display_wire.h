@@ -64,7 +64,12 @@ struct display_damage {
 	uint32_t y;
 	uint32_t width; /* not 0 */
 	uint32_t height;
-	uint32_t more; /* to a viewer: not 0: another part of it is next */
+};
+
+/* The same from hvd-display to who looks, where it may be one of several. */
+struct display_part {
+	struct display_damage damage;
+	uint32_t more; /* not 0: another one is next */
 };
 
 /* It has moved to that head, and has another picture of 64x64 perhaps. */
@@ -121,6 +126,7 @@ struct display_message {
 		struct display_hello hello;
 		struct display_scanout scanout;
 		struct display_damage damage;
+		struct display_part part;
 		struct display_pointer pointer;
 		struct display_key key;
 		struct display_motion motion;

@@ -82,20 +82,20 @@ static void a_picture_makes_sense(void **state)
 static void damage_lies_inside(void **state)
 {
 	static const struct display_damage inside[] = {
-		{ 0, 0, 100, 50, 0 },
-		{ 99, 49, 1, 1, 0 },
+		{ 0, 0, 100, 50 },
+		{ 99, 49, 1, 1 },
 	};
 	static const struct display_damage outside[] = {
-		{ 101, 0, 5, 1, 0 },
-		{ 0, 51, 1, 5, 0 },
-		{ 0, 0, 101, 1, 0 },
-		{ 0, 0, 1, 51, 0 },
-		{ 100, 0, UINT32_MAX, 1, 0 },
-		{ 0, 50, 1, UINT32_MAX, 0 },
-		{ 1, 0, UINT32_MAX, 1, 0 },
-		{ 0, 1, 1, UINT32_MAX, 0 },
-		{ 0, 0, 0, 1, 0 },
-		{ 0, 0, 1, 0, 0 },
+		{ 101, 0, 5, 1 },
+		{ 0, 51, 1, 5 },
+		{ 0, 0, 101, 1 },
+		{ 0, 0, 1, 51 },
+		{ 100, 0, UINT32_MAX, 1 },
+		{ 0, 50, 1, UINT32_MAX },
+		{ 1, 0, UINT32_MAX, 1 },
+		{ 0, 1, 1, UINT32_MAX },
+		{ 0, 0, 0, 1 },
+		{ 0, 0, 1, 0 },
 	};
 	struct display_scanout none = good;
 
@@ -115,15 +115,15 @@ static void damage_adds_up(void **state)
 	struct display_damage sum = { 0 };
 
 	(void)state;
-	display_damage_add(&sum, &(struct display_damage){ 10, 20, 5, 6, 0 });
+	display_damage_add(&sum, &(struct display_damage){ 10, 20, 5, 6 });
 	assert_int_equal(sum.x, 10);
 	assert_int_equal(sum.height, 6);
-	display_damage_add(&sum, &(struct display_damage){ 2, 30, 3, 1, 0 });
+	display_damage_add(&sum, &(struct display_damage){ 2, 30, 3, 1 });
 	assert_int_equal(sum.x, 2);
 	assert_int_equal(sum.width, 13);
 	assert_int_equal(sum.y, 20);
 	assert_int_equal(sum.height, 11);
-	display_damage_add(&sum, &(struct display_damage){ 3, 21, 1, 1, 0 });
+	display_damage_add(&sum, &(struct display_damage){ 3, 21, 1, 1 });
 	assert_int_equal(sum.width, 13);
 	assert_int_equal(sum.height, 11);
 }

@@ -25,7 +25,7 @@
 static struct display_damage rect(uint32_t x, uint32_t y, uint32_t width,
 				  uint32_t height)
 {
-	return (struct display_damage){ x, y, width, height, 0 };
+	return (struct display_damage){ x, y, width, height };
 }
 
 static void add(struct display_region *region, uint32_t x, uint32_t y,
@@ -193,7 +193,7 @@ static void a_picture_of_its_size_is_copied(void **state)
 	assert_int_equal(display_canvas_draw(&c, &view), 0);
 	memset(memory, 0x11, sizeof(memory));
 	display_canvas_damage(&c, &view,
-			      &(struct display_damage){ 10, 20, 8, 16, 0 });
+			      &(struct display_damage){ 10, 20, 8, 16 });
 	assert_int_equal(display_canvas_draw(&c, &view), 8 * 16);
 	assert_int_equal(drawn_at(&c, 10, 20), 0x111111);
 	assert_int_equal(drawn_at(&c, 17, 35), 0x111111);
@@ -219,7 +219,7 @@ static void a_smaller_one_is_in_the_middle(void **state)
 	}
 	assert_untouched_after(&c);
 	display_canvas_damage(&c, &view,
-			      &(struct display_damage){ 99, 49, 1, 1, 0 });
+			      &(struct display_damage){ 99, 49, 1, 1 });
 	assert_rect(&c.stale.rect[0], 149, 124, 1, 1);
 }
 
@@ -236,10 +236,10 @@ static void of_a_larger_one_there_is_a_part(void **state)
 			 picture_at(SIDE - 1, 119));
 	assert_untouched_after(&c);
 	display_canvas_damage(&c, &view,
-			      &(struct display_damage){ 200, 0, 200, 400, 0 });
+			      &(struct display_damage){ 200, 0, 200, 400 });
 	assert_int_equal(c.stale.count, 0);
-	display_canvas_damage(
-		&c, &view, &(struct display_damage){ 100, 100, 300, 300, 0 });
+	display_canvas_damage(&c, &view,
+			      &(struct display_damage){ 100, 100, 300, 300 });
 	assert_rect(&c.stale.rect[0], 100, 100, 100, 20);
 }
 
