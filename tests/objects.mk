@@ -148,6 +148,10 @@ hvd_io_fake-libs := json-c libuv liburing \
 	$(addprefix -Wl$(comma)--wrap=,ioctl mmap read)
 unit-tests-y += tests/unit/backends/test_display
 test_display-src := backends/display/display_keys.c backends/display/display_picture.c
+unit-tests-y += tests/unit/backends/test_display_hub
+test_display_hub-src := $(addprefix backends/display/,display_copy.c \
+	display_hub.c display_picture.c display_socket.c) backends/core/event.c \
+	tests/unit/backends/support/event_pump.c
 unit-tests-y += tests/unit/backends/test_monitor
 test_monitor-src := $(addprefix backends/display/,display_canvas.c \
 	display_monitor.c display_picture.c display_region.c display_uevent.c)
