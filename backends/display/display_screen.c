@@ -11,6 +11,10 @@
 #include "display/display_uevent.h"
 
 #define CARD DISPLAY_SCREEN_FD_CARD
+/* One turn of the loop: what a head can make us hear before all are drawn. */
+#define TURN_MESSAGES 64u
+/* What is told at first differs from it, whatever it is. */
+#define NOTHING_TOLD UINT32_MAX
 
 struct screen {
 	uint32_t heads;
@@ -179,11 +183,14 @@ static void take(struct screen *s, uint32_t head,
 static int hear(struct screen *s, uint32_t head)
 {
 	struct display_message message;
-	int rc;
+	int rc = 0;
 
-	while ((rc = display_socket_receive(DISPLAY_SCREEN_FD_LINK + (int)head,
-					    &message)) == 0) {
-		take(s, head, &message);
+	for (uint32_t i = 0; rc == 0 && i < TURN_MESSAGES; i++) {
+		rc = display_socket_receive(DISPLAY_SCREEN_FD_LINK + (int)head,
+					    &message);
+		if (rc == 0) {
+			take(s, head, &message);
+		}
 	}
 	return rc == -EAGAIN ? 0 : rc;
 }
@@ -273,6 +280,7 @@ int display_screen_run(void *argument)
 	}
 	for (uint32_t head = 0; head < s->heads; head++) {
 		s->view[head].memory = wanted->memory;
+		s->told[head].error = NOTHING_TOLD;
 	}
 	rc = look(s);
 	while (rc == 0) {

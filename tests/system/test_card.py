@@ -121,7 +121,8 @@ class Monitors(Machine):
     def screen_pid(self):
         """The process that has the card: the only child, without a viewer."""
         pid = self.display()["pid"]
-        return self.run(f"cat /proc/{pid}/task/{pid}/children").split()[0]
+        children = self.run(f"cat /proc/{pid}/task/{pid}/children").split()
+        return children[0] if children else None
 
     def plug(self, size, head=0):
         """The monitor is another now, or none.  QEMU does with it as its viewer
@@ -290,6 +291,12 @@ def test_monitors_come_and_go(small):
     small.plug(NOTHING)
     small.wait_until(lambda: small.monitor() is None, "no monitor")
     small.run("hvsh sendkey small KEY_4")
+    # That there is none is no error, also of a new process.
+    pid = small.screen_pid()
+    small.run(f"kill -9 {pid}")
+    small.wait_until(lambda: small.display()["card"] == {"path": CARD} and
+                     small.screen_pid() not in (pid, None),
+                     "another process")
     small.plug(LESS)
     small.wait_shown(LESS)
     assert small.wait_colour(4).size == LESS

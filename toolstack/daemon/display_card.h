@@ -48,7 +48,7 @@ void display_card_hold(struct display_card *card, const char *path, int fd);
 int display_card_take(struct display_card *card);
 /* Who was given it can show nothing there. */
 void display_card_lost(struct display_card *card, const char *why);
-/* Something is shown there. */
+/* Who was given it can show what there is to show. */
 void display_card_shows(struct display_card *card);
 /* Zone0's console is on the monitors again, if it has one.  path stays. */
 void display_card_release(struct display_card *card);
