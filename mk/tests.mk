@@ -79,7 +79,7 @@ fuzz-cc := $(FUZZCC) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=a
 fuzz-programs := $(foreach t,$(fuzzers-y),$(fuzz-dir)/$(notdir $t)/$(notdir $t))
 $(foreach t,$(fuzzers-y),$(eval $(call test-program,$t,$(fuzz-dir),$$(fuzz-cc),)))
 
-.PHONY: lint unit fuzz native system test demo screenshots soak bench bench-native bench-rpc bench-screen mutate
+.PHONY: lint unit fuzz native system test demo screenshots pictures soak bench bench-native bench-rpc bench-screen mutate
 run-tests := HVSH=$(abspath $(O))/host/hvsh \
 	HVD_FAKE=$(abspath $(O))/host/hvd-fake \
 	HVD_IO_FAKE=$(abspath $(native-dir))/hvd_io_fake/hvd_io_fake $(PYTHON) scripts/run-tests \
@@ -118,6 +118,9 @@ demo: $(machine-needs) ## a guided tour in QEMU that types for you
 
 screenshots: $(zonevisor-bin) $(bundle) ## the terminals that documents show, anew from QEMU
 	$(Q)$(PYTHON) tests/system/screenshots.py
+
+pictures: $(system-needs) ## the pictures that documents show, anew from QEMU
+	$(Q)$(PYTHON) tests/system/pictures.py
 
 soak: $(system-needs) ## zones and load under random kills, SOAK_SECONDS of each
 	$(Q)$(PYTHON) tests/system/soak.py
