@@ -16,6 +16,10 @@
 
 /* Between two reports of sizes: a guest may change them as fast as it likes. */
 #define NEWS_MS 250u
+/* So many times in that time their number is told at once, and then at its end. */
+#define COUNTS_AT_ONCE 10u
+/* Between two lines in the log: strangers may knock as often as they like. */
+#define REFUSAL_SECONDS 10
 
 static bool get_bit(const uint8_t *bits, uint32_t i)
 {
@@ -217,6 +221,33 @@ static void let_go(struct display_hub_viewer *viewer)
 
 /* -------------------------------------------------------------- to viewers */
 
+/* Whoever comes and goes as fast as he can is not to make hvd hear of nothing else */
+static void tell_count(struct display_hub *hub)
+{
+	if (hub->counts_told == COUNTS_AT_ONCE) {
+		hub->count_due = true;
+		return;
+	}
+	if (hub->counts_told++ == 0) {
+		(void)event_timer(hub->loop, &hub->recount, NEWS_MS);
+	}
+	hub->on_viewers(hub, hub->count);
+}
+
+static void on_recount(struct event_timer *timer)
+{
+	struct display_hub *hub =
+		container_of(timer, struct display_hub, recount);
+	bool due = hub->count_due;
+
+	(void)event_timer(hub->loop, timer, EVENT_NEVER);
+	hub->counts_told = 0;
+	hub->count_due = false;
+	if (due) {
+		tell_count(hub);
+	}
+}
+
 static void close_viewer(struct display_hub_viewer *viewer)
 {
 	struct display_hub *hub = viewer->hub;
@@ -231,7 +262,7 @@ static void close_viewer(struct display_hub_viewer *viewer)
 	if (viewer->entered) {
 		viewer->entered = false;
 		hub->count--;
-		hub->on_viewers(hub, hub->count);
+		tell_count(hub);
 	}
 }
 
@@ -653,7 +684,7 @@ static void on_entered(struct display_hub_viewer *viewer)
 	if (!viewer->entered) {
 		viewer->entered = true;
 		hub->count++;
-		hub->on_viewers(hub, hub->count);
+		tell_count(hub);
 	}
 }
 
@@ -865,6 +896,25 @@ static int start_tls_viewer(struct display_hub *hub,
 	return rc;
 }
 
+static void log_refusal(struct display_hub *hub, int rc)
+{
+	struct timespec now;
+
+	hub->refused++;
+	if (clock_gettime(CLOCK_MONOTONIC, &now) != 0 ||
+	    (hub->refused_since != 0 &&
+	     now.tv_sec - hub->refused_since < REFUSAL_SECONDS)) {
+		return;
+	}
+	fprintf(stderr,
+		"hvd-display: %s: viewers turned away: %u; of the last one: "
+		"%s\n",
+		hub->zone, hub->refused,
+		rc == -EBUSY ? "16 are there" : strerror(-rc));
+	hub->refused = 0;
+	hub->refused_since = now.tv_sec;
+}
+
 void display_hub_add(struct display_hub *hub, uint32_t head, int fd, bool tls)
 {
 	struct display_hub_viewer *viewer = free_place(hub);
@@ -887,10 +937,7 @@ void display_hub_add(struct display_hub *hub, uint32_t head, int fd, bool tls)
 			 : start_viewer(hub, viewer, fd);
 	}
 	if (rc != 0) {
-		fprintf(stderr,
-			"hvd-display: %s: a viewer is turned away: %s\n",
-			hub->zone,
-			rc == -EBUSY ? "16 are there" : strerror(-rc));
+		log_refusal(hub, rc);
 	}
 	close(fd);
 }
@@ -962,6 +1009,7 @@ void display_hub_init(struct display_hub *hub)
 {
 	hub->device = -1;
 	hub->news.cb = on_news;
+	hub->recount.cb = on_recount;
 	for (size_t i = 0; i < DISPLAY_LOOKS_MAX; i++) {
 		hub->viewers[i].hub = hub;
 		hub->viewers[i].fd = -1;
@@ -979,4 +1027,5 @@ void display_hub_fini(struct display_hub *hub)
 		display_child_forget(&hub->viewers[i].child);
 		display_child_forget(&hub->viewers[i].proxy);
 	}
+	(void)event_timer(hub->loop, &hub->recount, EVENT_NEVER);
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "core/event.h"
 #include "display/display_child.h"
@@ -87,6 +88,11 @@ struct display_hub {
 
 	struct display_hub_viewer viewers[DISPLAY_LOOKS_MAX];
 	size_t count; /* of those who are let in */
+	struct event_timer recount; /* on_viewers, not too often */
+	unsigned int counts_told; /* since it was set; 0: it is not set */
+	bool count_due; /* when it goes off */
+	unsigned int refused; /* viewers, since the log said so */
+	time_t refused_since; /* when it did, s */
 };
 
 /* Set what stands above the line in the struct before, and zero the rest. */

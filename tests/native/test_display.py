@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
@@ -713,6 +714,56 @@ def test_viewers_are_counted(start):
             viewers.pop().close()
             assert display.hear() == {"event": "viewers", "count": count}
         wait_for(lambda: not display.children(), "their processes' end")
+
+
+def come_and_go(display, times):
+    for _ in range(times):
+        with contextlib.closing(display.connect()) as s:
+            s.sendall(b"RFB 003.008\n\x01\x01")
+            Viewer(s, enter=False).read(12 + 2 + 4 + 24)  # it is in
+
+
+@only("installed")
+def test_viewers_in_a_hurry_are_counted_now_and_then(start):
+    """hvd replaces one that says too much: the others would be cut off."""
+    display = start()
+    counts = []
+
+    def hear():
+        while counts[-1:] != ["end"]:
+            event = display.hear()
+            counts.append(event.get("count", "end"))
+
+    ear = threading.Thread(target=hear)
+    ear.start()
+    begin = time.monotonic()
+    crowd = [threading.Thread(target=come_and_go, args=(display, 60))
+             for _ in range(8)]
+    for viewer in crowd:
+        viewer.start()
+    for viewer in crowd:
+        viewer.join()
+    took = time.monotonic() - begin
+    wait_for(lambda: counts[-1:] == [0] and not display.children(), "the last")
+    display.tell(cmd="screenshot", id=1, head=0)  # refused
+    ear.join()
+    assert max(counts[:-1]) >= 1
+    assert len(counts) < 45 * took + 20
+
+
+@only("installed")
+def test_strangers_do_not_fill_the_log(start):
+    display = start()
+    with contextlib.ExitStack() as stack:
+        for _ in range(16):
+            stack.enter_context(contextlib.closing(display.viewer()))
+        begin = time.monotonic()
+        for _ in range(200):
+            with contextlib.closing(display.connect()) as one_more:
+                with pytest.raises(Gone):
+                    Viewer(one_more)
+        took = time.monotonic() - begin
+    assert 1 <= display.text().count("turned away") < took / 5 + 3
 
 
 @only("installed")
