@@ -309,6 +309,8 @@ def test_daemon_is_killed(machine, hvd):
     with open(video, "r+b") as file:
         file.write(b"picture")
     inode = video.stat().st_ino
+    note = machine.run_dir / "vnc/z1.port"
+    noted = note.stat().st_mtime_ns
     wait(lambda: hellos(machine) == ["hello"])
     machine.kill()
     wait(lambda: is_gone(before["pid"]))
@@ -319,8 +321,10 @@ def test_daemon_is_killed(machine, hvd):
     assert after["pid"] != before["pid"]
     assert video.stat().st_ino == inode
     assert video.read_bytes()[:7] == b"picture"
+    # not written anew, which another kill could have cut short
+    assert note.stat().st_mtime_ns == noted
     client.call("zone.destroy", name="z1")
-    assert not video.exists()
+    assert not video.exists() and not note.exists()
     client.close()
 
 

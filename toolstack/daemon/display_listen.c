@@ -270,7 +270,10 @@ static int listen_vnc(const char *dir, const char *zone,
 			   : listen_auto(p, last);
 
 	if (rc == 0) {
-		note_port(dir, zone, p->listen->port);
+		/* A kill while it is written would lose it. */
+		if (p->listen->port != last) {
+			note_port(dir, zone, p->listen->port);
+		}
 		return 0;
 	}
 	explain(p, -rc, path, ret_error);
