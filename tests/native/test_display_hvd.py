@@ -144,6 +144,21 @@ def test_io_process_is_killed(machine, hvd):  # noqa: F811
         wait(lambda: outputs(machine))
 
 
+def test_video_memory_is_gone(machine, hvd):  # noqa: F811
+    """Who still has it open would show nothing of what is drawn from then on."""
+    show(machine, hvd)
+    draw(machine)
+    pid = display(hvd)["pid"]
+    (machine.run_dir / "video/z1").unlink()
+    os.kill(hvd.call("zone.get", name="z1")["io"]["pid"], signal.SIGKILL)
+    hvd.event("z1", "io-restarted")
+    new_pid(hvd, pid)
+    is_shown(hvd)
+    lines = draw(machine, seed=7)
+    with contextlib.closing(Viewer(connect(hvd))) as viewer:
+        assert viewer.picture() == lines
+
+
 def test_display_is_killed(machine, hvd):  # noqa: F811
     show(machine, hvd)
     lines = draw(machine)

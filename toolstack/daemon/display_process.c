@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fd_message.h"
@@ -727,6 +728,25 @@ static void fail_start(struct display_process *display,
 	gone(display);
 }
 
+static void note_video(struct display_process *display, int video)
+{
+	struct stat st = { 0 };
+
+	fstat(video, &st);
+	display->video_device = st.st_dev;
+	display->video_inode = st.st_ino;
+}
+
+/* Somebody removed it, and there is another one now. */
+static bool has_other_video(const struct display_process *display)
+{
+	struct stat st;
+
+	return stat(display->video, &st) == 0 &&
+	       (st.st_dev != display->video_device ||
+		st.st_ino != display->video_inode);
+}
+
 static void begin(struct display_process *display)
 {
 	struct display_child *child = child_new(display);
@@ -739,6 +759,7 @@ static void begin(struct display_process *display)
 		rc = spawn(display, child, video);
 	}
 	if (video >= 0) {
+		note_video(display, video);
 		close(video);
 	}
 	if (rc < 0) {
@@ -772,6 +793,9 @@ void display_process_give(struct display_process *display, int fd)
 	}
 	display->pending = fd;
 	display->connected = true;
+	if (display->child && has_other_video(display)) {
+		display_process_replace(display, "had another video memory");
+	}
 	if (display->child && !display->child->broken) {
 		send_socket(display);
 	} else if (!display->child &&

@@ -18,6 +18,7 @@
 #define ZV_TOOLSTACK_DAEMON_DISPLAY_PROCESS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 #include <uv.h>
 
 #include "backoff.h"
@@ -62,6 +63,8 @@ struct display_process {
 	uint32_t heads;
 	uint64_t memory; /* bytes */
 	char video[PATH_MAX]; /* the file */
+	dev_t video_device; /* ... that child has */
+	ino_t video_inode;
 	char password[DISPLAY_PASSWORD_MAX + 1]; /* empty: none */
 	char tls_folder[PATH_MAX]; /* empty: none */
 	struct vnc_tls tls; /* what was in it */
