@@ -166,10 +166,13 @@ static enum gpu_type create_2d(struct gpu_2d *gpu, struct chain_io *reader,
 	if (wanted.resource == 0 || there != NULL) {
 		return GPU_ERROR_RESOURCE_ID;
 	}
-	return video_create(gpu->video, wanted.resource, wanted.format,
-			    wanted.width, wanted.height) != NULL
-		       ? GPU_OK
-		       : GPU_ERROR_OUT_OF_MEMORY;
+	if (video_create(gpu->video, wanted.resource, wanted.format,
+			 wanted.width, wanted.height) == NULL) {
+		return GPU_ERROR_OUT_OF_MEMORY;
+	}
+	gpu->written +=
+		(uint64_t)wanted.width * wanted.height * BYTES_PER_PIXEL;
+	return GPU_OK;
 }
 
 /* Nobody shows it any more. */
@@ -375,6 +378,7 @@ static bool copy_rect(struct gpu_2d *gpu, struct guest_mem *gm,
 		to += stride;
 	}
 	gpu->bytes += row * rect->height;
+	gpu->written += row * rect->height;
 	return true;
 }
 

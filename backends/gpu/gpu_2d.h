@@ -44,6 +44,7 @@ struct gpu_2d {
 	 */
 	bool repeats;
 	uint64_t bytes; /* ever copied from guest memory to pictures */
+	uint64_t written; /* ... or made black: what takes our time */
 	uint64_t flushes;
 };
 

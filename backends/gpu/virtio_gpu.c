@@ -83,14 +83,14 @@ static void serve_queue(struct virtio_gpu *vgpu, uint32_t q)
 {
 	struct virtio_device *dev = &vgpu->dev;
 	struct vq *vq = &dev->vq[q];
-	uint64_t begin = vgpu->gpu.bytes;
+	uint64_t begin = vgpu->gpu.written;
 	enum outcome outcome = SERVED;
 
 	if (!vgpu->running || !vq->ready) {
 		return;
 	}
 	for (unsigned int i = 0; outcome == SERVED && i < TURN_CHAINS &&
-				 vgpu->gpu.bytes - begin < TURN_BYTES;
+				 vgpu->gpu.written - begin < TURN_BYTES;
 	     i++) {
 		outcome = serve_one(vgpu, q);
 	}

@@ -573,6 +573,51 @@ static void test_budget(void **state)
 	end();
 }
 
+/* A request of its own place in memory and in the ring. */
+static void offer_at(uint16_t i, uint32_t type, const void *body_of, size_t len)
+{
+	const struct gpu_header header = { .type = type };
+	struct ring_driver *ring = &t.ring[0];
+	uint64_t at = REQUEST + 64ull * i;
+	uint16_t head = (uint16_t)(2 * i);
+
+	memcpy(ram(at), &header, sizeof(header));
+	memcpy(ram(at) + sizeof(header), body_of, len);
+	ring_driver_desc(ring, ring->at.desc, head, at,
+			 (uint32_t)(sizeof(header) + len), VQ_DESC_NEXT,
+			 (uint16_t)(head + 1));
+	ring_driver_desc(ring, ring->at.desc, head + 1u, RESPONSE + 64ull * i,
+			 64, VQ_DESC_WRITE, 0);
+	ring_driver_offer(ring, head);
+}
+
+/* Pictures are made black: that takes a turn's time as copies do. */
+static void test_many_pictures_take_turns(void **state)
+{
+	const struct gpu_create_2d wanted = { 1, GPU_B8G8R8X8, 1024, 768 };
+	const struct gpu_resource unwanted = { 1, 0 };
+
+	(void)state;
+	begin();
+	for (uint16_t i = 0; i < 32; i += 2) {
+		offer_at(i, GPU_RESOURCE_CREATE_2D, &wanted, sizeof(wanted));
+		offer_at((uint16_t)(i + 1), GPU_RESOURCE_UNREF, &unwanted,
+			 sizeof(unwanted));
+	}
+	t.vgpu.dev.ops->kick(&t.vgpu.dev, 0);
+	assert_in_range(ring_driver_used_idx(&t.ring[0]), 1, 16);
+	assert_true(event_pump_run(&t.pump));
+	assert_int_equal(ring_driver_used_idx(&t.ring[0]), 32);
+	for (uint16_t i = 0; i < 32; i++) {
+		const struct gpu_header *header =
+			(const void *)ram(RESPONSE + 64ull * i);
+
+		assert_int_equal(header->type, GPU_OK);
+	}
+	assert_int_equal(t.vgpu.gpu.bytes, 0); /* that were copied */
+	end();
+}
+
 static void test_fence_and_pieces(void **state)
 {
 	const struct gpu_header header = {
@@ -778,6 +823,7 @@ int main(void)
 		cmocka_unit_test(test_part_of_a_resource),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_many_pictures_take_turns),
 		cmocka_unit_test(test_fence_and_pieces),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_cursor),
