@@ -136,7 +136,11 @@ unit-tests-y += tests/unit/backends/test_kill
 test_kill-src := $(backends-whole) tests/unit/backends/support/step.c
 test_kill-cflags := -fno-sanitize=all -O2
 test_kill-libs := json-c libuv liburing
-# Enters the sandbox, which a sanitizer would not survive.
+# They enter the sandbox, which a sanitizer would not survive.
+unit-tests-y += tests/unit/backends/test_display_sandbox
+test_display_sandbox-src := backends/display/display_sandbox.c
+test_display_sandbox-cflags := -fno-sanitize=all
+test_display_sandbox-libs := -fno-sanitize=all
 unit-tests-y += tests/unit/backends/test_sandbox
 test_sandbox-src := backends/io/sandbox.c $(store-nbd-src)
 test_sandbox-cflags := -fno-sanitize=all

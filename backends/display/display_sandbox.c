@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -54,8 +56,9 @@
 		ALLOW_IF(sendto, ARG(3), IS(MSG_NOSIGNAL),                   \
 			 IS(MSG_DONTWAIT | MSG_NOSIGNAL)),                   \
 		ALLOW_OLD ALLOW(ppoll), ALLOW(pselect6), ALLOW(getpeername), \
-		ALLOW(setsockopt), ALLOW(uname), ALLOW(setitimer),           \
-		ALLOW(gettimeofday)
+		ALLOW_IF(setsockopt, ARG(1), MUST_BE_WITHIN(IPPROTO_TCP),    \
+			 ARG(2), IS(TCP_NODELAY)),                           \
+		ALLOW(uname), ALLOW(setitimer), ALLOW(gettimeofday)
 
 /* display_kms.c: its monitors, their modes, pictures, and flips. */
 #define CARD_CALLS(call)                                                       \
