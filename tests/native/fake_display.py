@@ -9,9 +9,10 @@ What it does with its zone is told by $ZV_FAKE_DIR/display-ZONE, one word per li
   slow-shots: each takes a third of the time that it may, and some more
   ignore-end: it goes on when its control socket ends
 It counts connections as viewers.  It appends each line it gets to
-$ZV_FAKE_DIR/display-ZONE.log, {"fd": N, ...} of what it was given at the start, and
-{"device": TEXT} of each message of a device.  What came along with its configuration
-is in {"certificates": TEXT, ...}.
+$ZV_FAKE_DIR/display-ZONE.log, {"fd": N, ...} of what it was given at the start,
+{"device": TEXT} of each message of a device and {"viewer": SECONDS} of each
+connection of a network, which has to have been silent for so long to be asked. What
+came along with its configuration is in {"certificates": TEXT, ...}.
 """
 import fcntl
 import json
@@ -56,7 +57,14 @@ def count(change):
         say({"event": "viewers", "count": viewers})
 
 
-def attend(client):
+def patience(client):
+    return client.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) and \
+        client.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+
+
+def attend(client, log):
+    if client.family != socket.AF_UNIX:
+        log.write(json.dumps({"viewer": patience(client)}) + "\n")
     count(1)
     while client.recv(100):
         pass
@@ -64,7 +72,7 @@ def attend(client):
     count(-1)
 
 
-def serve(listener):
+def serve(listener, log):
     while True:
         select.select([listener], [], [])
         try:
@@ -72,7 +80,8 @@ def serve(listener):
         except BlockingIOError:
             continue
         client.setblocking(True)
-        threading.Thread(target=attend, args=(client,), daemon=True).start()
+        threading.Thread(target=attend, args=(client, log),
+                         daemon=True).start()
 
 
 def listen_to(fd, log):
@@ -101,7 +110,8 @@ def look_at(config, log):
         listener = socket.socket(fileno=item["fd"])
         log.write(json.dumps({"fd": item["fd"],
                               "name": listener.getsockname()}) + "\n")
-        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        threading.Thread(target=serve, args=(listener, log),
+                         daemon=True).start()
 
 
 def begin(words):

@@ -645,6 +645,15 @@ def test_viewers(machine, hvd):
     assert third.recv(1) == b""
 
 
+def test_viewers_that_are_gone_are_noticed(machine, hvd):
+    """Their machine is off: nobody closes the connection."""
+    start_with(machine, hvd, gpu_of(vnc={"address": own_address()}))
+    head = display(hvd)["heads"][0]
+    with connect((head["address"], head["port"])):
+        hvd.event("z1", "connected")
+        assert [m["viewer"] for m in said(machine) if "viewer" in m] == [60]
+
+
 def test_viewers_in_a_hurry_make_few_events(machine, hvd):
     start_with(machine, hvd, gpu_of())
     path = display(hvd)["heads"][0]["socket"]

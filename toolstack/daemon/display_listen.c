@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,10 @@
 #define BACKLOG 16
 #define AUTO_PORTS 1000u /* how many are tried */
 #define PORT_TEXT_MAX 16u
+/* Seconds: whoever has not been heard of is asked then, and so many times more. */
+#define SILENCE 60
+#define SILENCE_ASK 15
+#define SILENCE_TIMES 4
 
 void display_listen_path(const char *dir, const char *zone, uint32_t head,
 			 char ret_path[PATH_MAX])
@@ -133,12 +138,30 @@ static socklen_t make_address(const char *text, uint16_t port,
 	return sizeof(*v6);
 }
 
+static int set(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno
+								      : 0;
+}
+
+/*
+ * Connections have it of who accepts them: a viewer whose machine is gone would
+ * keep its place for as long as the picture does not change.
+ */
+static int notice_silence(int fd)
+{
+	int rc = set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+
+	rc = rc == 0 ? set(fd, IPPROTO_TCP, TCP_KEEPIDLE, SILENCE) : rc;
+	rc = rc == 0 ? set(fd, IPPROTO_TCP, TCP_KEEPINTVL, SILENCE_ASK) : rc;
+	return rc == 0 ? set(fd, IPPROTO_TCP, TCP_KEEPCNT, SILENCE_TIMES) : rc;
+}
+
 /* shared: perhaps with who has it already.  An fd or -errno. */
 static int bind_tcp(const char *address, uint16_t port, int shared)
 {
 	struct sockaddr_storage at;
 	socklen_t len = make_address(address, port, &at);
-	int on = 1;
 	int rc;
 	int fd = socket(at.ss_family,
 			SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -146,11 +169,13 @@ static int bind_tcp(const char *address, uint16_t port, int shared)
 	if (fd < 0) {
 		return -errno;
 	}
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof(shared)) <
-		    0 ||
-	    bind(fd, (struct sockaddr *)&at, len) < 0) {
+	rc = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	rc = rc == 0 ? set(fd, SOL_SOCKET, SO_REUSEPORT, shared) : rc;
+	rc = rc == 0 ? notice_silence(fd) : rc;
+	if (rc == 0 && bind(fd, (struct sockaddr *)&at, len) < 0) {
 		rc = -errno;
+	}
+	if (rc < 0) {
 		close(fd);
 		return rc;
 	}
