@@ -37,6 +37,7 @@ struct proxy {
 	struct flow out;
 	bool viewer_gone;
 	bool other_gone;
+	bool other_ends; /* there may be something left to read */
 	short viewer_events; /* what has to happen there for us to go on */
 	short other_events;
 };
@@ -196,12 +197,20 @@ static void viewer_is_gone(struct proxy *p)
 	fill(&p->out, 0);
 }
 
-/* What it said last is for the viewer, which may not wait for it for ever. */
+/* What it said last is for the viewer, which is not waited for for ever. */
+static void other_ends(struct proxy *p)
+{
+	if (!p->other_ends) {
+		p->other_ends = true;
+		limit(LEAVE_TIME);
+	}
+}
+
 static void other_is_gone(struct proxy *p)
 {
 	p->other_gone = true;
 	fill(&p->in, 0);
-	limit(LEAVE_TIME);
+	other_ends(p);
 }
 
 /* Of what the library says: true if it means to wait for the viewer. */
@@ -307,17 +316,24 @@ static bool is_over(const struct proxy *p)
 			      : p->other_gone && is_empty(&p->out);
 }
 
-/* An end from which nothing is wanted would wake us by having gone. */
-static void wait_for_either(const struct proxy *p)
+/*
+ * An end from which nothing is wanted would wake us again and again by having gone.
+ * Of the other one that is to be known, but once: a viewer that does not read must
+ * not keep us when there is nothing behind us any more.
+ */
+static void wait_for_either(struct proxy *p)
 {
+	bool other = p->other_events != 0 || !p->other_ends;
 	struct pollfd fds[] = {
 		{ .fd = p->viewer_events != 0 ? DISPLAY_CHILD_FD : -1,
 		  .events = p->viewer_events },
-		{ .fd = p->other_events != 0 ? DISPLAY_CHILD_FD_LINK : -1,
+		{ .fd = other ? DISPLAY_CHILD_FD_LINK : -1,
 		  .events = p->other_events },
 	};
 
-	(void)poll(fds, 2, -1);
+	if (poll(fds, 2, -1) > 0 && (fds[1].revents & POLLHUP) != 0) {
+		other_ends(p);
+	}
 }
 
 static void copy(struct proxy *p)

@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import ssl
 import struct
 import subprocess
@@ -385,6 +386,41 @@ def test_still_picture_wakes_nobody(start, pki):
         assert [switches(pid) for pid in pids] == before
 
 
+def spins_not(pids):
+    def ticks():
+        stat = [pathlib.Path(f"/proc/{pid}/stat").read_text().split()
+                for pid in pids]
+        return sum(int(s[13]) + int(s[14]) for s in stat)
+
+    before = ticks()
+    time.sleep(1)
+    assert ticks() - before < 20  # hundredths of the second that passed
+
+
+def waits(pid):
+    before = switches(pid)
+    time.sleep(0.5)
+    return switches(pid) == before
+
+
+@only("installed")
+def test_last_words_are_not_waited_for_for_ever(start, pki):
+    """Of a process that has ended, to a viewer that does not read."""
+    display = start()
+    show(display, 1400, 1400)  # more than the kernel keeps of it
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.connect(display.addresses[0])
+    with contextlib.closing(TlsViewer(narrow, pki.trusting)) as slow:
+        slow.ask(incremental=False)
+        tls, other = two(display)
+        wait_for(lambda: waits(tls), "that all is full")
+        os.kill(other, signal.SIGKILL)
+        wait_for(lambda: display.children() == [tls], "its end")
+        spins_not([tls])
+        all_have_left(display)
+
+
 @only("installed")
 def test_slow_viewer(start, pki):
     """One that does not read holds up nobody, and nothing spins for it."""
@@ -400,13 +436,7 @@ def test_slow_viewer(start, pki):
             display.device.damage(i % 1000, i % 700, 5, 5)
         for _ in range(5):
             quick.picture()
-        def ticks():
-            stat = [pathlib.Path(f"/proc/{pid}/stat").read_text().split()
-                    for pid in display.children()]
-            return sum(int(s[13]) + int(s[14]) for s in stat)
-        before = ticks()
-        time.sleep(1)
-        assert ticks() - before < 20  # hundredths of the second that passed
+        spins_not(display.children())
         lines = display.memory.draw(1024, 768, seed=1)
         display.device.damage(0, 0, 1024, 768)
         wait_for(lambda: slow.picture() == lines, "what there is")
