@@ -25,6 +25,17 @@ def test_virt_viewer(shown, screen, vnc, options):
     """By the port, the socket, or a connection that virthvdd hands out."""
     shown.start(**({"vnc": {"address": own_address()}} if vnc == "port"
                    else {}))
-    with window(screen, "virt-viewer", "--debug", "--connect", shown.virt.uri, *options,
+    with window(screen, "virt-viewer", "--connect", shown.virt.uri, *options,
                 "web"):
         shows(shown, screen, f"virt-viewer-{vnc}{''.join(options)}")
+
+
+def test_remote_viewer(shown, screen):
+    """It takes a port: what virsh domdisplay tells has 5900 less."""
+    shown.start(vnc={"address": own_address()})
+    head = shown.hvd.call("display.get", name="web")["heads"][0]
+    assert shown.virt.virsh("domdisplay", "web") == \
+        f"vnc://{head['address']}:{head['port'] - 5900}"
+    with window(screen, "remote-viewer",
+                f"vnc://{head['address']}:{head['port']}"):
+        shows(shown, screen, "remote-viewer")
