@@ -140,7 +140,7 @@ test_kill-libs := json-c libuv liburing
 unit-tests-y += tests/unit/backends/test_display_sandbox
 test_display_sandbox-src := backends/display/display_sandbox.c
 test_display_sandbox-cflags := -fno-sanitize=all
-test_display_sandbox-libs := -fno-sanitize=all
+test_display_sandbox-libs := libdrm -fno-sanitize=all
 unit-tests-y += tests/unit/backends/test_sandbox
 test_sandbox-src := backends/io/sandbox.c $(store-nbd-src)
 test_sandbox-cflags := -fno-sanitize=all

@@ -419,7 +419,7 @@ def test_moves_of_the_pointer_wake_nobody_who_draws_it(start):
             display.device.pointer(has_picture=0, place=(x, 5))
         display.settle(110)
         assert switches(child) == before
-        display.memory.draw(320, 200)
+        display.memory.draw(320, 200, seed=1)
         display.device.damage(0, 0, 1, 1)
         assert viewer.update()
 

@@ -57,10 +57,21 @@ static void check(int (*enter)(void))
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static int enter_without_card(void)
+{
+	return display_sandbox(false);
+}
+
+static int enter_with_card(void)
+{
+	return display_sandbox(true);
+}
+
 static void test_main(void **state)
 {
 	(void)state;
-	check(display_sandbox);
+	check(enter_without_card);
+	check(enter_with_card);
 }
 
 static void test_child(void **state)
