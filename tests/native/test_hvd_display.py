@@ -739,6 +739,7 @@ def test_each_screenshot_has_its_time(machine, hvd):
     requests = [client.begin("display.screenshot", name="z1", path=str(file))
                 for client, file in zip(clients, files)]
     for client, request in zip(clients, requests):
+        client.sock.settimeout(120)  # they come in any order
         assert client.finish(request) == {}
         client.close()
     assert all(file.exists() for file in files)
