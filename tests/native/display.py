@@ -8,11 +8,14 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import select
 import signal
 import socket
 import struct
 import time
+
+import pytest
 
 HELLO, SCANOUT, DAMAGE, POINTER = 1, 2, 3, 4
 KEY, MOTION, WHEEL, MODE = 16, 17, 18, 19
@@ -245,6 +248,51 @@ def status(pid):
 def switches(pid):
     """How often it has run and then waited."""
     return int(status(pid)["voluntary_ctxt_switches"])
+
+
+# Calls that wait, by their numbers, and which argument says for how long.
+WAITING = {"x86_64": {7: 2, 202: 3, 232: 3, 271: 2, 281: 3},
+           "aarch64": {22: 3, 73: 2, 98: 3}}[os.uname().machine]
+FOR_EVER = (0, 0xffffffff, 0xffffffffffffffff)  # no timespec, or -1
+
+
+def call_of(task):
+    """What it waits in: the number of the call, and its arguments; none: it runs."""
+    try:
+        words = pathlib.Path(f"/proc/{task}/syscall").read_text().split()
+    except PermissionError:
+        pytest.skip("only root is told in which call others wait")
+    return [int(word, 0) for word in words if word != "running"]
+
+
+def waits_for_ever(task):
+    """As long as nobody has news for it: poll, epoll_wait, futex without a time."""
+    number, *given = call_of(task) or [None]
+    return number in WAITING and given[WAITING[number]] in FOR_EVER
+
+
+def at_rest(*pids):
+    """Nothing is about to wake any thread of them, and none ran meanwhile: a process
+    that spins, or has set itself a time, is not at rest."""
+    tasks = [f"{pid}/task/{task}" for pid in pids
+             for task in os.listdir(f"/proc/{pid}/task")]
+    before = [switches(task) for task in tasks]
+    return all(map(waits_for_ever, tasks)) and before == [
+        switches(task) for task in tasks]
+
+
+@contextlib.contextmanager
+def ended_in_peace():
+    """A list of Displays: at the end each leaves, and has done nothing wrong."""
+    started = []
+    yield started
+    for display in started:
+        try:
+            if display.pid is not None:
+                assert display.leave() == 0, display.text()
+            assert not re.search("Sanitizer|runtime error", display.text())
+        finally:
+            display.close()
 
 
 class Gone(Exception):

@@ -2,10 +2,10 @@
 """A screen under the load that `make bench-screen` measures with: here for what is
 counted rather than timed."""
 import contextlib
-import time
 
 import pytest
 
+from display import at_rest, wait_for
 from screen_load import HVD_DISPLAY, Crowd, Painter, Screen, Sink, wakeups
 from test_hvd_io_gpu import pytestmark, start
 
@@ -132,13 +132,8 @@ def test_a_still_picture_costs_nothing(screen, painter):
         painter.redraw(1)
         crowd.until(2)
         painter.wait()
-        pids = screen.pids().values()
-        # What they still had to do: the report of sizes is the longest.
-        time.sleep(0.5)
-        before = [wakeups(pid) for pid in pids]
+        wait_for(lambda: at_rest(*screen.pids().values()), "rest")
         screen.process.zone.setblocking(False)
-        time.sleep(2)
-        assert [wakeups(pid) for pid in pids] == before
         for sink in crowd.sinks:
             with pytest.raises(BlockingIOError):
                 sink.sock.recv(1)
