@@ -253,28 +253,13 @@ uint64_t display_canvas_draw(struct display_canvas *canvas,
 void display_view_take_pointer(struct display_view *view,
 			       const struct display_pointer *pointer)
 {
-	const struct display_format *from =
-		display_format_find(pointer->format);
 	uint32_t format = view->pointer.format;
 
 	view->pointer = *pointer;
 	if (pointer->has_picture == 0) {
 		view->pointer.format = format;
-		return;
-	}
-	if (from == NULL) {
+	} else if (!display_pointer_read(view->memory, pointer,
+					 view->pointer_pixels)) {
 		view->pointer.format = 0;
-		return;
-	}
-	for (uint32_t i = 0; i < DISPLAY_POINTER_SIDE * DISPLAY_POINTER_SIDE;
-	     i++) {
-		uint32_t pixel = load(view->memory + pointer->offset +
-				      (uint64_t)(i / DISPLAY_POINTER_SIDE) *
-					      pointer->stride +
-				      i % DISPLAY_POINTER_SIDE * 4ul);
-		uint32_t alpha =
-			from->has_alpha ? pixel >> from->alpha & 0xff : 0xff;
-
-		view->pointer_pixels[i] = to_xrgb(pixel, from) | alpha << 24;
 	}
 }

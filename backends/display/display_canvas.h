@@ -26,7 +26,7 @@ struct display_view {
 	struct display_scanout shown; /* that lies in there */
 	struct display_pointer pointer; /* format 0: there is none */
 	/* Its picture, premultiplied A8 R8 G8 B8. */
-	uint32_t pointer_pixels[DISPLAY_POINTER_SIDE * DISPLAY_POINTER_SIDE];
+	uint32_t pointer_pixels[DISPLAY_POINTER_PIXELS];
 };
 
 /* has_picture: taken from the memory now, for it need not be there for long. */

@@ -2,6 +2,7 @@
 #include "display/display_picture.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "gpu/gpu_wire.h"
 
@@ -45,6 +46,30 @@ bool display_picture_fits(const struct display_scanout *picture,
 	}
 	size = (uint64_t)(picture->height - 1) * picture->stride + row;
 	return size <= memory && picture->offset <= memory - size;
+}
+
+bool display_pointer_read(const uint8_t *memory,
+			  const struct display_pointer *pointer,
+			  uint32_t ret[DISPLAY_POINTER_PIXELS])
+{
+	const struct display_format *from =
+		display_format_find(pointer->format);
+
+	for (size_t i = 0; from != NULL && i < DISPLAY_POINTER_PIXELS; i++) {
+		uint32_t pixel;
+
+		memcpy(&pixel,
+		       memory + pointer->offset +
+			       i / DISPLAY_POINTER_SIDE * pointer->stride +
+			       i % DISPLAY_POINTER_SIDE * 4,
+		       sizeof(pixel));
+		ret[i] = (pixel >> from->red & 0xff) << 16 |
+			 (pixel >> from->green & 0xff) << 8 |
+			 (pixel >> from->blue & 0xff) |
+			 (from->has_alpha ? pixel >> from->alpha & 0xff : 0xff)
+				 << 24;
+	}
+	return from != NULL;
 }
 
 bool display_damage_fits(const struct display_damage *damage,

@@ -10,6 +10,7 @@
 
 #define DISPLAY_SIDE_MAX 16384u /* pixels, of a picture */
 #define DISPLAY_POINTER_SIDE 64u
+#define DISPLAY_POINTER_PIXELS (DISPLAY_POINTER_SIDE * DISPLAY_POINTER_SIDE)
 
 /* Where the colours are in a pixel, which is a little-endian number. */
 struct display_format {
@@ -30,6 +31,14 @@ const struct display_format *display_format_find(uint32_t format);
  */
 bool display_picture_fits(const struct display_scanout *picture,
 			  uint64_t memory);
+
+/*
+ * The picture of a pointer, which lies in video memory, as A8 R8 G8 B8 from the
+ * highest.  false: it has none.
+ */
+bool display_pointer_read(const uint8_t *memory,
+			  const struct display_pointer *pointer,
+			  uint32_t ret[DISPLAY_POINTER_PIXELS]);
 
 /* It is in what is shown, and not empty. */
 bool display_damage_fits(const struct display_damage *damage,

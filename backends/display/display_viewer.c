@@ -26,7 +26,6 @@
 #define NOTHING_WIDTH 640u
 #define NOTHING_HEIGHT 480u
 #define CUT_TEXT_MAX (1u << 20)
-#define POINTER_PIXELS (DISPLAY_POINTER_SIDE * DISPLAY_POINTER_SIDE)
 /* Bytes of a copy: beside it there is to be room for what encoders take. */
 #define COPY_MAX (32u << 20)
 #define EXTENDED_KEYS (-258) /* QEMU Extended Key Event, a pseudo-encoding */
@@ -38,7 +37,7 @@ struct session {
 	struct display_scanout shown;
 	const struct display_format *format;
 	struct display_pointer pointer; /* format: GPU_B8G8R8A8, or none */
-	uint32_t pointer_pixels[POINTER_PIXELS];
+	uint32_t pointer_pixels[DISPLAY_POINTER_PIXELS];
 	rfbCursorPtr cursor; /* of them, for the library; NULL: none */
 	uint8_t *black;
 	size_t black_size;
@@ -209,34 +208,16 @@ static void free_cursor(struct session *s)
 /* Its picture, which need not be there for long. */
 static void take_pointer(struct session *s, const struct display_pointer *to)
 {
-	const struct display_format *from = display_format_find(to->format);
-
 	s->pointer = *to;
-	if (from == NULL) {
-		return;
-	}
-	s->pointer.format = GPU_B8G8R8A8;
-	for (size_t i = 0; i < POINTER_PIXELS; i++) {
-		uint32_t pixel;
-
-		memcpy(&pixel,
-		       s->viewer->memory + to->offset +
-			       i / DISPLAY_POINTER_SIDE * to->stride +
-			       i % DISPLAY_POINTER_SIDE * 4,
-		       sizeof(pixel));
-		s->pointer_pixels[i] =
-			(pixel >> from->red & 0xff) << 16 |
-			(pixel >> from->green & 0xff) << 8 |
-			(pixel >> from->blue & 0xff) |
-			(from->has_alpha ? pixel >> from->alpha & 0xff : 0xff)
-				<< 24;
+	if (display_pointer_read(s->viewer->memory, to, s->pointer_pixels)) {
+		s->pointer.format = GPU_B8G8R8A8;
 	}
 }
 
 /* In the colours of the picture; half transparent is one or the other. */
 static void draw_cursor(struct session *s)
 {
-	for (size_t i = 0; i < POINTER_PIXELS; i++) {
+	for (size_t i = 0; i < DISPLAY_POINTER_PIXELS; i++) {
 		uint32_t from = s->pointer_pixels[i];
 		uint32_t pixel = (from >> 16 & 0xff) << s->format->red |
 				 (from >> 8 & 0xff) << s->format->green |
@@ -265,8 +246,8 @@ static void make_cursor(struct session *s)
 	s->cursor->height = DISPLAY_POINTER_SIDE;
 	s->cursor->xhot = (unsigned short)s->pointer.hot_x;
 	s->cursor->yhot = (unsigned short)s->pointer.hot_y;
-	s->cursor->richSource = calloc(POINTER_PIXELS, 4);
-	s->cursor->mask = calloc(POINTER_PIXELS / 8, 1);
+	s->cursor->richSource = calloc(DISPLAY_POINTER_PIXELS, 4);
+	s->cursor->mask = calloc(DISPLAY_POINTER_PIXELS / 8, 1);
 	if (s->cursor->richSource == NULL || s->cursor->mask == NULL) {
 		free_cursor(s);
 		return;
