@@ -76,14 +76,15 @@ class Listener:
             pass  # the client left, or the test dropped it
 
     def drop(self):
-        """Close all connections, as a dying process does."""
-        for connection in self.connections:
+        """Close all connections, as a dying process does: those of now, as
+        a client may be back before the last of them is closed."""
+        connections, self.connections = self.connections, []
+        for connection in connections:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
             connection.close()
-        self.connections.clear()
 
     def stop(self):
         try:
@@ -214,15 +215,15 @@ class FakeHvd:
                 continue  # a notification
             reply = {"jsonrpc": "2.0", "id": request["id"]}
             try:
-                result = self.answer(method, params, connection)
+                result = self.answer(method, params)
                 reply["result"] = {} if result is None else result
             except RpcError as error:
                 reply["error"] = {"code": error.code, "message": error.message,
                                   "data": error.data}
             self.judge(openrpc.judge, method, params, reply)
             connection.sendall(json.dumps(reply).encode() + b"\n")
-            if method == "event.subscribe":
-                self.replay(connection, params)
+            if method == "event.subscribe" and "result" in reply:
+                self.subscribe(connection, params, result["seq"])
 
     def judge(self, check, *what):
         """close() tells what was wrong: here nobody would see it."""
@@ -233,7 +234,7 @@ class FakeHvd:
             self.wrong.append(f"hvd would not say {what}: {place} "
                               f"{getattr(error, 'message', error)}")
 
-    def answer(self, method, params, connection):
+    def answer(self, method, params):
         override = self.overrides.get(method)
         if isinstance(override, Exception):
             raise override
@@ -242,8 +243,6 @@ class FakeHvd:
         handler = getattr(self, method.replace(".", "_"), None)
         if handler is None:
             raise RpcError("METHOD_NOT_FOUND", f"no method {method}")
-        if method == "event.subscribe":
-            return handler(params, connection)
         return handler(params)
 
     def find(self, params):
@@ -390,23 +389,24 @@ class FakeHvd:
                 "device": params.get("device", "console0"),
                 "head": len(self.console.output), "tail": self.console.base}
 
-    def event_subscribe(self, params, connection):
-        self.subscriptions.append(params)
-        with self.changed:
-            self.subscribers.append(connection)
-            self.changed.notify_all()
+    def event_subscribe(self, params):
         return {"seq": len(self.events), "run": self.run}
 
     def event_unsubscribe(self, params):
         self.subscribers.clear()
 
-    def replay(self, connection, params):
-        since = params.get("since", len(self.events))
-        if params.get("run", self.run) != self.run:
-            since = 0
-        for event in self.events:
-            if event["seq"] > since:
-                self.send_event(connection, event)
+    def subscribe(self, connection, params, seq):
+        """After the reply; each event is sent once, here or by emit()."""
+        with self.changed:
+            self.subscriptions.append(params)
+            self.subscribers.append(connection)
+            since = params.get("since", seq)
+            if params.get("run", self.run) != self.run:
+                since = 0
+            for event in self.events:
+                if event["seq"] > since:
+                    self.send_event(connection, event)
+            self.changed.notify_all()
 
     def send_event(self, connection, event):
         notification = {"jsonrpc": "2.0", "method": "event", "params": event}
@@ -414,13 +414,14 @@ class FakeHvd:
         connection.sendall(json.dumps(notification).encode() + b"\n")
 
     def emit(self, name, event):
-        self.events.append({"seq": len(self.events) + 1,
-                            "time": 1767323045.5,
-                            "kind": "lifecycle", "zone": name,
-                            "uuid": UUID,
-                            "event": event})
-        for connection in self.subscribers:
-            self.send_event(connection, self.events[-1])
+        with self.changed:
+            self.events.append({"seq": len(self.events) + 1,
+                                "time": 1767323045.5,
+                                "kind": "lifecycle", "zone": name,
+                                "uuid": UUID,
+                                "event": event})
+            for connection in self.subscribers:
+                self.send_event(connection, self.events[-1])
 
 
 def running(env, *words, stdin=None):
