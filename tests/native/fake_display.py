@@ -6,6 +6,7 @@ What it does with its zone is told by $ZV_FAKE_DIR/display-ZONE, one word per li
   exit-at-start, silent, garbage, flood, noisy, nonsense, fatal: at the start
   shows=HEAD:WIDTHxHEIGHT: so it is, once it has a device
   refuse, ignore-shots: what it does with screenshots
+  spoil=PATH: that becomes a folder while a screenshot is made
   slow-shots: each takes a third of the time that it may, and some more
   ignore-end: it goes on when its control socket ends
 It counts connections as viewers.  It appends each line it gets to
@@ -142,6 +143,10 @@ def shoot(command, fd, words):
         return
     if "slow-shots" in words:
         time.sleep(SHOT_SECONDS)
+    for word in [w for w in words if w.startswith("spoil=")]:
+        path = word.split("=", 1)[1]
+        os.unlink(path)
+        os.mkdir(path)
     os.write(fd, b"\x89PNG of head %d" % command["head"])
     os.close(fd)
     say({"event": "screenshot", "id": command["id"]})

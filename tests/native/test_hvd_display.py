@@ -754,6 +754,24 @@ def test_screenshot_is_refused(machine, hvd):
                   path=str(file))
     assert "head 0 shows nothing" in str(error)
     assert not file.exists()
+    # What it was to replace is still there, and it alone.
+    file.write_text("old")
+    fails("IO_ERROR", hvd, "display.screenshot", name="z1", path=str(file),
+          force=True)
+    assert file.read_text() == "old"
+    assert [p for p in machine.tmp.iterdir() if "shot" in p.name] == [file]
+
+
+def test_screenshot_of_what_cannot_be_replaced(machine, hvd):
+    """Meanwhile it has become a folder."""
+    file = machine.tmp / "shot.png"
+    machine.inject("display-z1", f"spoil={file}")
+    start_with(machine, hvd, gpu_of())
+    file.write_text("old")
+    error = fails("IO_ERROR", hvd, "display.screenshot", name="z1",
+                  path=str(file), force=True)
+    assert "cannot replace" in str(error)
+    assert [p for p in machine.tmp.iterdir() if "shot" in p.name] == [file]
 
 
 def test_screenshot_of_one_that_dies(machine, hvd):

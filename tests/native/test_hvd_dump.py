@@ -379,6 +379,29 @@ def test_a_dump_is_cancelled(machine, hvd, other, core, slow, how):
     assert machine.get(1, STATE) == RUNNING
 
 
+@pytest.mark.parametrize("how", ["cancel", "kill", "end"])
+def test_what_it_replaces_stays_until_it_is_complete(machine, hvd, other, core,
+                                                     how):
+    started(machine, hvd)
+    core.write_text("old")
+    machine.inject("delay-map", "1000")
+    request = other.begin("zone.dump", name="z1", path=str(core), force=True)
+    wait(lambda: the_job(hvd, "progress")["progress"]["done"])
+    assert core.read_text() == "old"
+    if how == "cancel":
+        hvd.call("job.cancel", job=the_job(hvd)["id"])
+        cancelled(other, request)
+    elif how == "kill":
+        machine.kill()
+    else:
+        machine.clear("delay-map")
+        other.finish(request)
+        assert segments(core)
+    assert how == "end" or core.read_text() == "old"
+    left = [p.name for p in core.parent.iterdir() if "core." in p.name]
+    assert len(left) == (how == "kill")
+
+
 def test_its_folder_is_exchanged_meanwhile(machine, hvd, other, tmp_path):
     """hvd is root: it must not remove what somebody leads its path to."""
     started(machine, hvd)

@@ -3,9 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define NAMES_TRIED 8
 
 static int open_dir(struct dump_file *f, const char *path)
 {
@@ -27,17 +32,15 @@ static int open_dir(struct dump_file *f, const char *path)
 	return f->dir < 0 ? -errno : 0;
 }
 
-static int make_room(const struct dump_file *f)
+/* There is something to replace, which can be: 1.  There is nothing: 0. */
+static int is_replaceable(const struct dump_file *f)
 {
 	struct stat st;
 
 	if (fstatat(f->dir, f->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		return errno == ENOENT ? 0 : -errno;
 	}
-	if (!S_ISREG(st.st_mode)) {
-		return -ENOTSUP;
-	}
-	return unlinkat(f->dir, f->name, 0) < 0 ? -errno : 0;
+	return S_ISREG(st.st_mode) ? 1 : -ENOTSUP;
 }
 
 /* Never through a link, nor into something that is there already. */
@@ -56,19 +59,38 @@ static int make(struct dump_file *f)
 	return 0;
 }
 
+static int make_beside(struct dump_file *f)
+{
+	uint64_t number;
+	int rc = -EEXIST;
+
+	memcpy(f->becomes, f->name, sizeof(f->name));
+	for (int i = 0; i < NAMES_TRIED && rc == -EEXIST; i++) {
+		if (getrandom(&number, sizeof(number), 0) != sizeof(number)) {
+			return -errno;
+		}
+		snprintf(f->name, sizeof(f->name), "%.*s.%016" PRIx64,
+			 NAME_MAX - 17, f->becomes, number);
+		rc = make(f);
+	}
+	return rc;
+}
+
 int dump_file_make(struct dump_file *f, const char *path, bool force,
 		   const char **ret_what)
 {
 	int rc = open_dir(f, path);
+	bool replaces = false;
 
 	*ret_what = "make";
+	f->becomes[0] = '\0';
 	if (rc == 0 && force) {
 		*ret_what = "replace";
-		rc = make_room(f);
+		rc = is_replaceable(f);
+		replaces = rc > 0;
 	}
-	if (rc == 0) {
-		*ret_what = "make";
-		rc = make(f);
+	if (rc >= 0) {
+		rc = replaces ? make_beside(f) : make(f);
 	}
 	if (rc < 0) {
 		dump_file_keep(f);
@@ -103,14 +125,35 @@ int dump_file_close(struct dump_file *f)
 	return fd >= 0 && close(fd) < 0 ? -errno : 0;
 }
 
-void dump_file_remove(struct dump_file *f)
+/* It is at its name still: somebody may have moved it, and put another there. */
+static bool is_there(const struct dump_file *f)
 {
 	struct stat st;
 
-	/* Somebody may have moved it, and put another there. */
-	if (f->dir >= 0 &&
-	    fstatat(f->dir, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_dev == f->device && st.st_ino == f->inode) {
+	return f->dir >= 0 &&
+	       fstatat(f->dir, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_dev == f->device && st.st_ino == f->inode;
+}
+
+int dump_file_complete(struct dump_file *f)
+{
+	if (f->becomes[0] == '\0') {
+		return 0;
+	}
+	if (!is_there(f)) {
+		return -ESTALE;
+	}
+	if (renameat(f->dir, f->name, f->dir, f->becomes) < 0) {
+		return -errno;
+	}
+	memcpy(f->name, f->becomes, sizeof(f->name));
+	f->becomes[0] = '\0';
+	return 0;
+}
+
+void dump_file_remove(struct dump_file *f)
+{
+	if (is_there(f)) {
 		unlinkat(f->dir, f->name, 0);
 	}
 	dump_file_keep(f);

@@ -340,10 +340,15 @@ static void on_make(uv_work_t *work)
 static void on_close(uv_work_t *work)
 {
 	struct screenshot *s = work->data;
+	const char *what = "cannot write";
 	int rc = s->error.code ? 0 : dump_file_close(&s->file);
 
+	if (rc == 0 && !s->error.code) {
+		what = "cannot replace";
+		rc = dump_file_complete(&s->file);
+	}
 	if (rc < 0) {
-		dump_file_fail(s->path, "cannot write", -rc, &s->error);
+		dump_file_fail(s->path, what, -rc, &s->error);
 	}
 	if (s->error.code) {
 		dump_file_remove(&s->file);

@@ -122,9 +122,18 @@ void zone_after_dump(struct zone *z, struct zone_job *job)
 
 	if (!error && z->cancel_wanted) {
 		/* That came too late for its thread, and was promised. */
-		dump_file_remove(&d->file);
 		error = &job->error;
 		zone_cancelled(NULL, error);
+	} else if (!error) {
+		int rc = dump_file_complete(&d->file);
+
+		if (rc < 0) {
+			error = &job->error;
+			dump_file_fail(d->path, "cannot replace", -rc, error);
+		}
+	}
+	if (error) {
+		dump_file_remove(&d->file);
 	}
 	dump_file_keep(&d->file);
 	z->cancel_wanted = false;

@@ -2,6 +2,7 @@
 /* The file of a dump where others can write, too: what is touched is ours. */
 #include "dump_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -49,6 +50,20 @@ static bool exists(const char *at)
 	struct stat st;
 
 	return lstat(at, &st) == 0;
+}
+
+/* In its folder. */
+static int entries(void)
+{
+	DIR *stream = opendir(dir);
+	int count = -2; /* . and .. */
+
+	assert_non_null(stream);
+	while (readdir(stream)) {
+		count++;
+	}
+	closedir(stream);
+	return count;
 }
 
 static int setup(void **state)
@@ -118,9 +133,48 @@ static void test_what_is_there(void **state)
 	assert_string_equal(what, "make");
 	dump_file_remove(&file); /* it is not ours */
 	assert_true(is_precious(path));
+	/* With force it stays until the new one is complete. */
 	assert_int_equal(make(true), 0);
-	assert_false(is_precious(path));
+	assert_true(is_precious(path));
+	assert_int_equal(entries(), 2);
 	dump_file_remove(&file);
+	assert_true(is_precious(path));
+	assert_int_equal(entries(), 1);
+	assert_int_equal(make(true), 0);
+	assert_int_equal(dump_file_close(&file), 0);
+	assert_int_equal(dump_file_complete(&file), 0);
+	assert_false(is_precious(path));
+	assert_int_equal(entries(), 1);
+	dump_file_remove(&file);
+	assert_int_equal(entries(), 0);
+	/* There may be nothing to replace. */
+	assert_int_equal(make(true), 0);
+	assert_true(exists(path));
+	assert_int_equal(dump_file_complete(&file), 0);
+	dump_file_remove(&file);
+}
+
+/* While it is written, what it is to replace becomes a folder, or it is moved. */
+static void test_cannot_replace(void **state)
+{
+	(void)state;
+	put(path);
+	assert_int_equal(make(true), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(dump_file_complete(&file), -EISDIR);
+	assert_int_equal(entries(), 2);
+	dump_file_remove(&file);
+	assert_int_equal(entries(), 1);
+	assert_int_equal(rmdir(path), 0);
+	put(path);
+	assert_int_equal(make(true), 0);
+	assert_int_equal(rename(in(dir, file.name), in(top, "moved")), 0);
+	put(in(dir, file.name));
+	assert_int_equal(dump_file_complete(&file), -ESTALE);
+	assert_true(is_precious(path) && is_precious(in(dir, file.name)));
+	dump_file_remove(&file);
+	assert_int_equal(entries(), 2);
 }
 
 static void test_links(void **state)
@@ -166,7 +220,12 @@ static void test_long_paths(void **state)
 	name[NAME_MAX] = '\0';
 	snprintf(long_path, sizeof(long_path), "%s/%s", dir, name);
 	assert_int_equal(dump_file_make(&file, long_path, false, &what), 0);
+	dump_file_keep(&file);
+	assert_int_equal(dump_file_make(&file, long_path, true, &what), 0);
+	assert_int_equal(entries(), 2);
+	assert_int_equal(dump_file_complete(&file), 0);
 	dump_file_remove(&file);
+	assert_int_equal(entries(), 0);
 	memset(long_path, '/', sizeof(long_path));
 	snprintf(long_path + PATH_MAX, 8, "/core");
 	assert_int_equal(dump_file_make(&file, long_path, false, &what),
@@ -213,6 +272,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_there, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_cannot_replace, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_links, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
