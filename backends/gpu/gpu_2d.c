@@ -536,6 +536,27 @@ bool gpu_2d_cursor(struct gpu_2d *gpu, struct chain_io *reader)
 	return true;
 }
 
+bool gpu_2d_is_sound(const struct gpu_2d *gpu)
+{
+	const struct video_memory *video = gpu->video;
+	const struct video_state *state = &video->state;
+
+	for (size_t i = 0; i < video->rows; i++) {
+		if (video->table[i].id != 0 &&
+		    !is_format(video->table[i].format)) {
+			return false;
+		}
+	}
+	for (uint32_t i = gpu->scanouts; i < VIDEO_SCANOUTS_MAX; i++) {
+		if (state->scanout[i].resource != 0) {
+			return false;
+		}
+	}
+	return state->cursor.scanout < gpu->scanouts &&
+	       (state->cursor.resource == 0 ||
+		is_cursor(video_find(gpu->video, state->cursor.resource)));
+}
+
 /* ------------------------------------------------------------------ control */
 
 static const struct {

@@ -71,6 +71,11 @@ bool gpu_2d_cursor(struct gpu_2d *gpu, struct chain_io *reader);
 /* Forgets all resources; nothing is shown. */
 void gpu_2d_reset(struct gpu_2d *gpu);
 
+/*
+ * Whether no more is there than commands can have made: what video_open() knows
+ * nothing of.
+ */
+bool gpu_2d_is_sound(const struct gpu_2d *gpu);
 /* Tells the output all that a predecessor left. */
 void gpu_2d_show(struct gpu_2d *gpu);
 

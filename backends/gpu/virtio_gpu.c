@@ -214,6 +214,10 @@ int virtio_gpu_init(struct virtio_gpu *vgpu, struct event_loop *loop,
 	vgpu->gpu.owner = config->owner;
 	vgpu->gpu.scanouts = config->scanouts;
 	memcpy(vgpu->gpu.mode, config->mode, sizeof(vgpu->gpu.mode));
+	if (!gpu_2d_is_sound(&vgpu->gpu)) {
+		video_clear(&vgpu->video);
+		vgpu->resumed = false;
+	}
 	return 0;
 }
 

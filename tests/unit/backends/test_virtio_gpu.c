@@ -747,7 +747,6 @@ static void test_successor(void **state)
 	end();
 }
 
-/* What does not hold together is not taken over. */
 /* A driver reset the device, and the process was killed before the next came. */
 static void test_successor_of_a_reset(void **state)
 {
@@ -766,10 +765,12 @@ static void test_successor_of_a_reset(void **state)
 	end();
 }
 
+/* What does not hold together is not taken over. */
 static void test_wrong_memory(void **state)
 {
 	(void)state;
-	for (unsigned int what = 0; what < 9; what++) {
+	for (unsigned int what = 0; what < 13; what++) {
+		struct video_state *shown = &t.vgpu.video.state;
 		struct video_resource *row;
 
 		begin();
@@ -803,10 +804,23 @@ static void test_wrong_memory(void **state)
 		case 7:
 			row->id = 3; /* and is shown by another name */
 			break;
+		case 8:
+			row->format = 5;
+			break;
+		case 9:
+			shown->cursor.resource = 2; /* has less than 64x64 */
+			break;
+		case 10:
+			shown->cursor.scanout = 2; /* there are two */
+			break;
+		case 11:
+			shown->scanout[2] = shown->scanout[0];
+			break;
 		default:
 			row->height = 31; /* is shown further */
 			break;
 		}
+		video_commit(&t.vgpu.video);
 		next_process();
 		assert_null(video_find(&t.vgpu.video, 2));
 		assert_int_equal(create(1, GPU_B8G8R8X8, 32, 32), GPU_OK);
