@@ -156,7 +156,8 @@ struct zone {
 		uv_timer_t timer;
 	} set;
 	struct {
-		struct rpc_call *call; /* NULL: none are pressed */
+		struct rpc_call *call; /* NULL: nobody waits */
+		bool pressed; /* until the I/O process says that it let go */
 		uint32_t device; /* in running_def */
 		uv_timer_t timer;
 	} keys;

@@ -505,13 +505,16 @@ static void on_no_answer(uv_timer_t *timer)
 	struct zone *z = timer->data;
 	struct zerror error;
 
-	zerror_set(&error, ZERROR_TIMEOUT, NULL, "try again",
+	/* A late answer is not to be taken for that of keys that come next. */
+	zerror_set(&error, ZERROR_TIMEOUT, NULL,
+		   "more keys are taken when it has answered, or restarted",
 		   "%s: its I/O process does not answer", z->name);
 	end_keys(z, &error);
 }
 
 void zone_keys_gone(struct zone *z, const struct zerror *error)
 {
+	z->keys.pressed = false;
 	end_keys(z, error);
 }
 
@@ -520,7 +523,8 @@ void zone_keys_done(struct io_process *io, uint32_t index)
 	struct zone *z =
 		(struct zone *)((char *)io - offsetof(struct zone, io));
 
-	if (index == z->keys.device) {
+	if (z->keys.pressed && index == z->keys.device) {
+		z->keys.pressed = false;
 		end_keys(z, NULL);
 	}
 }
@@ -529,7 +533,8 @@ void zone_keys_refused(struct zone *z, uint32_t index, const char *why)
 {
 	struct zerror error;
 
-	if (index == z->keys.device) {
+	if (z->keys.pressed && index == z->keys.device) {
+		z->keys.pressed = false;
 		zerror_set(&error, ZERROR_IO_ERROR, NULL, NULL,
 			   "%s: %s: %.160s", z->name,
 			   z->running_def->devices[index].name, why);
@@ -556,7 +561,7 @@ static int cannot_press(const struct zone *z,
 			"\"keyboard\"} among its devices (hvsh edit)",
 			"%s has no keyboard", z->name);
 	}
-	if (z->keys.call) {
+	if (z->keys.pressed) {
 		return zerror_set(ret_error, ZERROR_BUSY, NULL,
 				  "try again in a moment",
 				  "keys of %s are being pressed", z->name);
@@ -581,6 +586,7 @@ void zone_send_keys(struct zone *z, struct json_object *keys, uint32_t hold_ms,
 		return;
 	}
 	z->keys.call = call;
+	z->keys.pressed = true;
 	z->keys.device = (uint32_t)(keyboard - z->running_def->devices);
 	uv_timer_start(&z->keys.timer, on_no_answer, hold_ms + KEYS_MS, 0);
 }
