@@ -21,6 +21,8 @@
  * what they send at a time.
  */
 #define DATA_MAX (128u << 20)
+/* Bytes of a screenshot's file: of the largest picture that video memory holds. */
+#define FILE_MAX (256u << 20)
 
 /* What fork() asks of clone(). */
 #define FORK_FLAGS (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD)
@@ -76,6 +78,7 @@ int display_sandbox(bool card)
 	const uint32_t map = card ? MAP_SHARED : DATA_MAP;
 #define IS_OF_CARD(number) IS(card ? (uint32_t)(number) : FIONBIO)
 	const struct rlimit data = { DATA_MAX, DATA_MAX };
+	const struct rlimit file = { FILE_MAX, FILE_MAX };
 	struct sock_filter code[] = {
 		BEGIN,
 		ALLOW_CHILD,
@@ -119,7 +122,11 @@ int display_sandbox(bool card)
 	if (!FILTER_WANTED) {
 		return 0;
 	}
-	return setrlimit(RLIMIT_DATA, &data) < 0 ? -errno : INSTALL(code);
+	if (setrlimit(RLIMIT_DATA, &data) < 0 ||
+	    setrlimit(RLIMIT_FSIZE, &file) < 0) {
+		return -errno;
+	}
+	return INSTALL(code);
 }
 
 int display_sandbox_child(void)

@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -80,11 +82,38 @@ static void test_child(void **state)
 	check(display_sandbox_child);
 }
 
+/* A file that is too large for any picture ends who writes it. */
+static void test_file_size(void **state)
+{
+	FILE *file = tmpfile();
+	int status = -1;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(lseek(fileno(file), (256 << 20) - 1, SEEK_SET),
+			 (256 << 20) - 1);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		bool wrote = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+			     display_sandbox(false) == 0 &&
+			     write(fileno(file), "x", 1) == 1;
+
+		_exit(wrote ? write(fileno(file), "x", 1) == 1 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGXFSZ);
+	fclose(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_main),
 		cmocka_unit_test(test_child),
+		cmocka_unit_test(test_file_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
