@@ -243,6 +243,7 @@ virthvdd-y += $(domain-xml-y) \
 	toolstack/libvirt/proc_xml.c \
 	toolstack/libvirt/procedures.c \
 	toolstack/libvirt/server.c \
+	toolstack/libvirt/shot_folder.c \
 	toolstack/libvirt/storage_call.c \
 	toolstack/libvirt/stream.c \
 	toolstack/libvirt/thread_work.c \

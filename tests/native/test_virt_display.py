@@ -398,6 +398,35 @@ def test_a_client_that_goes_while_the_picture_is_made(front, zone):
     wait(lambda: made)
 
 
+@pytest.mark.parametrize("finished", [False, True])
+def test_what_a_killed_process_left_is_removed(front, zone, finished):
+    began = threading.Event()
+    ends = threading.Event()
+
+    def shoot(params):
+        if finished:
+            pathlib.Path(params["path"]).write_bytes(PICTURE)
+        began.set()
+        ends.wait(20)
+        return {"result": {}}
+
+    front.stand.answers["display.screenshot"] = shoot
+    zone.call("zone.start", name="z1")
+    client = Wire(front.socket)
+    client.open()
+    client.send(SCREENSHOT, domain(client) + bytes(8))
+    assert began.wait(20)
+    front.kill()
+    client.close()
+    ends.set()
+    left, = front.folder.glob("virthvdd-??????")
+    assert len(list(left.iterdir())) == finished
+    (front.folder / "virthvdd-mine").mkdir()
+    front.start("--hvd-dir", front.stand.folder)
+    assert not left.exists() and (front.folder / "virthvdd-mine").exists()
+    (front.folder / "virthvdd-mine").rmdir()
+
+
 def test_no_picture(front, zone, wire):
     front.stand.refuses("display.screenshot", -32003, "z1 is not running")
     assert front.virsh("screenshot", "z1", "/dev/null", status=1).endswith(

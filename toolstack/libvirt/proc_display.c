@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "key_code.h"
 #include "procedures.h"
 #include "server.h"
+#include "shot_folder.h"
 #include "stream.h"
 
 #define KEYS_MAX VIR_DOMAIN_SEND_KEY_MAX_KEYS
@@ -25,66 +25,45 @@
 
 /* ------------------------------------------------------------ screenshots */
 
-#define PICTURE "/screen.png"
-
-/* hvd writes the picture into a folder of the call's own. */
-struct screenshot {
-	char dir[PATH_MAX];
-	char path[PATH_MAX + sizeof(PICTURE)];
-};
-
-/* hvd may still be at it: then the picture has to go once more. */
-static void remove_folder(const struct screenshot *shot)
-{
-	if (!shot->dir[0]) {
-		return;
-	}
-	do {
-		unlink(shot->path);
-	} while (rmdir(shot->dir) < 0 && errno == ENOTEMPTY);
-}
-
 static void free_screenshot(void *state)
 {
-	remove_folder(state);
+	shot_folder_remove(state);
 	free(state);
 }
 
 static void got_picture(struct call *call, struct json_object *result)
 {
-	const struct screenshot *shot = call->state;
-	int fd = open(shot->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	const struct shot_folder *shot = call->state;
+	int fd = open(shot->picture, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
 	(void)result;
 	if (fd < 0) {
 		call_error(call, VIR_ERR_OPERATION_FAILED,
 			   "the picture cannot be read from %.200s: %s",
-			   shot->path, strerror(errno));
+			   shot->picture, strerror(errno));
 		return;
 	}
 	xdr_put_optional_string(&call->reply, "image/png");
 	stream_open_file(call, fd);
 }
 
-static bool make_folder(struct call *call, struct screenshot *shot)
+static bool make_folder(struct call *call, struct shot_folder *shot)
 {
-	char dir[PATH_MAX];
+	const char *parent = server_socket_dir(client_server(call->client));
+	int rc = shot_folder_make(shot, parent);
 
-	snprintf(dir, sizeof(dir), "%.*s/virthvdd-XXXXXX", PATH_MAX - 32,
-		 server_socket_dir(client_server(call->client)));
-	if (!mkdtemp(dir)) {
-		call_error(call, VIR_ERR_OPERATION_FAILED, "%.200s: %s", dir,
-			   strerror(errno));
-		return false;
+	if (rc < 0) {
+		call_error(call, VIR_ERR_OPERATION_FAILED,
+			   "no folder for the picture can be made in %.200s: "
+			   "%s",
+			   parent, strerror(-rc));
 	}
-	strcpy(shot->dir, dir);
-	snprintf(shot->path, sizeof(shot->path), "%s" PICTURE, dir);
-	return true;
+	return rc == 0;
 }
 
 static void screenshot(struct call *call)
 {
-	struct screenshot *shot =
+	struct shot_folder *shot =
 		call_keep(call, sizeof(*shot), free_screenshot);
 	struct json_object *params;
 	struct domain_ref ref;
@@ -103,7 +82,7 @@ static void screenshot(struct call *call)
 	}
 	params = domain_params(&ref);
 	json_put(params, "head", json_object_new_int64(head));
-	json_put(params, "path", json_object_new_string(shot->path));
+	json_put(params, "path", json_object_new_string(shot->picture));
 	call_hvd(call, "display.screenshot", params, got_picture);
 }
 

@@ -15,6 +15,7 @@
 #include "event.h"
 #include "log.h"
 #include "service.h"
+#include "shot_folder.h"
 #include "thread_work.h"
 #include "unix_socket.h"
 
@@ -180,6 +181,7 @@ struct server *server_open(uv_loop_t *loop,
 		free(server);
 		return NULL;
 	}
+	shot_folder_remove_left(options->socket_dir);
 	init_clients(server);
 	thread_share_init(&server->reader_threads, READER_THREADS);
 	/* It should not wait in hvd's queue of those who only ask. */
