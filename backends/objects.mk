@@ -6,6 +6,7 @@ backends-y += \
 	backends/core/event_uv.c \
 	backends/core/guest_mem.c \
 	backends/core/inflight.c \
+	backends/core/listener.c \
 	backends/core/log_ring.c \
 	backends/core/rate.c \
 	backends/core/state_area.c \
@@ -88,6 +89,7 @@ hvbackend-y += \
 hvdisplay-y += \
 	backends/core/event.c \
 	backends/core/event_uv.c \
+	backends/core/listener.c \
 	backends/display/display_canvas.c \
 	backends/display/display_card.c \
 	backends/display/display_child.c \

@@ -365,32 +365,9 @@ static void add_client(struct console_server *server, int fd)
 	(void)client_watch(client);
 }
 
-static void on_retry(struct event_timer *timer)
+static void on_accept(struct listener *listener, int fd)
 {
-	struct console_server *server =
-		container_of(timer, struct console_server, retry);
-
-	event_watch(server->loop, &server->watch, server->listen_fd,
-		    EVENT_READ);
-}
-
-static void on_connect(struct event_watch *watch, unsigned int events)
-{
-	struct console_server *server =
-		container_of(watch, struct console_server, watch);
-	int fd = accept4(server->listen_fd, NULL, NULL,
-			 SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	(void)events;
-	if (fd >= 0) {
-		add_client(server, fd);
-	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-		   errno == ENOBUFS) {
-		/* The connection stays; asking at once again is a busy loop. */
-		event_unwatch(server->loop, &server->watch);
-		event_timer(server->loop, &server->retry,
-			    CONSOLE_ACCEPT_RETRY_MS);
-	}
+	add_client(container_of(listener, struct console_server, listener), fd);
 }
 
 /* ------------------------------------------------------------------- ports */
@@ -439,9 +416,9 @@ void console_server_init(struct console_server *server, struct event_loop *loop,
 	server->observer.grown = on_grown;
 	server->observer.ready = on_ready;
 	server->loop = loop;
-	server->listen_fd = listen_fd;
-	server->watch.cb = on_connect;
-	server->retry.cb = on_retry;
+	server->listener.loop = loop;
+	server->listener.fd = listen_fd;
+	server->listener.on_accept = on_accept;
 	server->flush.cb = on_flush;
 }
 
@@ -457,14 +434,12 @@ int console_server_add(struct console_server *server, struct console_port *port)
 
 int console_server_start(struct console_server *server)
 {
-	return event_watch(server->loop, &server->watch, server->listen_fd,
-			   EVENT_READ);
+	return listener_start(&server->listener);
 }
 
 void console_server_stop(struct console_server *server)
 {
-	event_unwatch(server->loop, &server->watch);
-	event_timer(server->loop, &server->retry, EVENT_NEVER);
+	listener_stop(&server->listener);
 	event_undefer(server->loop, &server->flush);
 	for (size_t i = 0; i < CONSOLE_CLIENTS_MAX; i++) {
 		if (server->client[i] != NULL) {

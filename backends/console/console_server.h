@@ -17,19 +17,17 @@
 
 #include "console/console_port.h"
 #include "core/event.h"
+#include "core/listener.h"
 
 #define CONSOLE_CLIENTS_MAX 64u
 #define CONSOLE_HELLO_MS 5000u
-#define CONSOLE_ACCEPT_RETRY_MS 1000u
 
 struct console_client;
 
 struct console_server {
 	struct console_observer observer;
 	struct event_loop *loop;
-	int listen_fd;
-	struct event_watch watch;
-	struct event_timer retry; /* accept() found the machine out of fds */
+	struct listener listener;
 	struct event_defer flush;
 	struct console_port *port[STATE_LOGS];
 	size_t port_count;

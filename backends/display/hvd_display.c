@@ -19,6 +19,7 @@
 
 #include "core/container_of.h"
 #include "core/event_uv.h"
+#include "core/listener.h"
 #include "display/display_card.h"
 #include "display/display_config.h"
 #include "display/display_hub.h"
@@ -32,12 +33,12 @@
 
 #define PAGE 4096u
 
-struct listener {
+/* Where a head's viewers connect. */
+struct door {
 	struct hvd_display *display;
-	struct event_watch watch;
+	struct listener listener;
 	uint32_t head;
 	bool tls;
-	int fd;
 };
 
 struct hvd_display {
@@ -49,7 +50,7 @@ struct hvd_display {
 	struct display_hub hub;
 	struct display_shots shots;
 	struct display_card card;
-	struct listener listeners[DISPLAY_LISTEN_MAX];
+	struct door doors[DISPLAY_LISTEN_MAX];
 	bool configured;
 	bool serving;
 	bool ending;
@@ -70,7 +71,7 @@ static void on_end(struct event_defer *defer)
 	struct hvd_display *d = container_of(defer, struct hvd_display, end);
 
 	for (size_t i = 0; i < d->config.listen_count; i++) {
-		event_unwatch(&d->event.loop, &d->listeners[i].watch);
+		listener_stop(&d->doors[i].listener);
 	}
 	if (d->serving) {
 		display_card_fini(&d->card);
@@ -100,30 +101,26 @@ static void fatal_errno(struct hvd_display *d, const char *what, int error)
 
 /* --------------------------------------------------------------- listeners */
 
-static void on_connection(struct event_watch *watch, unsigned int events)
+static void on_accept(struct listener *listener, int fd)
 {
-	struct listener *listener = container_of(watch, struct listener, watch);
-	int fd =
-		accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct door *door = container_of(listener, struct door, listener);
 
-	(void)events;
-	if (fd >= 0) {
-		display_hub_add(&listener->display->hub, listener->head, fd,
-				listener->tls);
-	}
+	display_hub_add(&door->display->hub, door->head, fd, door->tls);
 }
 
-static int listen_to(struct hvd_display *d, size_t i)
+static int open_door(struct hvd_display *d, size_t i)
 {
-	struct listener *listener = &d->listeners[i];
+	struct door *door = &d->doors[i];
+	struct listener *listener = &door->listener;
 	int accepts = 0;
 	socklen_t len = sizeof(accepts);
 
-	listener->display = d;
-	listener->head = d->config.listen[i].head;
+	door->display = d;
+	door->head = d->config.listen[i].head;
+	door->tls = d->config.listen[i].tls;
+	listener->loop = &d->event.loop;
 	listener->fd = d->config.listen[i].fd;
-	listener->tls = d->config.listen[i].tls;
-	listener->watch.cb = on_connection;
+	listener->on_accept = on_accept;
 	if (getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts,
 		       &len) < 0) {
 		return -errno;
@@ -132,8 +129,7 @@ static int listen_to(struct hvd_display *d, size_t i)
 	if (accepts == 0 || fcntl(listener->fd, F_SETFL, O_NONBLOCK) < 0) {
 		return -EINVAL;
 	}
-	return event_watch(&d->event.loop, &listener->watch, listener->fd,
-			   EVENT_READ);
+	return listener_start(listener);
 }
 
 /* ------------------------------------------------------------------- start */
@@ -241,7 +237,7 @@ static const char *prepare(struct hvd_display *d, int *ret_error)
 		return "video memory (fd 4)";
 	}
 	for (size_t i = 0; i < d->config.listen_count; i++) {
-		*ret_error = listen_to(d, i);
+		*ret_error = open_door(d, i);
 		if (*ret_error != 0) {
 			return "a listening socket";
 		}

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -203,6 +204,36 @@ static void hello_too_long(void **state)
 	refused(line, "not JSON");
 }
 
+static void limit_descriptors(int count)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = count ? (rlim_t)count : limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* Who connects meanwhile waits, and so does the loop. */
+static void out_of_descriptors(void **state)
+{
+	int next = dup(0);
+	int fd;
+
+	(void)state;
+	close(next);
+	limit_descriptors(next + 1); /* the client's own is the last one */
+	fd = attach("");
+	assert_int_equal(fd, next);
+	assert_string_equal(process_receive(p, fd), "");
+	event_pump_advance(&p->pump, 10 * LISTENER_RETRY_MS);
+	assert_true(event_pump_run(&p->pump));
+	limit_descriptors(0);
+	assert_string_equal(process_receive(p, fd), "");
+	event_pump_advance(&p->pump, LISTENER_RETRY_MS);
+	assert_string_equal(process_receive(p, fd), OK(0, false));
+	close(fd);
+}
+
 static void hello_too_late(void **state)
 {
 	int fd = process_connect(p, "{\"device\"");
@@ -338,6 +369,7 @@ int main(void)
 		TEST(forced_over_a_stuck_writer),
 		TEST(bad_hellos),
 		TEST(hello_too_long),
+		TEST(out_of_descriptors),
 		TEST(hello_too_late),
 		TEST(hello_in_pieces_with_input_after_it),
 		TEST(too_many),
