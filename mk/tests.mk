@@ -103,7 +103,7 @@ fuzz: $(fuzz-programs) ## each fuzzer for FUZZ_SECONDS
 	$(Q)$(run-tests) --fuzz-seconds $(FUZZ_SECONDS) --fuzz $(fuzz-programs)
 
 native: $(host-needs) ## tests of the toolstack's programs on this machine
-	$(Q)$(run-tests) --pytest tests/native
+	$(Q)$(run-tests) --pytest-parallel tests/native
 
 system: $(system-needs) ## tests that boot zones in QEMU
 	$(Q)$(run-tests) --pytest tests/system
@@ -111,7 +111,7 @@ system: $(system-needs) ## tests that boot zones in QEMU
 test: all $(unit-programs) $(fuzz-programs) $(host-needs) $(system-needs) ## all tests, fuzzers briefly
 	$(Q)$(run-tests) --lint --unit $(unit-programs) \
 		--fuzz-seconds 15 --fuzz $(fuzz-programs) \
-		--pytest tests/native tests/system
+		--pytest-parallel tests/native --pytest tests/system
 
 demo: $(machine-needs) ## a guided tour in QEMU that types for you
 	$(Q)$(PYTHON) tests/system/demo.py

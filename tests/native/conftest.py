@@ -1,9 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Whoever started the tests may have had signals ignored (a job in the
-background, nohup), and programs inherit that: they must work for those that
-the tests send them to."""
+"""What a process of tests has of its own, and what it starts inherits."""
+import ctypes
+import os
 import signal
+import subprocess
 
+CLONE_NEWNET = 0x40000000
+
+# Whoever started the tests may have had signals ignored (a job in the background,
+# nohup): programs must work for those that the tests send them to.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
     signal.signal(number, signal.SIG_DFL)
+
+# Of several at a time each would find ports taken by the tests of others. Who may
+# not make a network shares the one that is there.
+if "ZV_TEST_OWN_NETWORK" in os.environ and \
+        ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0:
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)

@@ -520,7 +520,8 @@ def test_dump(machine, hvd, hvsh, env, defined, tmp_path):  # noqa: F811
         dump.send_signal(signal.SIGINT)
         assert dump.wait(SECONDS) == 130
         assert dump.stderr.read() == b"hvsh: dump z1: it was cancelled\n"
-    assert not core.exists()
+    assert core.read_bytes()[:4] == b"\x7fELF"  # what it was to replace
+    assert list(tmp_path.glob("core*")) == [core]
     assert state(hvd, "z1") == "running"
 
 

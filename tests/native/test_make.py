@@ -140,10 +140,10 @@ def test_downloads_on_a_terminal_share_a_line():
     assert shown.endswith(b"\r\033[K")
 
 
-def run_tests(folder, **more):
+def run_tests(folder, how="--pytest", **more):
     return subprocess.run(
         ["/usr/bin/python3", ROOT / "scripts/run-tests", "--log",
-         folder / "log", "--pytest", folder / "tests"], stdin=subprocess.DEVNULL,
+         folder / "log", how, folder / "tests"], stdin=subprocess.DEVNULL,
         timeout=60, check=False, **more)
 
 
@@ -156,6 +156,17 @@ def suite(tmp_path):
     (tests / "test_two.py").write_text(
         "def test_c():\n    assert 1 == 2\n")
     return tmp_path
+
+
+def test_files_that_run_at_a_time_are_listed(suite):
+    result = run_tests(suite, "--pytest-parallel", capture_output=True)
+    assert result.returncode == 1
+    told = result.stdout.decode()
+    assert re.search(r"^  PYTEST  \S*test_one\.py: 2 passed \(", told, re.M)
+    assert re.search(r"^  PYTEST  \S*test_two\.py: 0 passed, 1 FAILED \(", told,
+                     re.M)
+    assert "assert 1 == 2" in told
+    assert told.splitlines()[-1] == "2 passed, 1 failed"
 
 
 def test_files_of_tests_are_listed(suite):
