@@ -21,6 +21,9 @@ static int open_dir(struct dump_file *f, const char *path)
 	if (!slash) {
 		return -EINVAL;
 	}
+	if (slash[1] == '\0') {
+		return -ENOENT; /* a folder's, that is */
+	}
 	len = (size_t)(slash - path) + 1;
 	if (len >= sizeof(dir) || strlen(slash + 1) >= sizeof(f->name)) {
 		return -ENAMETOOLONG;
@@ -32,12 +35,12 @@ static int open_dir(struct dump_file *f, const char *path)
 	return f->dir < 0 ? -errno : 0;
 }
 
-/* There is something to replace, which can be: 1.  There is nothing: 0. */
-static int is_replaceable(const struct dump_file *f)
+/* There is something of that name to replace, which can be: 1.  Nothing: 0. */
+static int is_replaceable(const struct dump_file *f, const char *name)
 {
 	struct stat st;
 
-	if (fstatat(f->dir, f->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+	if (fstatat(f->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		return errno == ENOENT ? 0 : -errno;
 	}
 	return S_ISREG(st.st_mode) ? 1 : -ENOTSUP;
@@ -80,17 +83,19 @@ int dump_file_make(struct dump_file *f, const char *path, bool force,
 		   const char **ret_what)
 {
 	int rc = open_dir(f, path);
-	bool replaces = false;
 
 	*ret_what = "make";
 	f->becomes[0] = '\0';
-	if (rc == 0 && force) {
-		*ret_what = "replace";
-		rc = is_replaceable(f);
-		replaces = rc > 0;
-	}
-	if (rc >= 0) {
-		rc = replaces ? make_beside(f) : make(f);
+	if (rc == 0 && !force) {
+		rc = make(f);
+	} else if (rc == 0) {
+		rc = is_replaceable(f, f->name);
+		if (rc != 0) {
+			*ret_what = "replace";
+		}
+		if (rc >= 0) {
+			rc = make_beside(f);
+		}
 	}
 	if (rc < 0) {
 		dump_file_keep(f);
@@ -120,9 +125,16 @@ int dump_file_fail(const char *path, const char *what, int err,
 int dump_file_close(struct dump_file *f)
 {
 	int fd = f->fd;
+	int rc = 0;
 
 	f->fd = -1;
-	return fd >= 0 && close(fd) < 0 ? -errno : 0;
+	if (fd < 0) {
+		return 0;
+	}
+	if (f->becomes[0] != '\0' && fsync(fd) < 0) {
+		rc = -errno;
+	}
+	return close(fd) < 0 && rc == 0 ? -errno : rc;
 }
 
 /* It is at its name still: somebody may have moved it, and put another there. */
@@ -135,13 +147,20 @@ static bool is_there(const struct dump_file *f)
 	       st.st_dev == f->device && st.st_ino == f->inode;
 }
 
-int dump_file_complete(struct dump_file *f)
+int dump_file_complete(struct dump_file *f, const char **ret_what)
 {
+	int rc;
+
 	if (f->becomes[0] == '\0') {
 		return 0;
 	}
+	*ret_what = "replace";
 	if (!is_there(f)) {
 		return -ESTALE;
+	}
+	rc = is_replaceable(f, f->becomes);
+	if (rc < 0) {
+		return rc;
 	}
 	if (renameat(f->dir, f->name, f->dir, f->becomes) < 0) {
 		return -errno;
@@ -156,6 +175,7 @@ void dump_file_remove(struct dump_file *f)
 	if (is_there(f)) {
 		unlinkat(f->dir, f->name, 0);
 	}
+	f->becomes[0] = '\0'; /* nobody waits for the disk */
 	dump_file_keep(f);
 }
 

@@ -42,14 +42,17 @@ int dump_file_make(struct dump_file *f, const char *path, bool force,
 int dump_file_fail(const char *path, const char *what, int err,
 		   struct zerror *ret_error);
 
-/* Also what the file system tells only then: 0 or -errno. */
+/*
+ * Also what the file system tells only then: 0 or -errno.  What replaces something
+ * is on the disk then.
+ */
 int dump_file_close(struct dump_file *f);
 
 /*
- * It is closed, complete, and gets its name: 0 or -errno, of replacing what is
- * there.  It is still to be kept, or removed.
+ * It is closed, complete, and gets its name: 0, or what dump_file_make() returns and
+ * tells.  It is still to be kept, or removed.
  */
-int dump_file_complete(struct dump_file *f);
+int dump_file_complete(struct dump_file *f, const char **ret_what);
 
 /* Closes and removes it, if it is still there, or there is one at all. */
 void dump_file_remove(struct dump_file *f);

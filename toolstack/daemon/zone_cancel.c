@@ -11,6 +11,7 @@
  * A step on another thread ends as soon as it can; what follows it is in the
  * function that takes it back (cancel_wanted).
  */
+#include "zone_dump.h"
 #include "zone_internal.h"
 
 void zone_cancelled(const char *hint, struct zerror *ret_error)
@@ -20,6 +21,8 @@ void zone_cancelled(const char *hint, struct zerror *ret_error)
 
 const char *zone_why_not_cancel(const struct zone *z, enum job_kind kind)
 {
+	static const char over[] = "it is over in a moment";
+
 	switch (kind) {
 	case JOB_START:
 		/* One that is over and is to run again has to go first. */
@@ -34,11 +37,11 @@ const char *zone_why_not_cancel(const struct zone *z, enum job_kind kind)
 			       ? NULL
 			       : "the guest is off already";
 	case JOB_DUMP:
-		return NULL;
+		return z->dump && z->dump->named ? over : NULL;
 	case JOB_DESTROY:
 		return "what is gone of it cannot come back";
 	default:
-		return "it is over in a moment";
+		return over;
 	}
 }
 

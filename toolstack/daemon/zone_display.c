@@ -340,15 +340,16 @@ static void on_make(uv_work_t *work)
 static void on_close(uv_work_t *work)
 {
 	struct screenshot *s = work->data;
-	const char *what = "cannot write";
+	const char *what = "write";
+	char text[32];
 	int rc = s->error.code ? 0 : dump_file_close(&s->file);
 
 	if (rc == 0 && !s->error.code) {
-		what = "cannot replace";
-		rc = dump_file_complete(&s->file);
+		rc = dump_file_complete(&s->file, &what);
 	}
 	if (rc < 0) {
-		dump_file_fail(s->path, what, -rc, &s->error);
+		snprintf(text, sizeof(text), "cannot %s", what);
+		dump_file_fail(s->path, text, -rc, &s->error);
 	}
 	if (s->error.code) {
 		dump_file_remove(&s->file);
@@ -505,10 +506,11 @@ static void on_no_answer(uv_timer_t *timer)
 	struct zone *z = timer->data;
 	struct zerror error;
 
-	/* A late answer is not to be taken for that of keys that come next. */
 	zerror_set(&error, ZERROR_TIMEOUT, NULL,
-		   "more keys are taken when it has answered, or restarted",
+		   "try again: it is being replaced",
 		   "%s: its I/O process does not answer", z->name);
+	/* Its late answer would be taken for that of the next keys. */
+	io_process_replace(&z->io, "did not let go of keys in time");
 	end_keys(z, &error);
 }
 

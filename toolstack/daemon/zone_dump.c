@@ -186,37 +186,48 @@ static int write_slice(struct zone_dump *d, int zone,
 }
 
 /* Also where a file system tells only then that there was no room. */
-static int complete(struct zone_dump *d, struct zerror *ret_error)
+static int complete(struct zone_dump *d, int zone, struct zerror *ret_error)
 {
 	int rc = core_write(d->file.fd, d->head.data, d->head.size, 0);
 
 	if (rc == 0) {
 		rc = dump_file_close(&d->file);
 	}
-	return rc < 0 ? fail_file(d, "writing", -rc, ret_error) : 0;
+	if (rc < 0) {
+		return fail_file(d, "writing", -rc, ret_error);
+	}
+	d->complete = true;
+	return let_go_on(d, zone, ret_error);
 }
 
-/* What is left, and how it has ended. */
-static int end(struct zone_dump *d, int zone, int rc, struct zerror *ret_error)
+static int give_name(struct zone_dump *d, struct zerror *ret_error)
+{
+	const char *what = "replace";
+	char text[32];
+	int rc = dump_file_complete(&d->file, &what);
+
+	d->over = true;
+	if (rc < 0) {
+		snprintf(text, sizeof(text), "cannot %s", what);
+		return fail_file(d, text, -rc, ret_error);
+	}
+	dump_file_keep(&d->file);
+	return 0;
+}
+
+/* It has failed: nothing is left of it. */
+static void undo(struct zone_dump *d, int zone)
 {
 	struct zerror ignored;
 
 	d->over = true;
-	if (let_go_on(d, zone, rc == 0 ? ret_error : &ignored) < 0) {
-		rc = -1;
-	}
-	if (rc < 0) {
-		dump_file_remove(&d->file);
-	}
-	free(d->head.data);
-	d->head.data = NULL;
-	return rc;
+	let_go_on(d, zone, &ignored);
+	dump_file_remove(&d->file);
 }
 
 int zone_dump_slice(struct zone_dump *d, int zone, const bool *cancel,
 		    struct job_progress *progress, struct zerror *ret_error)
 {
-	bool last = false;
 	int rc;
 
 	if (__atomic_load_n(cancel, __ATOMIC_RELAXED)) {
@@ -226,9 +237,13 @@ int zone_dump_slice(struct zone_dump *d, int zone, const bool *cancel,
 		rc = begin(d, zone, progress, ret_error);
 	} else if (d->region < d->region_count) {
 		rc = write_slice(d, zone, progress, ret_error);
+	} else if (!d->complete) {
+		rc = complete(d, zone, ret_error);
 	} else {
-		rc = complete(d, ret_error);
-		last = true;
+		rc = give_name(d, ret_error);
 	}
-	return rc < 0 || last ? end(d, zone, rc, ret_error) : 0;
+	if (rc < 0) {
+		undo(d, zone);
+	}
+	return rc;
 }

@@ -3,8 +3,9 @@
  * A zone's memory and registers to a file.  The blocking part is cut into
  * slices, so that a large zone does not keep a thread from others for long: the
  * first one opens the file, pauses the zone and takes its registers, the last
- * one writes the file's head, so that what is not complete is no core file, and
- * lets the zone go on.
+ * but one writes the file's head, so that what is not complete is no core file,
+ * and lets the zone go on, and the last one gives the file its name, as nobody
+ * can give it up any more.
  */
 #ifndef ZV_TOOLSTACK_DAEMON_ZONE_DUMP_H
 #define ZV_TOOLSTACK_DAEMON_ZONE_DUMP_H
@@ -37,13 +38,15 @@ struct zone_dump {
 	uint32_t region; /* that is being written */
 	uint64_t offset; /* in it */
 	uint64_t written;
+	bool complete; /* but for its name */
 	bool over;
+
+	bool named; /* the loop's: the next slice does that, and is the last */
 };
 
 /*
  * One slice; any thread.  Sets over when it was the last, also when it has
  * failed, or cancel is set: then nothing is left of the file.  -1: ret_error.
- * When all went well, dump->file is still to be kept, or removed.
  */
 int zone_dump_slice(struct zone_dump *dump, int zone, const bool *cancel,
 		    struct job_progress *progress, struct zerror *ret_error);

@@ -101,6 +101,7 @@ static void follow(struct zone *z)
 bool zone_dump_goes_on(struct zone *z)
 {
 	follow(z);
+	z->dump->named = z->dump->complete;
 	return !z->dump->over;
 }
 
@@ -120,22 +121,6 @@ void zone_after_dump(struct zone *z, struct zone_job *job)
 	struct zone_dump *d = z->dump;
 	struct zerror *error = job->error.code ? &job->error : NULL;
 
-	if (!error && z->cancel_wanted) {
-		/* That came too late for its thread, and was promised. */
-		error = &job->error;
-		zone_cancelled(NULL, error);
-	} else if (!error) {
-		int rc = dump_file_complete(&d->file);
-
-		if (rc < 0) {
-			error = &job->error;
-			dump_file_fail(d->path, "cannot replace", -rc, error);
-		}
-	}
-	if (error) {
-		dump_file_remove(&d->file);
-	}
-	dump_file_keep(&d->file);
 	z->cancel_wanted = false;
 	if (error && error->code == ZERROR_CANCELLED && z->destroy_wanted) {
 		zerror_set(error, ZERROR_INVALID_STATE, NULL, NULL,
@@ -150,5 +135,6 @@ void zone_after_dump(struct zone *z, struct zone_job *job)
 	} else {
 		rpc_result(d->call, result_of(d));
 	}
+	free(d->head.data);
 	free(d);
 }

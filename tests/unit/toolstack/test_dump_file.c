@@ -142,15 +142,15 @@ static void test_what_is_there(void **state)
 	assert_int_equal(entries(), 1);
 	assert_int_equal(make(true), 0);
 	assert_int_equal(dump_file_close(&file), 0);
-	assert_int_equal(dump_file_complete(&file), 0);
+	assert_int_equal(dump_file_complete(&file, &what), 0);
 	assert_false(is_precious(path));
 	assert_int_equal(entries(), 1);
 	dump_file_remove(&file);
 	assert_int_equal(entries(), 0);
 	/* There may be nothing to replace. */
 	assert_int_equal(make(true), 0);
-	assert_true(exists(path));
-	assert_int_equal(dump_file_complete(&file), 0);
+	assert_false(exists(path));
+	assert_int_equal(dump_file_complete(&file, &what), 0);
 	dump_file_remove(&file);
 }
 
@@ -162,7 +162,8 @@ static void test_cannot_replace(void **state)
 	assert_int_equal(make(true), 0);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkdir(path, 0700), 0);
-	assert_int_equal(dump_file_complete(&file), -EISDIR);
+	assert_int_equal(dump_file_complete(&file, &what), -ENOTSUP);
+	assert_string_equal(what, "replace");
 	assert_int_equal(entries(), 2);
 	dump_file_remove(&file);
 	assert_int_equal(entries(), 1);
@@ -171,7 +172,7 @@ static void test_cannot_replace(void **state)
 	assert_int_equal(make(true), 0);
 	assert_int_equal(rename(in(dir, file.name), in(top, "moved")), 0);
 	put(in(dir, file.name));
-	assert_int_equal(dump_file_complete(&file), -ESTALE);
+	assert_int_equal(dump_file_complete(&file, &what), -ESTALE);
 	assert_true(is_precious(path) && is_precious(in(dir, file.name)));
 	dump_file_remove(&file);
 	assert_int_equal(entries(), 2);
@@ -223,7 +224,7 @@ static void test_long_paths(void **state)
 	dump_file_keep(&file);
 	assert_int_equal(dump_file_make(&file, long_path, true, &what), 0);
 	assert_int_equal(entries(), 2);
-	assert_int_equal(dump_file_complete(&file), 0);
+	assert_int_equal(dump_file_complete(&file, &what), 0);
 	dump_file_remove(&file);
 	assert_int_equal(entries(), 0);
 	memset(long_path, '/', sizeof(long_path));
