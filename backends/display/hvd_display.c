@@ -426,5 +426,6 @@ int main(int argc, char **argv)
 		return help ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit is no reason to end (EFBIG) */
 	return run(&display, sandbox_early(last_given_fd()));
 }
