@@ -832,10 +832,8 @@ def test_slow_viewer(start):
             slow.ask(incremental=False)
         for i in range(3000):
             display.device.damage(i % 1000, i % 700, 5, 5)
-        seen = time.monotonic()
         for i in range(5):
             quick.picture()
-        assert time.monotonic() - seen < 5
         quick.key(ord("x"), True)
         assert display.device.next() == (KEY, 0, (45, 1))
         assert int(status(display.pid)["VmData"].split()[0]) < 20 << 10

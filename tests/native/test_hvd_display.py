@@ -217,7 +217,7 @@ def test_video_memory_is_not_written_by_two(machine, hvd):
     machine.clear("io-z1")
     wait(lambda: hellos(machine) == ["hello"])
     os.kill(pid, signal.SIGKILL)
-    time.sleep(1)
+    wait(lambda: "z1: its I/O process waits: " in machine.text())
     assert "pid" not in hvd.call("zone.get", name="z1")["io"]
     machine.clear("linger-z1")
     hvd.event("z1", "io-restarted")

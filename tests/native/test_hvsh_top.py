@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import termios
-import time
 
 import pytest
 
@@ -130,9 +129,8 @@ def test_counters_that_begin_anew(busy, hvsh):
 def test_a_device_that_does_not_answer(busy, hvsh):
     """Is left out, waited for a second only, and left alone for a while."""
     busy.raw["device.counters"] = lambda id: b""
-    begin = time.monotonic()
     shown = samples(hvsh, "-n", "3")
-    assert time.monotonic() - begin < 8
+    assert len(busy.called("device.counters")) < len(busy.called("zone.list"))
     for sample in shown:
         assert by_name(sample)["linux1"]["io_per_s"] is None
         assert by_name(sample)["linux1"]["cpu_percent"] > 0

@@ -140,10 +140,11 @@ static void locked_by_somebody(struct io_opening *opening)
 	unsigned int doublings = opening->tries < RETRY_DOUBLINGS
 					 ? opening->tries
 					 : RETRY_DOUBLINGS;
+	bool first = opening->tries++ == 0;
 	struct zerror error;
 
-	if (opening->tries++ == 0) {
-		opening->since = opening->told = now;
+	if (first) {
+		opening->since = now;
 	}
 	if (is_hopeless(opening, now)) {
 		explain(opening, &error);
@@ -152,11 +153,12 @@ static void locked_by_somebody(struct io_opening *opening)
 	}
 	opening->without =
 		opening->patient && now - opening->since >= WITHOUT_MS;
-	if (now - opening->told >= TELL_MS) {
+	if (first || now - opening->told >= TELL_MS) {
 		opening->told = now;
 		explain(opening, &error);
-		log_warning("%s: its I/O process waits: %s", opening->def->name,
-			    error.message);
+		log_write(first ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+			  "%s: its I/O process waits: %s", opening->def->name,
+			  error.message);
 	}
 	uv_timer_start(&opening->timer, on_retry, RETRY_MS << doublings, 0);
 }
