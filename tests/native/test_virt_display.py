@@ -372,6 +372,16 @@ def test_early_ends(front, zone, wire):
     assert front.virsh("domstate", "z1") == "running"
 
 
+def ask_for_picture(front, zone, shoot):
+    """The client that waits for what shoot() makes."""
+    front.stand.answers["display.screenshot"] = shoot
+    zone.call("zone.start", name="z1")
+    client = Wire(front.socket)
+    client.open()
+    client.send(SCREENSHOT, domain(client) + bytes(8))
+    return client
+
+
 def test_a_client_that_goes_while_the_picture_is_made(front, zone):
     began = threading.Event()
     late = threading.Event()
@@ -386,11 +396,7 @@ def test_a_client_that_goes_while_the_picture_is_made(front, zone):
             made.append("its folder has gone")
         return {"result": {}}
 
-    front.stand.answers["display.screenshot"] = shoot
-    zone.call("zone.start", name="z1")
-    client = Wire(front.socket)
-    client.open()
-    client.send(SCREENSHOT, domain(client) + bytes(8))
+    client = ask_for_picture(front, zone, shoot)
     assert began.wait(20)
     client.close()
     wait(lambda: not list(front.folder.glob("virthvdd-??????")))
@@ -410,11 +416,7 @@ def test_what_a_killed_process_left_is_removed(front, zone, finished):
         ends.wait(20)
         return {"result": {}}
 
-    front.stand.answers["display.screenshot"] = shoot
-    zone.call("zone.start", name="z1")
-    client = Wire(front.socket)
-    client.open()
-    client.send(SCREENSHOT, domain(client) + bytes(8))
+    client = ask_for_picture(front, zone, shoot)
     assert began.wait(20)
     front.kill()
     client.close()

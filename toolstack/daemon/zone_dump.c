@@ -185,19 +185,24 @@ static int write_slice(struct zone_dump *d, int zone,
 	return 0;
 }
 
-/* Also where a file system tells only then that there was no room. */
+/* The zone is not to wait for the disk. */
 static int complete(struct zone_dump *d, int zone, struct zerror *ret_error)
 {
 	int rc = core_write(d->file.fd, d->head.data, d->head.size, 0);
 
-	if (rc == 0) {
-		rc = dump_file_close(&d->file);
-	}
 	if (rc < 0) {
 		return fail_file(d, "writing", -rc, ret_error);
 	}
 	d->complete = true;
 	return let_go_on(d, zone, ret_error);
+}
+
+/* Also where a file system tells only then that there was no room. */
+static int close_file(struct zone_dump *d, struct zerror *ret_error)
+{
+	int rc = dump_file_close(&d->file);
+
+	return rc < 0 ? fail_file(d, "writing", -rc, ret_error) : 0;
 }
 
 static int give_name(struct zone_dump *d, struct zerror *ret_error)
@@ -239,6 +244,8 @@ int zone_dump_slice(struct zone_dump *d, int zone, const bool *cancel,
 		rc = write_slice(d, zone, progress, ret_error);
 	} else if (!d->complete) {
 		rc = complete(d, zone, ret_error);
+	} else if (d->file.fd >= 0) {
+		rc = close_file(d, ret_error);
 	} else {
 		rc = give_name(d, ret_error);
 	}

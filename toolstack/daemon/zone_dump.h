@@ -2,10 +2,10 @@
 /*
  * A zone's memory and registers to a file.  The blocking part is cut into
  * slices, so that a large zone does not keep a thread from others for long: the
- * first one opens the file, pauses the zone and takes its registers, the last
- * but one writes the file's head, so that what is not complete is no core file,
- * and lets the zone go on, and the last one gives the file its name, as nobody
- * can give it up any more.
+ * first one opens the file, pauses the zone and takes its registers.  When all
+ * memory is written, one writes the file's head, so that what is not complete is
+ * no core file, and lets the zone go on, one closes the file, and the last one
+ * gives it its name, when nobody can give it up any more.
  */
 #ifndef ZV_TOOLSTACK_DAEMON_ZONE_DUMP_H
 #define ZV_TOOLSTACK_DAEMON_ZONE_DUMP_H
@@ -38,7 +38,7 @@ struct zone_dump {
 	uint32_t region; /* that is being written */
 	uint64_t offset; /* in it */
 	uint64_t written;
-	bool complete; /* but for its name */
+	bool complete; /* but for being closed, and its name */
 	bool over;
 
 	bool named; /* the loop's: the next slice does that, and is the last */

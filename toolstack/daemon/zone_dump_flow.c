@@ -101,7 +101,7 @@ static void follow(struct zone *z)
 bool zone_dump_goes_on(struct zone *z)
 {
 	follow(z);
-	z->dump->named = z->dump->complete;
+	z->dump->named = z->dump->complete && z->dump->file.fd < 0;
 	return !z->dump->over;
 }
 
